@@ -1,0 +1,256 @@
+import { ShapeError } from "../base/errors.ts";
+import { type DType, formatShape, type HostTensor, isFloat, type Shape, sizeOf } from "./dtype.ts";
+import type { Kernel } from "./kernel.ts";
+
+type None = Record<never, never>;
+type Axes = { readonly axes: readonly number[] };
+
+/**
+ * The primitive operations and their attributes. Every table over operations (values, gradients, lowerings) is
+ * typed by this list, so an operation that is added here shows up as compile errors wherever it is missing.
+ */
+export interface OpAttributes {
+  // Sources.
+  input: { readonly name: string; readonly shape: Shape; readonly dtype: DType };
+  parameter: { readonly shape: Shape; readonly dtype: DType };
+  constant: { readonly value: HostTensor };
+  fill: { readonly value: number; readonly shape: Shape; readonly dtype: DType };
+  // Elementwise, one operand.
+  neg: None;
+  exp: None;
+  log: None;
+  sqrt: None;
+  rsqrt: None;
+  sin: None;
+  cos: None;
+  tanh: None;
+  sigmoid: None;
+  abs: None;
+  sign: None;
+  floor: None;
+  not: None;
+  cast: { readonly dtype: DType };
+  // Elementwise, several operands; shapes broadcast as in NumPy.
+  add: None;
+  sub: None;
+  mul: None;
+  div: None;
+  pow: None;
+  max: None;
+  min: None;
+  less: None;
+  equal: None;
+  select: None;
+  // Reductions keep the reduced axes with size 1.
+  sum: Axes;
+  amax: Axes;
+  // Products.
+  /** Batched: leading axes broadcast. The last two axes of an operand are swapped first where its flag is set. */
+  matmul: { readonly transposeA: boolean; readonly transposeB: boolean };
+  /** x [B, C, F, H, W] with w [O, C, f, h, w], zero padding [before, after] per spatial axis. */
+  conv: { readonly stride: readonly number[]; readonly padding: readonly (readonly [number, number])[] };
+  // Layout.
+  reshape: { readonly shape: Shape };
+  permute: { readonly order: readonly number[] };
+  broadcast: { readonly shape: Shape };
+  slice: { readonly start: readonly number[]; readonly stop: readonly number[]; readonly step: readonly number[] };
+  pad: { readonly before: readonly number[]; readonly after: readonly number[] };
+  concat: { readonly axis: number };
+  flip: Axes;
+  /** Rows of `table [V, ...]` picked by integer `indices [...]`: result [...indices, ...row]. */
+  gather: None;
+  /** `values [...indices, ...row]` summed into a zero table [rows, ...row] at `indices`: gather's transpose. */
+  "scatter-add": { readonly rows: number };
+  // Structure.
+  /** The first operand, computed no earlier than the second: holds recomputed blocks back until they are needed. */
+  barrier: None;
+  /** A named function with a definition in primitives; runtimes may have something faster for it. */
+  kernel: { readonly kernel: Kernel; readonly options: Record<string, unknown> };
+}
+
+export type OpName = keyof OpAttributes;
+
+export interface Typed {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+type Infer<K extends OpName> = (attributes: OpAttributes[K], inputs: readonly Typed[]) => Typed;
+
+/** The shape that operands of an elementwise operation have in common. */
+export function broadcastShapes(...shapes: Shape[]): Shape {
+  const rank = Math.max(...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, axis) => {
+    let size = 1;
+    for (const shape of shapes) {
+      const own = shape[axis - rank + shape.length] ?? 1;
+      if (own !== 1 && size !== 1 && own !== size)
+        throw new ShapeError(`shapes ${shapes.map(formatShape).join(" and ")} do not broadcast`);
+      if (own !== 1) size = own;
+    }
+    return size;
+  });
+}
+
+const same = (_: unknown, [x]: readonly Typed[]): Typed => x!;
+
+const float = (_: unknown, [x]: readonly Typed[]): Typed => {
+  if (!isFloat(x!.dtype)) throw new ShapeError(`needs floats, got ${x!.dtype}`);
+  return x!;
+};
+
+const elementwise = (_: unknown, inputs: readonly Typed[]): Typed => {
+  const [a, b] = inputs as [Typed, Typed];
+  if (a.dtype !== b.dtype) throw new ShapeError(`dtypes ${a.dtype} and ${b.dtype} differ; cast one of them`);
+  return { shape: broadcastShapes(a.shape, b.shape), dtype: a.dtype };
+};
+
+const comparison = (_: unknown, inputs: readonly Typed[]): Typed => ({
+  shape: elementwise(_, inputs).shape,
+  dtype: "bool",
+});
+
+const reduction = ({ axes }: Axes, [x]: readonly Typed[]): Typed => {
+  for (const axis of axes)
+    if (!(axis >= 0 && axis < x!.shape.length)) throw new ShapeError(`no axis ${axis} in ${formatShape(x!.shape)}`);
+  return { shape: x!.shape.map((n, axis) => (axes.includes(axis) ? 1 : n)), dtype: x!.dtype };
+};
+
+/** Shape and dtype of each operation's result; throws a ShapeError where operands do not go together. */
+export const infer = {
+  input: (a) => a,
+  parameter: (a) => a,
+  constant: ({ value }) => value,
+  fill: (a) => a,
+  neg: same,
+  exp: float,
+  log: float,
+  sqrt: float,
+  rsqrt: float,
+  sin: float,
+  cos: float,
+  tanh: float,
+  sigmoid: float,
+  abs: same,
+  sign: same,
+  floor: float,
+  not: same,
+  cast: ({ dtype }, [x]) => ({ shape: x!.shape, dtype }),
+  add: elementwise,
+  sub: elementwise,
+  mul: elementwise,
+  div: elementwise,
+  pow: elementwise,
+  max: elementwise,
+  min: elementwise,
+  less: comparison,
+  equal: comparison,
+  select: (_, [condition, a, b]) => {
+    if (condition!.dtype !== "bool") throw new ShapeError(`select needs a bool condition, got ${condition!.dtype}`);
+    const { dtype } = elementwise(_, [a!, b!]);
+    return { shape: broadcastShapes(condition!.shape, a!.shape, b!.shape), dtype };
+  },
+  sum: reduction,
+  amax: reduction,
+  matmul: ({ transposeA, transposeB }, [a, b]) => {
+    if (a!.shape.length < 2 || b!.shape.length < 2)
+      throw new ShapeError(`matmul needs matrices, got ${formatShape(a!.shape)} and ${formatShape(b!.shape)}`);
+    const [rows, inner] = transposeA ? [a!.shape.at(-1)!, a!.shape.at(-2)!] : [a!.shape.at(-2)!, a!.shape.at(-1)!];
+    const [innerB, columns] = transposeB ? [b!.shape.at(-1)!, b!.shape.at(-2)!] : [b!.shape.at(-2)!, b!.shape.at(-1)!];
+    if (inner !== innerB)
+      throw new ShapeError(
+        `inner sizes ${inner} and ${innerB} of ${formatShape(a!.shape)} x ${formatShape(b!.shape)} differ`,
+      );
+    if (a!.dtype !== b!.dtype) throw new ShapeError(`matmul of ${a!.dtype} and ${b!.dtype}`);
+    return {
+      shape: [...broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2)), rows, columns],
+      dtype: a!.dtype,
+    };
+  },
+  conv: ({ stride, padding }, [x, w]) => {
+    if (x!.shape.length !== 5 || w!.shape.length !== 5)
+      throw new ShapeError(
+        `conv needs [B, C, F, H, W] and [O, C, f, h, w], got ${formatShape(x!.shape)} and ${formatShape(w!.shape)}`,
+      );
+    if (x!.shape[1] !== w!.shape[1])
+      throw new ShapeError(`conv of ${x!.shape[1]} channels with a weight for ${w!.shape[1]}`);
+    const spatial = [0, 1, 2].map((axis) => {
+      const padded = x!.shape[axis + 2]! + padding[axis]![0] + padding[axis]![1];
+      const size = Math.floor((padded - w!.shape[axis + 2]!) / stride[axis]!) + 1;
+      if (size < 1)
+        throw new ShapeError(
+          `conv kernel ${formatShape(w!.shape.slice(2))} is larger than ${formatShape(x!.shape.slice(2))}`,
+        );
+      return size;
+    });
+    return { shape: [x!.shape[0]!, w!.shape[0]!, ...spatial], dtype: x!.dtype };
+  },
+  reshape: ({ shape }, [x]) => {
+    if (sizeOf(shape) !== sizeOf(x!.shape))
+      throw new ShapeError(
+        `cannot reshape ${formatShape(x!.shape)} (${sizeOf(x!.shape)}) to ${formatShape(shape)} (${sizeOf(shape)})`,
+      );
+    return { shape, dtype: x!.dtype };
+  },
+  permute: ({ order }, [x]) => {
+    if (
+      order.length !== x!.shape.length ||
+      new Set(order).size !== order.length ||
+      order.some((axis) => x!.shape[axis] === undefined)
+    )
+      throw new ShapeError(`permute order ${formatShape(order)} does not fit ${formatShape(x!.shape)}`);
+    return { shape: order.map((axis) => x!.shape[axis]!), dtype: x!.dtype };
+  },
+  broadcast: ({ shape }, [x]) => {
+    const common = broadcastShapes(x!.shape, shape);
+    if (formatShape(common) !== formatShape(shape))
+      throw new ShapeError(`${formatShape(x!.shape)} does not broadcast to ${formatShape(shape)}`);
+    return { shape, dtype: x!.dtype };
+  },
+  slice: ({ start, stop, step }, [x]) => {
+    const shape = x!.shape.map((size, axis) => {
+      if (!(start[axis]! >= 0 && stop[axis]! <= size && start[axis]! < stop[axis]! && step[axis]! >= 1))
+        throw new ShapeError(
+          `slice ${start[axis]}:${stop[axis]}:${step[axis]} leaves axis ${axis} of ${formatShape(x!.shape)}`,
+        );
+      return Math.ceil((stop[axis]! - start[axis]!) / step[axis]!);
+    });
+    return { shape, dtype: x!.dtype };
+  },
+  pad: ({ before, after }, [x]) => {
+    if (
+      before.length !== x!.shape.length ||
+      after.length !== x!.shape.length ||
+      [...before, ...after].some((n) => n < 0)
+    )
+      throw new ShapeError(`pad ${formatShape(before)}, ${formatShape(after)} does not fit ${formatShape(x!.shape)}`);
+    return { shape: x!.shape.map((n, axis) => n + before[axis]! + after[axis]!), dtype: x!.dtype };
+  },
+  concat: ({ axis }, inputs) => {
+    const [first] = inputs;
+    let total = 0;
+    for (const { shape, dtype } of inputs) {
+      if (
+        dtype !== first!.dtype ||
+        shape.length !== first!.shape.length ||
+        shape.some((n, i) => i !== axis && n !== first!.shape[i])
+      )
+        throw new ShapeError(`cannot join ${inputs.map((x) => formatShape(x.shape)).join(", ")} along axis ${axis}`);
+      total += shape[axis]!;
+    }
+    return { shape: first!.shape.map((n, i) => (i === axis ? total : n)), dtype: first!.dtype };
+  },
+  flip: same,
+  gather: (_, [table, indices]) => {
+    if (indices!.dtype !== "i32") throw new ShapeError(`gather needs i32 indices, got ${indices!.dtype}`);
+    return { shape: [...indices!.shape, ...table!.shape.slice(1)], dtype: table!.dtype };
+  },
+  "scatter-add": ({ rows }, [values, indices]) => {
+    if (indices!.dtype !== "i32") throw new ShapeError(`scatter-add needs i32 indices, got ${indices!.dtype}`);
+    return { shape: [rows, ...values!.shape.slice(indices!.shape.length)], dtype: values!.dtype };
+  },
+  barrier: same,
+  kernel: () => {
+    throw new ShapeError("a kernel's shape comes from its definition");
+  },
+} satisfies { [K in OpName]: Infer<K> };

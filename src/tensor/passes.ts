@@ -1,0 +1,142 @@
+/** Rewrites that leave a program's meaning alone: constant folding, common subexpressions, dead code. */
+import { type Shape, sizeOf } from "./dtype.ts";
+import { evaluate, hostValues, type Value, type Values } from "./evaluate.ts";
+import type { OpAttributes, OpName } from "./ops.ts";
+import type { Node, Program } from "./program.ts";
+
+/** Results of folding larger than this stay computed: a program should not carry big tables that are cheap to make. */
+const foldLimit = 1 << 16;
+
+/** Applies all passes once, in order. */
+export const optimise = (program: Program): Program => removeDead(mergeCommon(foldConstants(simplify(program))));
+
+/** Rebuilds a program node by node; `rewrite` answers a replacement node, or the index of an equal earlier one. */
+function rebuild(program: Program, rewrite: (node: Node, emitted: readonly Node[]) => Node | number): Program {
+  const nodes: Node[] = [];
+  const moved: number[] = [];
+  for (const node of program.nodes) {
+    const next = rewrite({ ...node, inputs: node.inputs.map((i) => moved[i]!) }, nodes);
+    if (typeof next === "number") moved.push(next);
+    else moved.push(nodes.push(next) - 1);
+  }
+  const follow = (map: ReadonlyMap<string, number>) => new Map([...map].map(([name, at]) => [name, moved[at]!]));
+  return {
+    nodes,
+    inputs: follow(program.inputs),
+    parameters: follow(program.parameters),
+    outputs: follow(program.outputs),
+    updates: follow(program.updates),
+  };
+}
+
+const same = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
+
+/** x + 0, x * 1, reshape of reshape, and arithmetic with a zero fill, which gradients leave behind. */
+export function simplify(program: Program): Program {
+  return rebuild(program, (node, emitted) => {
+    const [a, b] = node.inputs.map((i) => emitted[i]!);
+    const filled = (x: Node | undefined, value: number) =>
+      x?.op === "fill" && (x.attributes as OpAttributes["fill"]).value === value;
+    const keeps = (x: Node | undefined) => x !== undefined && same(x.shape, node.shape) && x.dtype === node.dtype;
+    if (node.op === "add" && filled(b, 0) && keeps(a)) return node.inputs[0]!;
+    if (node.op === "add" && filled(a, 0) && keeps(b)) return node.inputs[1]!;
+    if (node.op === "sub" && filled(b, 0) && keeps(a)) return node.inputs[0]!;
+    if (node.op === "mul" && filled(b, 1) && keeps(a)) return node.inputs[0]!;
+    if (node.op === "mul" && filled(a, 1) && keeps(b)) return node.inputs[1]!;
+    if (node.op === "mul" && (filled(a, 0) || filled(b, 0)))
+      return { ...node, op: "fill", inputs: [], attributes: { value: 0, shape: node.shape, dtype: node.dtype } };
+    if (node.op === "reshape" && keeps(a)) return node.inputs[0]!;
+    if (node.op === "reshape" && a!.op === "reshape") return { ...node, inputs: a!.inputs };
+    if (["reshape", "broadcast", "permute"].includes(node.op) && a!.op === "fill")
+      return {
+        ...a!,
+        shape: node.shape,
+        scope: node.scope,
+        attributes: { ...(a!.attributes as OpAttributes["fill"]), shape: node.shape },
+      };
+    return node;
+  });
+}
+
+/** Computes what depends on constants alone. */
+export function foldConstants(program: Program): Program {
+  const known = new Map<Node, Value>();
+  const constantOf = (node: Node): Value | undefined => {
+    if (node.op === "constant")
+      return { shape: node.shape, data: hostValues((node.attributes as OpAttributes["constant"]).value) };
+    if (node.op === "fill" && sizeOf(node.shape) <= foldLimit)
+      return { shape: node.shape, data: evaluate.fill([], node.attributes as OpAttributes["fill"]) };
+    return known.get(node);
+  };
+  return rebuild(program, (node, emitted) => {
+    if (!node.inputs.length || node.op === "barrier" || node.op === "kernel" || sizeOf(node.shape) > foldLimit)
+      return node;
+    if (node.dtype === "f16" || node.dtype === "bf16") return node;
+    const values = node.inputs.map((i) => constantOf(emitted[i]!));
+    if (!values.every((value) => value !== undefined)) return node;
+    const run = evaluate[node.op] as (inputs: readonly Value[], a: unknown, shape: Shape) => Values;
+    const data = run(values, node.attributes, node.shape);
+    const value = {
+      dtype: node.dtype,
+      shape: node.shape,
+      data: data instanceof Float64Array ? Float32Array.from(data) : data,
+    };
+    const folded: Node = { ...node, op: "constant", inputs: [], attributes: { value } };
+    known.set(folded, { shape: node.shape, data });
+    return folded;
+  });
+}
+
+/** Computes equal things once. Recomputed blocks stay apart because their inputs pass through barriers. */
+export function mergeCommon(program: Program): Program {
+  const seen = new Map<string, number>();
+  const ids = new Map<object, number>();
+  const identity = (x: object): number => ids.get(x) ?? (ids.set(x, ids.size), ids.size - 1);
+  return rebuild(program, (node, emitted) => {
+    const key = keyOf(node, identity);
+    const known = seen.get(key);
+    if (known !== undefined) return known;
+    seen.set(key, emitted.length);
+    return node;
+  });
+}
+
+function keyOf(node: Node, identity: (x: object) => number): string {
+  const head = `${node.op}(${node.inputs.join()})${node.dtype}[${node.shape.join()}]`;
+  if (node.name) return `${head}${node.name}`;
+  if (node.op === "constant") {
+    const { data } = (node.attributes as OpAttributes["constant"]).value;
+    return data.length <= 64 ? `${head}${data.join()}` : `${head}#${identity(data)}`;
+  }
+  if (node.op === "kernel") {
+    const { kernel, options } = node.attributes as OpAttributes["kernel"];
+    return `${head}${kernel.name}${JSON.stringify(options)}`;
+  }
+  return head + JSON.stringify(node.attributes);
+}
+
+/** Drops what no output and no update needs. Inputs stay, so that callers may hand in all of them. */
+export function removeDead(program: Program): Program {
+  const live = new Set<number>();
+  const pending = [...program.outputs.values(), ...program.updates.values(), ...program.inputs.values()];
+  for (const name of program.updates.keys()) pending.push(program.parameters.get(name)!);
+  while (pending.length) {
+    const at = pending.pop()!;
+    if (live.has(at)) continue;
+    live.add(at);
+    pending.push(...program.nodes[at]!.inputs);
+  }
+  const moved = new Map<number, number>();
+  const nodes: Node[] = [];
+  for (const [at, node] of program.nodes.entries())
+    if (live.has(at)) moved.set(at, nodes.push({ ...node, inputs: node.inputs.map((i) => moved.get(i)!) }) - 1);
+  const follow = (map: ReadonlyMap<string, number>) =>
+    new Map([...map].filter(([, at]) => moved.has(at)).map(([name, at]) => [name, moved.get(at)!]));
+  return {
+    nodes,
+    inputs: follow(program.inputs),
+    parameters: follow(program.parameters),
+    outputs: follow(program.outputs),
+    updates: follow(program.updates),
+  };
+}

@@ -1,0 +1,51 @@
+/** The contract between tensor programs and what runs them. */
+import type { DType, HostTensor, Shape } from "./dtype.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Program } from "./program.ts";
+import type { Tensor } from "./tensor.ts";
+
+/** Where a weight comes from: bytes of a file that a runtime may map, or a call that reads it. */
+export interface WeightSource {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** The real file and the byte range that hold it, little-endian, where there is one. */
+  readonly file?: { readonly path: string; readonly start: number; readonly end: number };
+  read(): Promise<HostTensor>;
+}
+
+export type Weights = ReadonlyMap<string, WeightSource>;
+
+/** Values that live on a device between runs and that programs update: parameters in training, optimiser moments. */
+export interface State {
+  readonly names: readonly string[];
+  read(name: string): Promise<HostTensor>;
+  write(name: string, value: HostTensor): Promise<void>;
+  dispose(): void;
+}
+
+export interface CompileOptions {
+  /** Values of parameters that stay as they are. */
+  weights?: Weights;
+  /** Values of parameters that programs may update; looked up before `weights`. */
+  state?: State;
+}
+
+/** A program made ready for one device. */
+export interface Executable {
+  /** Inputs by name to outputs by name; updates go to the state. */
+  run(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>>;
+  dispose(): void;
+}
+
+export interface Runtime {
+  readonly name: string;
+  /** Whether it runs this kernel call itself, rather than the definition. */
+  keeps(kernel: Kernel, node: Tensor): boolean;
+  state(initial: ReadonlyMap<string, HostTensor>): Promise<State>;
+  compile(program: Program, options?: CompileOptions): Promise<Executable>;
+}
+
+/** A weight that is already in memory. */
+export function weightInMemory(value: HostTensor): WeightSource {
+  return { dtype: value.dtype, shape: value.shape, read: async () => value };
+}
