@@ -1,0 +1,7 @@
+/** Every kernel; importing this registers them all for the shared suite. */
+export { gelu, silu } from "./activations.ts";
+export { attention } from "./attention.ts";
+export { linear } from "./linear.ts";
+export { layerNorm, pixelNorm, rmsNorm } from "./norms.ts";
+export { type Rope, rope } from "./rope.ts";
+export { softmax } from "./softmax.ts";

@@ -1,0 +1,292 @@
+/** From tensor programs to ONNX graphs. */
+import { UnsupportedError } from "../../base/errors.ts";
+import type { OnnxAttribute, OnnxEmitter, OrtForm } from "../../kernels/onnx.ts";
+import { type DType, formatShape, type HostTensor, sizeOf } from "../../tensor/dtype.ts";
+import type { OpAttributes, OpName } from "../../tensor/ops.ts";
+import type { Node, Program } from "../../tensor/program.ts";
+import { INT64, type OnnxGraph, type OnnxNode, type OnnxTensor, onnxType } from "./onnx-file.ts";
+
+export interface LoweredOperand {
+  readonly name: string;
+  readonly node: Node;
+}
+
+type Lower<K extends OpName> = (
+  emit: Emitter,
+  inputs: readonly LoweredOperand[],
+  attributes: OpAttributes[K],
+  node: Node,
+) => string;
+
+const INT64_MIN = -(2 ** 62); // any start beyond the first element: a slice that runs backwards to the front
+
+/** Collects nodes and constants of one graph. */
+export class Emitter implements OnnxEmitter {
+  readonly nodeList: OnnxNode[] = [];
+  readonly initializers = new Map<string, OnnxTensor>();
+  scope = "";
+  #count = 0;
+
+  nodes(
+    op: string,
+    inputs: readonly string[],
+    outputs: number,
+    attributes: Record<string, OnnxAttribute> = {},
+    domain = "",
+  ): string[] {
+    const id = this.#count++;
+    const names = Array.from({ length: outputs }, (_, i) => `v${id}${i ? `.${i}` : ""}`);
+    this.nodeList.push({ op, domain, inputs, outputs: names, attributes, name: `${this.scope}/${op}.${id}` });
+    return names;
+  }
+
+  node(op: string, inputs: readonly string[], attributes: Record<string, OnnxAttribute> = {}, domain = ""): string {
+    return this.nodes(op, inputs, 1, attributes, domain)[0]!;
+  }
+
+  constant(key: string, dataType: number, dims: readonly number[], make: () => ArrayBufferView): string {
+    if (!this.initializers.has(key)) {
+      const view = make();
+      const rawData = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+      this.initializers.set(key, { name: key, dims, dataType, rawData });
+    }
+    return key;
+  }
+
+  integers(values: readonly number[], shape: readonly number[] = [values.length]): string {
+    return this.constant(`i64:${values.join()}:${shape.join()}`, INT64, shape, () =>
+      BigInt64Array.from(values, BigInt),
+    );
+  }
+
+  scalar(value: number, dtype: DType = "f32"): string {
+    return this.constant(`${dtype}:${Object.is(value, -0) ? "-0" : value}`, onnxType[dtype], [], () =>
+      scalarData(value, dtype),
+    );
+  }
+
+  floats(values: Float32Array, shape: readonly number[]): string {
+    return this.constant(`floats:${this.#count++}`, onnxType.f32, shape, () => values);
+  }
+
+  host(value: HostTensor): string {
+    const data = value.data instanceof Float64Array ? Float32Array.from(value.data) : value.data;
+    return this.constant(`constant:${this.#count++}`, onnxType[value.dtype], value.shape, () => data);
+  }
+}
+
+function scalarData(value: number, dtype: DType): ArrayBufferView {
+  if (dtype === "f32") return Float32Array.of(value);
+  if (dtype === "i32") return Int32Array.of(value);
+  if (dtype === "bool") return Uint8Array.of(value);
+  throw new UnsupportedError(`no ${dtype} scalars on ort; compute in f32`);
+}
+
+const plain =
+  (op: string): Lower<OpName> =>
+  (emit, inputs) =>
+    emit.node(
+      op,
+      inputs.map((x) => operand(emit, x, false)),
+    );
+
+/** An operand of an elementwise operation: a filled one goes in as a scalar and broadcasts. */
+const elementwise =
+  (op: string): Lower<OpName> =>
+  (emit, inputs) =>
+    emit.node(
+      op,
+      inputs.map((x, i) =>
+        operand(
+          emit,
+          x,
+          inputs.some(
+            (y, j) =>
+              j !== i &&
+              y.node.op !== "fill" &&
+              sizeOf(y.node.shape) >= sizeOf(x.node.shape) &&
+              y.node.shape.length >= x.node.shape.length,
+          ),
+        ),
+      ),
+    );
+
+/** The value's name; fills are only written out where a scalar cannot stand for them. */
+export function operand(emit: Emitter, { name, node }: LoweredOperand, scalar: boolean): string {
+  if (node.op !== "fill") return name;
+  const { value, shape, dtype } = node.attributes as OpAttributes["fill"];
+  if (scalar || shape.length === 0) return emit.scalar(value, dtype);
+  return emit.node("Expand", [emit.scalar(value, dtype), emit.integers(shape)]);
+}
+
+const slice = (
+  emit: Emitter,
+  x: string,
+  start: readonly number[],
+  stop: readonly number[],
+  axes: readonly number[],
+  step: readonly number[],
+) => emit.node("Slice", [x, emit.integers(start), emit.integers(stop), emit.integers(axes), emit.integers(step)]);
+
+const lowerings = {
+  input: (_, __, ___, node) => node.name!,
+  parameter: (_, __, ___, node) => node.name!,
+  constant: (emit, _, { value }) => emit.host(value),
+  fill: () => "", // written out where it is used
+  neg: plain("Neg"),
+  exp: plain("Exp"),
+  log: plain("Log"),
+  sqrt: plain("Sqrt"),
+  rsqrt: (emit, [x]) => emit.node("Reciprocal", [emit.node("Sqrt", [operand(emit, x!, false)])]),
+  sin: plain("Sin"),
+  cos: plain("Cos"),
+  tanh: plain("Tanh"),
+  sigmoid: plain("Sigmoid"),
+  abs: plain("Abs"),
+  sign: plain("Sign"),
+  floor: plain("Floor"),
+  not: plain("Not"),
+  cast: (emit, [x], { dtype }) => emit.node("Cast", [operand(emit, x!, false)], { to: onnxType[dtype] }),
+  add: elementwise("Add"),
+  sub: elementwise("Sub"),
+  mul: elementwise("Mul"),
+  div: elementwise("Div"),
+  pow: elementwise("Pow"),
+  max: elementwise("Max"),
+  min: elementwise("Min"),
+  less: elementwise("Less"),
+  equal: elementwise("Equal"),
+  select: elementwise("Where"),
+  sum: (emit, [x], { axes }) =>
+    emit.node("ReduceSum", [operand(emit, x!, false), emit.integers(axes)], { keepdims: 1 }),
+  amax: (emit, [x], { axes }) =>
+    emit.node("ReduceMax", [operand(emit, x!, false), emit.integers(axes)], { keepdims: 1 }),
+  matmul: (emit, inputs, { transposeA, transposeB }) => {
+    const operands = inputs.map((x) => operand(emit, x, false));
+    if (!transposeA && !transposeB) return emit.node("MatMul", operands);
+    return emit.node(
+      "FusedMatMul",
+      operands,
+      { transA: Number(transposeA), transB: Number(transposeB) },
+      "com.microsoft",
+    );
+  },
+  conv: (emit, inputs, { stride, padding }) =>
+    emit.node(
+      "Conv",
+      inputs.map((x) => operand(emit, x, false)),
+      {
+        strides: stride,
+        pads: [...padding.map(([low]) => low), ...padding.map(([, high]) => high)],
+        kernel_shape: inputs[1]!.node.shape.slice(2),
+      },
+    ),
+  reshape: (emit, [x], { shape }) => emit.node("Reshape", [operand(emit, x!, false), emit.integers(shape)]),
+  permute: (emit, [x], { order }) => emit.node("Transpose", [operand(emit, x!, false)], { perm: order }),
+  broadcast: (emit, [x], { shape }) => emit.node("Expand", [operand(emit, x!, false), emit.integers(shape)]),
+  slice: (emit, [x], { start, stop, step }) => {
+    const axes = start
+      .map((_, axis) => axis)
+      .filter((axis) => start[axis] !== 0 || stop[axis] !== x!.node.shape[axis] || step[axis] !== 1);
+    const of = (list: readonly number[]) => axes.map((axis) => list[axis]!);
+    return slice(emit, operand(emit, x!, false), of(start), of(stop), axes, of(step));
+  },
+  pad: (emit, [x], { before, after }, node) =>
+    emit.node("Pad", [operand(emit, x!, false), emit.integers([...before, ...after]), emit.scalar(0, node.dtype)]),
+  concat: (emit, inputs, { axis }) =>
+    emit.node(
+      "Concat",
+      inputs.map((x) => operand(emit, x, false)),
+      { axis },
+    ),
+  flip: (emit, [x], { axes }) => {
+    const each = (value: number) => axes.map(() => value);
+    return slice(emit, operand(emit, x!, false), each(-1), each(INT64_MIN), axes, each(-1));
+  },
+  gather: (emit, inputs) =>
+    emit.node(
+      "Gather",
+      inputs.map((x) => operand(emit, x, false)),
+      { axis: 0 },
+    ),
+  "scatter-add": (emit, [values, indices], _, node) => {
+    const zero = emit.node("Expand", [emit.scalar(0, node.dtype), emit.integers(node.shape)]);
+    const at = emit.node("Unsqueeze", [
+      emit.node("Cast", [indices!.name], { to: INT64 }),
+      emit.integers([indices!.node.shape.length]),
+    ]);
+    return emit.node("ScatterND", [zero, at, operand(emit, values!, false)], { reduction: "add" });
+  },
+  barrier: (emit, [x, after]) => {
+    // Reads one element of `after`; no optimiser can know that both branches are the same value for a NaN-safe reason.
+    const rank = after!.node.shape.length;
+    const flat =
+      rank === 0
+        ? emit.node("Reshape", [operand(emit, after!, false), emit.integers([1])])
+        : operand(emit, after!, false);
+    const axes = Array.from({ length: Math.max(1, rank) }, (_, axis) => axis);
+    const one = emit.node("Reshape", [
+      slice(
+        emit,
+        flat,
+        axes.map(() => 0),
+        axes.map(() => 1),
+        axes,
+        axes.map(() => 1),
+      ),
+      emit.integers([1]),
+    ]);
+    const value = operand(emit, x!, false);
+    return emit.node("Where", [emit.node("Equal", [one, one]), value, value]);
+  },
+  kernel: (emit, inputs, { kernel, options }, node) => {
+    const form = kernel.fast?.["ort"] as OrtForm<unknown>;
+    const values = inputs.map((x) => ({ name: operand(emit, x, false), shape: x.node.shape, dtype: x.node.dtype }));
+    return form.lower(emit, values, options, { shape: node.shape });
+  },
+} satisfies { [K in OpName]: Lower<K> };
+
+export interface LowerOptions {
+  /** What to hold of a parameter: nothing (it is an input of every run), or its bytes as a constant of the graph. */
+  initializer: (name: string, node: Node) => OnnxTensor | undefined;
+}
+
+/** The ONNX graph of a program. Parameters that stay inputs keep their names; updates come out as `update:NAME`. */
+export function lower(program: Program, { initializer }: LowerOptions): OnnxGraph {
+  const emit = new Emitter();
+  const operands: LoweredOperand[] = [];
+  const inputs: OnnxGraph["inputs"][number][] = [];
+  for (const node of program.nodes) {
+    emit.scope = node.scope;
+    const taken = node.inputs.map((i) => operands[i]!);
+    let name: string;
+    if (node.op === "parameter") {
+      const tensor = initializer(node.name!, node);
+      if (tensor) emit.initializers.set(node.name!, tensor);
+      else inputs.push({ name: node.name!, shape: node.shape, dtype: node.dtype });
+      const stored = tensor && tensor.dataType !== onnxType[node.dtype];
+      name = stored ? emit.node("Cast", [node.name!], { to: onnxType[node.dtype] }) : node.name!;
+    } else {
+      if (node.op === "input") inputs.push({ name: node.name!, shape: node.shape, dtype: node.dtype });
+      name = (lowerings[node.op] as Lower<OpName>)(emit, taken, node.attributes, node);
+    }
+    operands.push({ name, node });
+  }
+  const outputs: OnnxGraph["outputs"][number][] = [];
+  const put = (name: string, at: number): void => {
+    const from = operand(emit, operands[at]!, false);
+    const { shape, dtype } = program.nodes[at]!;
+    emit.nodeList.push({
+      op: "Identity",
+      domain: "",
+      inputs: [from],
+      outputs: [name],
+      attributes: {},
+      name: `output/${name}${formatShape(shape)}`,
+    });
+    outputs.push({ name, shape, dtype });
+  };
+  for (const [name, at] of program.outputs) put(`output:${name}`, at);
+  for (const [name, at] of program.updates) put(`update:${name}`, at);
+  return { nodes: emit.nodeList, initializers: [...emit.initializers.values()], inputs, outputs };
+}

@@ -1,0 +1,130 @@
+import { describe, expect, test } from "vitest";
+import { gaussian } from "../base/philox.ts";
+import "../kernels/index.ts";
+import { openOrt } from "../platform/node/devices/ort.ts";
+import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
+import { tangentsOf } from "../tensor/forward.ts";
+import { kernels } from "../tensor/kernel.ts";
+import { buildProgram } from "../tensor/program.ts";
+import { gradients } from "../tensor/reverse.ts";
+import type { Runtime } from "../tensor/runtime.ts";
+import { type OpSample, opSamples, sampleInputs } from "../tensor/samples.ts";
+import { call, input, type Tensor } from "../tensor/tensor.ts";
+import { reference } from "./reference/reference.ts";
+
+/** Runtimes that are checked against `reference`; a new one joins the whole suite by standing here. */
+const runtimes: Runtime[] = [openOrt()];
+
+type Values = Record<string, HostTensor>;
+
+async function run(runtime: Runtime, outputs: Record<string, Tensor>, values: Values): Promise<Values> {
+  const executable = await runtime.compile(buildProgram(outputs, { keep: runtime.keeps }));
+  const results = await executable.run(values);
+  executable.dispose();
+  return results;
+}
+
+function relativeError(got: HostTensor, expected: HostTensor): number {
+  let [difference, size] = [0, 0];
+  for (const [i, x] of expected.data.entries()) {
+    difference += (got.data[i]! - x) ** 2;
+    size += x ** 2;
+  }
+  return Math.sqrt(difference / Math.max(size, 1e-20));
+}
+
+function draw(shapes: readonly (readonly number[])[], positive = false): { inputs: Tensor[]; values: Values } {
+  const values: Values = {};
+  const inputs = shapes.map((shape, i) => {
+    const data = gaussian(sizeOf(shape), 7, i);
+    values[`x${i}`] = hostTensor(positive ? data.map((x) => Math.abs(x) + 0.5) : data, shape);
+    return input(`x${i}`, shape);
+  });
+  return { inputs, values };
+}
+
+const ops = Object.entries(opSamples).flatMap(([op, list]: [string, readonly OpSample[]]) =>
+  list.map((sample, i) => [`${op} ${i}`, sample] as const),
+);
+
+const kernelTrials = kernels().flatMap((kernel) =>
+  kernel.samples.map((sample, i) => [`${kernel.name} ${i}`, kernel, sample] as const),
+);
+
+describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))("on %s", (_, runtime) => {
+  test.each(ops)("%s means what the reference says", async (_, { shapes, f, positive, tolerance = 1e-5 }) => {
+    const { inputs, values } = draw(shapes, positive);
+    const outputs = { out: f(...inputs) };
+    const all = { ...sampleInputs, ...values };
+    const [got, expected] = [await run(runtime, outputs, all), await run(reference, outputs, all)];
+    expect(got["out"]!.shape).toEqual(expected["out"]!.shape);
+    expect(relativeError(got["out"]!, expected["out"]!)).toBeLessThan(tolerance);
+  });
+
+  test.each(ops.filter(([, sample]) => !sample.flat))(
+    "the gradient of %s agrees with the reference",
+    async (_, { shapes, f, positive, tolerance = 1e-5 }) => {
+      const { inputs, values } = draw(shapes, positive);
+      const out = f(...inputs);
+      const seed = input("seed", out.shape);
+      const grads = gradients(out, inputs, seed);
+      const outputs = Object.fromEntries(grads.map((g, i) => [`g${i}`, g]));
+      const all = { ...sampleInputs, ...values, seed: hostTensor(gaussian(sizeOf(out.shape), 8), out.shape) };
+      const [got, expected] = [await run(runtime, outputs, all), await run(reference, outputs, all)];
+      for (const name of Object.keys(outputs))
+        expect(relativeError(got[name]!, expected[name]!)).toBeLessThan(tolerance);
+    },
+  );
+
+  test.each(kernelTrials)("the kernel %s agrees with its definition", async (_, kernel, { shapes, options }) => {
+    const { inputs, values } = draw(shapes);
+    const outputs = { out: call(kernel, inputs, options ?? {}) };
+    const kept = buildProgram(outputs, { keep: runtime.keeps }).nodes.some((node) => node.op === "kernel");
+    expect(kept).toBe(kernel.fast?.[runtime.name] !== undefined);
+    const [got, expected] = [await run(runtime, outputs, values), await run(reference, outputs, values)];
+    expect(relativeError(got["out"]!, expected["out"]!)).toBeLessThan(kernel.tolerance.f32);
+  });
+});
+
+describe("gradients of kernels", () => {
+  test.each(kernelTrials)(
+    "%s: reverse mode agrees with forward mode through the definition",
+    async (_, kernel, { shapes, options }) => {
+      const { inputs, values } = draw(shapes);
+      const out = call(kernel, inputs, options ?? {});
+      const seed = input("seed", out.shape);
+      const moved = kernel.name === "rope" ? inputs.slice(0, 1) : inputs;
+      const moves = moved.map((x, i) => input(`t${i}`, x.shape));
+      const [tangent] = tangentsOf([out.mul(seed).sum()], new Map(moved.map((x, i) => [x, moves[i]!])));
+      const grads = gradients(out, moved, seed).map((g, i) => g.mul(moves[i]!).sum());
+      const all: Values = { ...values, seed: hostTensor(gaussian(sizeOf(out.shape), 8), out.shape) };
+      for (const [i, x] of moved.entries()) all[`t${i}`] = hostTensor(gaussian(sizeOf(x.shape), 9, i), x.shape);
+      const got = await run(
+        reference,
+        { tangent: tangent!, ...Object.fromEntries(grads.map((g, i) => [`g${i}`, g])) },
+        all,
+      );
+      const total = grads.reduce((sum, _, i) => sum + got[`g${i}`]!.data[0]!, 0);
+      expect(total).toBeCloseTo(got["tangent"]!.data[0]!, 8);
+    },
+  );
+});
+
+describe.each([reference, ...runtimes].map((runtime) => [runtime.name, runtime] as const))(
+  "state on %s",
+  (_, runtime) => {
+    test("an update is what the next run reads", async () => {
+      const { parameter } = await import("../tensor/tensor.ts");
+      const w = parameter([2]);
+      w.name = "w";
+      const program = buildProgram({ old: w.mul(1) }, { updates: new Map([[w, w.mul(2).add(1)]]) });
+      const state = await runtime.state(new Map([["w", hostTensor([1, 3], [2])]]));
+      const executable = await runtime.compile(program, { state });
+      expect([...(await executable.run({}))["old"]!.data]).toEqual([1, 3]);
+      expect([...(await executable.run({}))["old"]!.data]).toEqual([3, 7]);
+      expect([...(await state.read("w")).data]).toEqual([7, 15]);
+      await state.write("w", hostTensor([0, 0], [2]));
+      expect([...(await executable.run({}))["old"]!.data]).toEqual([0, 0]);
+    });
+  },
+);
