@@ -1,0 +1,90 @@
+/**
+ * Settings of the LTX-Video autoencoder, in the project's own terms. Channel lists run from pixels to latents for
+ * encoder and decoder alike.
+ */
+export interface LtxVaeConfig {
+  readonly latentChannels: number;
+  /** Side of the pixel squares that become channels before the first conv. */
+  readonly patch: number;
+  readonly encoder: {
+    /** Channels of each stage, then (for `space-to-depth`) of the latent end. */
+    readonly channels: readonly number[];
+    /** Resnets of each stage, and of the middle. */
+    readonly layers: readonly number[];
+    /** How a stage ends: not at all, or halving along these axes. */
+    readonly down: readonly Scaling[];
+    /** `conv`: strided convolution (0.9.0, 0.9.1). `space-to-depth`: with an averaging shortcut (0.9.5 on). */
+    readonly downsampler: "conv" | "space-to-depth";
+    readonly causal: boolean;
+  };
+  readonly decoder: {
+    readonly channels: readonly number[];
+    readonly layers: readonly number[];
+    readonly up: readonly boolean[];
+    readonly injectNoise: readonly boolean[];
+    /** Whether upsamplers add a rearranged copy of their input (0.9.1 on). */
+    readonly residual: readonly boolean[];
+    /** By how much an upsampler narrows: 1 (0.9.0) or 2. */
+    readonly factor: readonly number[];
+    readonly causal: boolean;
+    /** Whether the decoder takes a noise level (0.9.1 on). */
+    readonly timestep: boolean;
+  };
+}
+
+/** Which axes a downsampler halves. */
+export type Scaling = "none" | "space" | "time" | "both";
+
+export const strideOf: Record<Scaling, readonly [number, number, number]> = {
+  none: [1, 1, 1],
+  space: [1, 2, 2],
+  time: [2, 1, 1],
+  both: [2, 2, 2],
+};
+
+/** Pixels per latent cell along (time, height, width). */
+export function compression({ patch, encoder }: LtxVaeConfig): [number, number, number] {
+  const total: [number, number, number] = [1, patch, patch];
+  for (const scaling of encoder.down) for (const axis of [0, 1, 2] as const) total[axis] *= strideOf[scaling][axis];
+  return total;
+}
+
+/** The diffusers `config.json` of AutoencoderKLLTXVideo, with that class's defaults for what is absent. */
+export function fromDiffusers(json: Record<string, unknown>): LtxVaeConfig {
+  const list = <T>(name: string, fallback: readonly T[]): readonly T[] =>
+    (json[name] as readonly T[] | undefined) ?? fallback;
+  const channels = list("block_out_channels", [128, 256, 512, 512]);
+  const layers = list("layers_per_block", [4, 3, 3, 3, 4]);
+  const scaling = list("spatio_temporal_scaling", [true, true, true, false]);
+  const is095 = list<string>("down_block_types", []).some((type) => type.includes("095"));
+  const types = list<string>("downsample_type", ["conv", "conv", "conv", "conv"]);
+  const named: Record<string, Scaling> = { spatial: "space", temporal: "time", spatiotemporal: "both", conv: "both" };
+  const stages = is095 ? channels.length - 1 : channels.length;
+  const decoderChannels = list("decoder_block_out_channels", [128, 256, 512, 512]);
+  const each = <T>(name: string, fallback: T) =>
+    list<T>(
+      name,
+      decoderChannels.map(() => fallback),
+    );
+  return {
+    latentChannels: (json["latent_channels"] as number | undefined) ?? 128,
+    patch: (json["patch_size"] as number | undefined) ?? 4,
+    encoder: {
+      channels,
+      layers,
+      down: Array.from({ length: stages }, (_, i) => (scaling[i] ? named[is095 ? types[i]! : "conv"]! : "none")),
+      downsampler: is095 ? "space-to-depth" : "conv",
+      causal: (json["encoder_causal"] as boolean | undefined) ?? true,
+    },
+    decoder: {
+      channels: decoderChannels,
+      layers: list("decoder_layers_per_block", [4, 3, 3, 3, 4]),
+      up: list("decoder_spatio_temporal_scaling", [true, true, true, false]),
+      injectNoise: list("decoder_inject_noise", [false, false, false, false, false]),
+      residual: each("upsample_residual", false),
+      factor: each("upsample_factor", 1),
+      causal: (json["decoder_causal"] as boolean | undefined) ?? false,
+      timestep: (json["timestep_conditioning"] as boolean | undefined) ?? false,
+    },
+  };
+}

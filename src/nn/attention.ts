@@ -1,0 +1,50 @@
+import { attention } from "../kernels/attention.ts";
+import { type Rope, rope } from "../kernels/rope.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { Linear } from "./linear.ts";
+import { RmsNorm } from "./norm.ts";
+
+export interface AttentionConfig {
+  readonly width: number;
+  readonly heads: number;
+  /** Width of what is attended to; the same as `width` by default. */
+  readonly contextWidth?: number;
+  /** ε of the norms on queries and keys, which run over the full width, across heads. */
+  readonly epsilon?: number;
+}
+
+/** Multi-head attention with normalised queries and keys, to itself (rotated by `rope`) or to a context. */
+export class Attention {
+  readonly query: Linear;
+  readonly key: Linear;
+  readonly value: Linear;
+  readonly queryNorm: RmsNorm;
+  readonly keyNorm: RmsNorm;
+  readonly out: Linear;
+  readonly heads: number;
+  readonly scale: number;
+
+  constructor({ width, heads, contextWidth = width, epsilon = 1e-5 }: AttentionConfig) {
+    this.query = new Linear(width, width);
+    this.key = new Linear(contextWidth, width);
+    this.value = new Linear(contextWidth, width);
+    this.queryNorm = new RmsNorm(width, epsilon);
+    this.keyNorm = new RmsNorm(width, epsilon);
+    this.out = new Linear(width, width);
+    this.heads = heads;
+    this.scale = (width / heads) ** -0.5;
+  }
+
+  /** x [B, N, D], context [B, M, C], bias broadcastable to [B, heads, N, M], to [B, N, D]. */
+  forward(
+    x: Tensor,
+    { context = x, bias, rope: table }: { context?: Tensor; bias?: Tensor; rope?: Rope } = {},
+  ): Tensor {
+    let q = this.queryNorm.forward(this.query.forward(x));
+    let k = this.keyNorm.forward(this.key.forward(context));
+    if (table) [q, k] = [rope(q, table), rope(k, table)];
+    return this.out.forward(
+      attention(q, k, this.value.forward(context), { heads: this.heads, scale: this.scale, bias }),
+    );
+  }
+}

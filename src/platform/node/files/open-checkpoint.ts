@@ -1,0 +1,147 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { CheckpointError, InputError } from "../../../base/errors.ts";
+import { type Checkpoint, openCheckpoint, openShardedCheckpoint } from "../../../weights/checkpoint.ts";
+import { refusePickleName } from "../../../weights/file-kind.ts";
+import { fileError, fileSource } from "./file-source.ts";
+
+/** The names under which diffusers and transformers save a module, in the order in which they are looked for. */
+const weightFiles = [
+  "diffusion_pytorch_model.safetensors",
+  "diffusion_pytorch_model.safetensors.index.json",
+  "model.safetensors",
+  "model.safetensors.index.json",
+];
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export interface OpenedCheckpoint {
+  /** The parsed config.json, or the config inside a single file's metadata; `undefined` where neither exists. */
+  readonly config: JsonObject | undefined;
+  readonly checkpoint: Checkpoint;
+}
+
+/**
+ * Opens the weights of one module. `path` is a .safetensors file, an index of shards, a module's folder, or a whole
+ * diffusers folder, of which `module` names the part (`transformer`, `vae`, `text_encoder`).
+ */
+export async function openCheckpointPath(
+  path: string,
+  { module }: { module?: string } = {},
+): Promise<OpenedCheckpoint> {
+  if (!(await isFolder(path))) return openFile(path);
+  const folder = await moduleFolder(path, module);
+  const weights = await findWeights(folder);
+  return openWith(weights, await readConfig(folder));
+}
+
+async function openFile(path: string): Promise<OpenedCheckpoint> {
+  refusePickleName(path);
+  const isModule = weightFiles.includes(basename(path));
+  return openWith(path, isModule ? await readConfig(dirname(path)) : undefined);
+}
+
+async function openWith(path: string, config: JsonObject | undefined): Promise<OpenedCheckpoint> {
+  const checkpoint = path.endsWith(".index.json")
+    ? await openShards(path)
+    : await openCheckpoint(await fileSource(path));
+  try {
+    // Single files that hold a whole pipeline carry its config in their metadata.
+    const inside = checkpoint.metadata["config"];
+    return {
+      config: config ?? (inside?.startsWith("{") ? parseJson(inside, `${path}: metadata "config"`) : undefined),
+      checkpoint,
+    };
+  } catch (error) {
+    await checkpoint.close();
+    throw error;
+  }
+}
+
+async function openShards(path: string): Promise<Checkpoint> {
+  const index = await fileSource(path);
+  try {
+    return await openShardedCheckpoint(index, async (file) => {
+      const shard = join(dirname(path), file);
+      return (await exists(shard)) ? fileSource(shard) : undefined;
+    });
+  } finally {
+    await index.close?.();
+  }
+}
+
+/** The folder itself if it is a module's, else the module's folder in it. */
+async function moduleFolder(folder: string, module: string | undefined): Promise<string> {
+  if (!(await exists(join(folder, "model_index.json")))) return folder;
+  const parts = await partsOf(folder);
+  const hint = `it has ${parts.join(", ") || "no folder with weights"}`;
+  if (module === undefined)
+    throw new InputError("this is a whole pipeline; which module is meant?", { where: folder, hint });
+  if (!parts.includes(module))
+    throw new CheckpointError(`no weights for ${JSON.stringify(module)}`, { where: folder, hint });
+  return join(folder, module);
+}
+
+async function partsOf(folder: string): Promise<string[]> {
+  const parts: string[] = [];
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (!(await isFolder(path).catch(() => false))) continue;
+    if ((await readdir(path)).some((file) => /\.(safetensors|bin)(\.index\.json)?$/.test(file))) parts.push(entry.name);
+  }
+  return parts.sort();
+}
+
+/** The module's weights: the usual names first, else the only .safetensors file (a variant such as `.fp16.`). */
+async function findWeights(folder: string): Promise<string> {
+  const files = (await readdir(folder)).sort();
+  const usual = weightFiles.find((name) => files.includes(name));
+  if (usual) return join(folder, usual);
+  const indexes = files.filter((file) => file.endsWith(".safetensors.index.json"));
+  const single = files.filter((file) => file.endsWith(".safetensors"));
+  const candidates = indexes.length > 0 ? indexes : single;
+  if (candidates.length === 1) return join(folder, candidates[0]!);
+  if (candidates.length > 1)
+    throw new CheckpointError(`several files could be meant: ${candidates.join(", ")}`, {
+      where: folder,
+      hint: "give the path of one of them",
+    });
+  for (const file of files) if (/\.(bin|ckpt|pth?)$/.test(file)) refusePickleName(join(folder, file));
+  throw new CheckpointError(`no weights: expected ${weightFiles[0]} or ${weightFiles[2]}`, {
+    where: folder,
+    hint: files.length > 0 ? `it has ${files.slice(0, 8).join(", ")}` : "the folder is empty",
+  });
+}
+
+async function readConfig(folder: string): Promise<JsonObject | undefined> {
+  const path = join(folder, "config.json");
+  if (!(await exists(path))) return undefined;
+  return parseJson(await readFile(path, "utf8"), path);
+}
+
+function parseJson(text: string, where: string): JsonObject {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new CheckpointError(`not JSON: ${(cause as Error).message}`, { where, cause, hint: "pull the model again" });
+  }
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new CheckpointError("expected a JSON object", { where, hint: "pull the model again" });
+  return json as JsonObject;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (cause) {
+    throw fileError(path, cause);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,56 @@
+import { z } from "zod";
+import { MediaError } from "../base/errors.ts";
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 hexadecimal digits");
+const size = z.int().positive();
+
+/** What a finished video says about itself: enough to make the same frames again. */
+export const receiptSchema = z.strictObject({
+  engine: z.strictObject({ name: z.string(), version: z.string() }),
+  models: z.array(z.strictObject({ name: z.string(), sha256 })),
+  prompt: z.string(),
+  negativePrompt: z.string(),
+  /** Of the noise; an integer that a double holds exactly. */
+  seed: z.int().nonnegative(),
+  /** The noise levels that were stepped through, from noise to data. */
+  sigmas: z.array(z.number()),
+  guidanceScale: z.number(),
+  steps: z.int().nonnegative(),
+  /** What was asked for, and what the file has. */
+  width: size,
+  height: size,
+  /** What was generated, before the crop to what was asked for. */
+  generatedWidth: size,
+  generatedHeight: size,
+  frames: size,
+  fps: z.number().positive(),
+  device: z.string(),
+  runtime: z.string(),
+  /** Hash of the RGB frames before encoding, see `hashFrames`. */
+  framesSha256: sha256,
+  /** ISO date and time. */
+  created: z.iso.datetime({ offset: true }),
+  /** Anything a pipeline wants to add. */
+  extra: z.record(z.string(), z.json()).optional(),
+});
+
+export type Receipt = z.infer<typeof receiptSchema>;
+
+/** A receipt from the text in a file (`where`); what is wrong with it is said field by field. */
+export function parseReceipt(text: string, where?: string): Receipt {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new MediaError(`the receipt is not JSON: ${(cause as Error).message}`, { where, cause });
+  }
+  const result = receiptSchema.safeParse(json);
+  if (result.success) return result.data;
+  const faults = result.error.issues.map(({ path, message }) => `${path.join(".") || "receipt"}: ${message}`);
+  throw new MediaError(`the receipt is not valid: ${faults.join("; ")}`, { where, cause: result.error });
+}
+
+/** The text that goes into a file. Checked, so that nothing is written that could not be read back. */
+export function formatReceipt(receipt: Receipt): string {
+  return JSON.stringify(parseReceipt(JSON.stringify(receipt)));
+}
