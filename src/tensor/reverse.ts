@@ -2,10 +2,10 @@
  * Reverse-mode gradients, as graphs: for each primitive, what the gradient `g` of its result means for its
  * operands. `undefined` where no gradient flows.
  */
-import { ShapeError } from "../base/errors.ts";
-import { type Shape, sizeOf } from "./dtype.ts";
+import { convInputGradient, convWeightGradient, dilate } from "./conv-gradients.ts";
+import type { Shape } from "./dtype.ts";
 import type { OpAttributes, OpName } from "./ops.ts";
-import { apply, concat, fill, type Region, type Tensor } from "./tensor.ts";
+import { apply, fill, type Region, type Tensor } from "./tensor.ts";
 
 type Gradients = (Tensor | undefined)[];
 type Pullback<K extends OpName> = (
@@ -41,56 +41,6 @@ function matmulGradients(g: Tensor, a: Tensor, b: Tensor, transposeA: boolean, t
     ? g.matmul(a, { transposeA: true, transposeB: transposeA })
     : a.matmul(g, { transposeA: !transposeA });
   return [unbroadcast(forA, a.shape), unbroadcast(forB, b.shape)];
-}
-
-/** Puts `step - 1` zeros between neighbours of one axis. */
-function dilate(x: Tensor, axis: number, step: number): Tensor {
-  if (step === 1) return x;
-  const spread = x.unsqueeze(axis + 1);
-  const after = spread.shape.map((_, i) => (i === axis + 1 ? step - 1 : 0));
-  const wide = spread
-    .pad(
-      after.map(() => 0),
-      after,
-    )
-    .reshape(...x.shape.map((n, i) => (i === axis ? n * step : n)));
-  return wide.slice(axis, 0, (x.shape[axis]! - 1) * step + 1);
-}
-
-/** Gradient for a conv's input: a stride-1 conv of the spread-out gradient with the flipped weight (never ConvTranspose). */
-export function convInputGradient(g: Tensor, x: Shape, w: Tensor, { stride, padding }: OpAttributes["conv"]): Tensor {
-  let spread = g;
-  const pads: [number, number][] = [];
-  for (let axis = 0; axis < 3; axis++) {
-    spread = dilate(spread, axis + 2, stride[axis]!);
-    const low = w.shape[axis + 2]! - 1 - padding[axis]![0];
-    if (low < 0) throw new ShapeError("conv with more padding than its kernel size has no gradient here");
-    pads.push([low, x[axis + 2]! - spread.shape[axis + 2]! - low + w.shape[axis + 2]! - 1]);
-  }
-  return spread.conv(w.flip(2, 3, 4).permute(1, 0, 2, 3, 4), { padding: pads });
-}
-
-/** Gradient for a conv's weight: one matrix product over shifted slices of the input laid side by side. */
-export function convWeightGradient(g: Tensor, x: Tensor, w: Shape, { stride, padding }: OpAttributes["conv"]): Tensor {
-  const [out, channels, ...kernel] = w as [number, number, number, number, number];
-  const padded = x.pad([0, 0, ...padding.map(([low]) => low)], [0, 0, ...padding.map(([, high]) => high)]);
-  const positions = sizeOf(g.shape.slice(2));
-  const slices: Tensor[] = [];
-  for (let f = 0; f < kernel[0]!; f++)
-    for (let h = 0; h < kernel[1]!; h++)
-      for (let v = 0; v < kernel[2]!; v++) {
-        let part = padded;
-        for (const [axis, offset] of [f, h, v].entries())
-          part = part.slice(axis + 2, offset, offset + (g.shape[axis + 2]! - 1) * stride[axis]! + 1, stride[axis]!);
-        slices.push(part.reshape(x.shape[0]!, channels, positions));
-      }
-  const columns = concat(slices, 1);
-  const product = g.reshape(g.shape[0]!, out, positions).matmul(columns, { transposeB: true });
-  return product
-    .sum(0)
-    .reshape(out, slices.length, channels)
-    .permute(0, 2, 1)
-    .reshape(...w);
 }
 
 export const pullbacks = {

@@ -61,6 +61,8 @@ export function addPngText(png: Uint8Array, keyword: string, text: string): Uint
 
 /** The uncompressed iTXt text under a keyword, if the PNG has one. */
 export function readPngText(png: Uint8Array, keyword: string, where?: string): string | undefined {
+  let text: string | undefined;
+  // To the end even when found: a file that is cut off is an error.
   for (const { type, data } of pngChunks(png, where)) {
     if (type !== "iTXt") continue;
     const keywordEnd = data.indexOf(0);
@@ -69,9 +71,9 @@ export function readPngText(png: Uint8Array, keyword: string, where?: string): s
     const translatedEnd = data.indexOf(0, languageEnd + 1);
     if (keywordEnd < 0 || languageEnd < 0 || translatedEnd < 0 || compressed) continue;
     if (new TextDecoder().decode(data.subarray(0, keywordEnd)) !== keyword) continue;
-    return new TextDecoder().decode(data.subarray(translatedEnd + 1));
+    text = new TextDecoder().decode(data.subarray(translatedEnd + 1));
   }
-  return undefined;
+  return text;
 }
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {

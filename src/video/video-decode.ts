@@ -23,6 +23,7 @@ export interface VideoInfo {
   width: number;
   height: number;
   frames: number;
+  /** Of a webm it is a guess, since its times are whole milliseconds; an mp4 has it exactly. */
   fps: number;
   seconds: number;
 }
@@ -60,7 +61,7 @@ export class VideoDecoding {
         width: await track.getDisplayWidth(),
         height: await track.getDisplayHeight(),
         frames: packetCount,
-        fps: seconds > 0 ? roundRate(packetCount / seconds) : 0,
+        fps: packetCount > 1 ? (await track.computeFrameRateMetrics()).bestGuessFrameRate : 1 / seconds,
         seconds,
       };
     });
@@ -138,13 +139,6 @@ export class VideoDecoding {
   #damaged(reason: string, cause?: unknown): MediaError {
     return new MediaError(`the video is damaged or cut off: ${reason}`, { where: this.#where, cause });
   }
-}
-
-/** Rates are stored as rounded times; 23.9999 means 24, and 29.97003 means 30000 / 1001. */
-function roundRate(fps: number): number {
-  for (const exact of [Math.round(fps), (Math.round(fps) * 1000) / 1001])
-    if (Math.abs(fps - exact) < exact * 2e-4) return exact;
-  return Math.round(fps * 1000) / 1000;
 }
 
 function toMatrix(matrix: string | null | undefined): YuvMatrix | undefined {

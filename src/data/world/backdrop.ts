@@ -37,6 +37,8 @@ export function drawBackdrop(scene: Scene, view: View, width: number, height: nu
       const rise = dy / flat;
       let cover = 0.5 - rise / pixel;
       cover = Math.max(0, Math.min(1, cover));
+      const side = dx / flat - glowAt;
+      const warm = climate.glow[0] > 0 ? Math.exp(-side * side * 12) : 0;
       let r = 0,
         g = 0,
         b = 0;
@@ -52,13 +54,10 @@ export function drawBackdrop(scene: Scene, view: View, width: number, height: nu
         r += c * (climate.zenith[0] - r);
         g += c * (climate.zenith[1] - g);
         b += c * (climate.zenith[2] - b);
-        if (climate.glow[0] > 0) {
-          const far = dx / flat - glowAt;
-          const warm = Math.exp(-far * far * 12 - e * e * 90);
-          r += climate.glow[0] * warm;
-          g += climate.glow[1] * warm;
-          b += climate.glow[2] * warm;
-        }
+        const glow = warm * Math.exp(-e * e * 90);
+        r += climate.glow[0] * glow;
+        g += climate.glow[1] * glow;
+        b += climate.glow[2] * glow;
         if (scene.weather) {
           const veil = cloudiness(Math.atan2(dx, dz), e, scene.weather) * (scene.sky === "night" ? 0.5 : 0.8);
           r += veil * (climate.cloud[0] - r);
@@ -90,9 +89,9 @@ export function drawBackdrop(scene: Scene, view: View, width: number, height: nu
         const gr = (light[0] + mix * (dark[0] - light[0])) * mood[0] * pool,
           gg = (light[1] + mix * (dark[1] - light[1])) * mood[1] * pool,
           gb = (light[2] + mix * (dark[2] - light[2])) * mood[2] * pool;
-        r += cover * (gr + haze * (climate.horizon[0] - gr) - r);
-        g += cover * (gg + haze * (climate.horizon[1] - gg) - g);
-        b += cover * (gb + haze * (climate.horizon[2] - gb) - b);
+        r += cover * (gr + haze * (climate.horizon[0] + warm * climate.glow[0] - gr) - r);
+        g += cover * (gg + haze * (climate.horizon[1] + warm * climate.glow[1] - gg) - g);
+        b += cover * (gb + haze * (climate.horizon[2] + warm * climate.glow[2] - gb) - b);
       }
       out[at] = r;
       out[at + 1] = g;

@@ -1,4 +1,5 @@
 import type { Random } from "../../base/philox.ts";
+import { tints } from "./palette.ts";
 import {
   type Body,
   type Camera,
@@ -109,7 +110,7 @@ function draw(preset: Preset, random: Random, wish: Wish = {}): Scene {
     sky,
     ground,
     camera,
-    tint: random.below(3),
+    tint: random.below(tints.length),
     cell: random.between(0.55, 0.68),
     phase: [random.uniform(), random.uniform()],
     eye: random.between(1.3, 1.4),

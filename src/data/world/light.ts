@@ -54,7 +54,7 @@ export function shade(
   const cosine = nx * lx + ny * ly + nz * lz;
   const direct = Math.max(0, (cosine + 0.15) / 1.15);
   // Half of the sky is hidden where the body meets the ground.
-  const open = 0.68 + 0.32 * Math.min(1, height * 2.2);
+  const open = 0.76 + 0.24 * Math.min(1, height * 2.2);
   const above = (0.72 + 0.28 * ny) * open;
   const hx = lx + vx,
     hy = ly + vy,
@@ -73,7 +73,7 @@ export function shade(
   }
   for (let channel = 0; channel < 3; channel++) {
     const albedo = base[channel]! + mix * (second[channel]! - base[channel]!);
-    const sky = ambient[channel]! * above + 0.06 * ground[channel]! * (1 - ny) * sun[channel]!;
+    const sky = ambient[channel]! * above + 0.1 * ground[channel]! * (1 - ny) * sun[channel]!;
     out[channel] =
       albedo * (sun[channel]! * direct + sky) + sun[channel]! * highlight + rim * (0.4 * zenith[channel]! + 0.1);
   }

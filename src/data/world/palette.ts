@@ -35,10 +35,10 @@ export function partner(colour: Colour): Rgb {
 
 /** Bare ground, none of it near a body's colour: slate, sand, moss, clay. The second is the darker cell. */
 export const tints: readonly (readonly [Rgb, Rgb])[] = [
-  [rgb("#8d949c"), rgb("#555c66")],
-  [rgb("#a79a80"), rgb("#6a5d49")],
-  [rgb("#879484"), rgb("#505f52")],
-  [rgb("#9a8a86"), rgb("#60504f")],
+  [rgb("#76838f"), rgb("#47525f")],
+  [rgb("#978562"), rgb("#5d4f36")],
+  [rgb("#76876a"), rgb("#435241")],
+  [rgb("#917468"), rgb("#59443f")],
 ];
 
 /** Light and air under one sky. */
@@ -62,9 +62,9 @@ export interface Climate {
 
 export const climates: Record<Sky, Climate> = {
   clear: {
-    horizon: rgb("#dcecf8"),
-    middle: rgb("#a4cdf2"),
-    zenith: rgb("#5a9be0"),
+    horizon: rgb("#b7d8f3"),
+    middle: rgb("#8dbdee"),
+    zenith: rgb("#4a8bdc"),
     glow: [0, 0, 0],
     cloud: rgb("#ffffff"),
     sun: [0.82, 0.79, 0.73],
@@ -101,14 +101,14 @@ export const climates: Record<Sky, Climate> = {
     softness: 0.16,
   },
   overcast: {
-    horizon: rgb("#b4bdc4"),
-    middle: rgb("#929ca6"),
+    horizon: rgb("#a6b1ba"),
+    middle: rgb("#8c98a3"),
     zenith: rgb("#697480"),
     glow: [0, 0, 0],
-    cloud: rgb("#b9c1c8"),
+    cloud: rgb("#aeb7bf"),
     sun: [0.46, 0.46, 0.46],
-    ambient: [0.55, 0.56, 0.58],
-    ground: [0.8, 0.82, 0.84],
+    ambient: [0.68, 0.69, 0.71],
+    ground: [0.76, 0.78, 0.8],
     elevation: 1.2,
     shadow: 0.4,
     softness: 0.4,

@@ -1,7 +1,8 @@
 /** From tensor programs to ONNX graphs. */
 import { UnsupportedError } from "../../base/errors.ts";
 import type { OnnxAttribute, OnnxEmitter, OrtForm } from "../../kernels/onnx.ts";
-import { type DType, formatShape, type HostTensor, sizeOf } from "../../tensor/dtype.ts";
+import { isWeightBound, kernelOffsets } from "../../tensor/conv-gradients.ts";
+import { type DType, formatShape, type HostTensor, type Shape, sizeOf } from "../../tensor/dtype.ts";
 import type { OpAttributes, OpName } from "../../tensor/ops.ts";
 import type { Node, Program } from "../../tensor/program.ts";
 import { INT64, type OnnxGraph, type OnnxNode, type OnnxTensor, onnxType } from "./onnx-file.ts";
@@ -128,6 +129,36 @@ const slice = (
   step: readonly number[],
 ) => emit.node("Slice", [x, emit.integers(start), emit.integers(stop), emit.integers(axes), emit.integers(step)]);
 
+/** A conv over few positions as one matrix product with the batch folded in: ORT's own runs image by image. */
+function convByColumns(
+  emit: Emitter,
+  [x, w]: [string, string],
+  shape: Shape,
+  weight: Shape,
+  { stride, padding }: OpAttributes["conv"],
+  out: Shape,
+): string {
+  const [batch, channels] = shape as [number, number];
+  const places = out.slice(2);
+  const pads = [0, 0, ...padding.map(([low]) => low), 0, 0, ...padding.map(([, high]) => high)];
+  let turned = emit.node("Transpose", [x], { perm: [1, 0, 2, 3, 4] });
+  if (pads.some((n) => n)) turned = emit.node("Pad", [turned, emit.integers(pads), emit.scalar(0)]);
+  const parts = kernelOffsets(weight).map((offset) => {
+    const stop = offset.map((n, axis) => n + (places[axis]! - 1) * stride[axis]! + 1);
+    return emit.node("Reshape", [
+      slice(emit, turned, offset, stop, [2, 3, 4], stride),
+      emit.integers([channels, 1, -1]),
+    ]);
+  });
+  const columns = emit.node("Reshape", [
+    emit.node("Concat", parts, { axis: 1 }),
+    emit.integers([channels * parts.length, -1]),
+  ]);
+  const product = emit.node("MatMul", [emit.node("Reshape", [w, emit.integers([weight[0]!, -1])]), columns]);
+  const five = emit.node("Reshape", [product, emit.integers([weight[0]!, batch, ...places])]);
+  return emit.node("Transpose", [five], { perm: [1, 0, 2, 3, 4] });
+}
+
 const lowerings = {
   input: (_, __, ___, node) => node.name!,
   parameter: (_, __, ___, node) => node.name!,
@@ -171,16 +202,15 @@ const lowerings = {
       "com.microsoft",
     );
   },
-  conv: (emit, inputs, { stride, padding }) =>
-    emit.node(
-      "Conv",
-      inputs.map((x) => operand(emit, x, false)),
-      {
-        strides: stride,
-        pads: [...padding.map(([low]) => low), ...padding.map(([, high]) => high)],
-        kernel_shape: inputs[1]!.node.shape.slice(2),
-      },
-    ),
+  conv: (emit, inputs, attributes, node) => {
+    const operands = inputs.map((x) => operand(emit, x, false)) as [string, string];
+    const weight = inputs[1]!.node.shape;
+    if (isWeightBound(weight, node.shape))
+      return convByColumns(emit, operands, inputs[0]!.node.shape, weight, attributes, node.shape);
+    const { stride, padding } = attributes;
+    const pads = [...padding.map(([low]) => low), ...padding.map(([, high]) => high)];
+    return emit.node("Conv", operands, { strides: stride, pads, kernel_shape: weight.slice(2) });
+  },
   reshape: (emit, [x], { shape }) => emit.node("Reshape", [operand(emit, x!, false), emit.integers(shape)]),
   permute: (emit, [x], { order }) => emit.node("Transpose", [operand(emit, x!, false)], { perm: order }),
   broadcast: (emit, [x], { shape }) => emit.node("Expand", [operand(emit, x!, false), emit.integers(shape)]),

@@ -1,0 +1,167 @@
+import { climates } from "../palette.ts";
+import type { Sky } from "../scene.ts";
+import { labAt, labOf, type Plate } from "./lab.ts";
+import { groundRows, horizonRow, skyPlate } from "./surroundings.ts";
+
+/** Pixels that belong together. */
+export interface Blob {
+  readonly pixels: number[];
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+  /** Centre of mass. */
+  readonly x: number;
+  readonly y: number;
+}
+
+/** How far (dE) a pixel must be from every colour the backdrop can have. */
+const threshold = 11;
+
+/**
+ * Marks what is neither ground nor sky. Ground may be darker (a dark cell, a shadow) but never brighter or of another
+ * hue than its row; sky is what the renderer draws for it, or on the way from that to a cloud.
+ */
+export function findForeground(plates: readonly Plate[], sky: Sky): Uint8Array[] {
+  const { width, height } = plates[0]!;
+  const horizon = horizonRow(height);
+  const { bright } = groundRows(plates);
+  const clean = skyPlate(sky, width, height);
+  const { cloud } = climates[sky];
+  const cloudLab = labOf(...cloud);
+  // Near the horizon the ground takes on the colour of the sky.
+  const solid = horizon + Math.ceil(0.012 * height),
+    hazy = horizon + Math.ceil(0.06 * height);
+  const skyLabs = new Float32Array(hazy * width * 3);
+  for (let pixel = 0; pixel < hazy * width; pixel++) skyLabs.set(labAt(clean, pixel), pixel * 3);
+  const cloudy = isCloudy(plates, skyLabs, horizon) ? 0.8 : 0;
+  return plates.map((plate) => {
+    const out = new Uint8Array(width * height);
+    for (let row = 0; row < height; row++) {
+      const br = bright[row * 3]!,
+        bg = bright[row * 3 + 1]!,
+        bb = bright[row * 3 + 2]!;
+      const groundY = 0.2126 * br + 0.7152 * bg + 0.0722 * bb + 1e-6;
+      for (let column = 0; column < width; column++) {
+        const pixel = row * width + column;
+        const r = plate.light[pixel * 3]!,
+          g = plate.light[pixel * 3 + 1]!,
+          b = plate.light[pixel * 3 + 2]!;
+        const [L, A, B] = labOf(r, g, b);
+        let far = Number.POSITIVE_INFINITY;
+        if (row >= solid) {
+          const y = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+          const share = Math.max(0.06, Math.min(1.12, y / groundY));
+          const [gl, ga, gb] = labOf(share * br, share * bg, share * bb);
+          far = Math.hypot(L - gl, A - ga, B - gb);
+        }
+        if (row < hazy) {
+          const sl = skyLabs[pixel * 3]!,
+            sa = skyLabs[pixel * 3 + 1]!,
+            sb = skyLabs[pixel * 3 + 2]!;
+          // Nearest point on the way from sky to cloud.
+          const dl = cloudLab[0] - sl,
+            da = cloudLab[1] - sa,
+            db = cloudLab[2] - sb;
+          const along = Math.max(
+            0,
+            Math.min(cloudy, ((L - sl) * dl + (A - sa) * da + (B - sb) * db) / (dl * dl + da * da + db * db + 1e-6)),
+          );
+          far = Math.min(far, Math.hypot(L - sl - along * dl, A - sa - along * da, B - sb - along * db));
+        }
+        if (far > threshold) out[pixel] = 1;
+      }
+    }
+    return out;
+  });
+}
+
+/** Connected parts (4 neighbours) of a mask, largest first; parts under `least` pixels are dropped. */
+export function findBlobs(mask: Uint8Array, width: number, least: number): Blob[] {
+  const seen = new Uint8Array(mask.length);
+  const blobs: Blob[] = [];
+  const stack: number[] = [];
+  for (let start = 0; start < mask.length; start++) {
+    if (!mask[start] || seen[start]) continue;
+    const pixels: number[] = [];
+    stack.push(start);
+    seen[start] = 1;
+    while (stack.length) {
+      const pixel = stack.pop()!;
+      pixels.push(pixel);
+      const x = pixel % width;
+      if (x > 0) visit(pixel - 1);
+      if (x < width - 1) visit(pixel + 1);
+      if (pixel >= width) visit(pixel - width);
+      if (pixel < mask.length - width) visit(pixel + width);
+    }
+    if (pixels.length >= least) blobs.push(measure(pixels, width));
+  }
+  function visit(pixel: number): void {
+    if (mask[pixel] && !seen[pixel]) {
+      seen[pixel] = 1;
+      stack.push(pixel);
+    }
+  }
+  return blobs.sort((a, b) => b.pixels.length - a.pixels.length);
+}
+
+function measure(pixels: number[], width: number): Blob {
+  let left = width,
+    right = 0,
+    top = Number.POSITIVE_INFINITY,
+    bottom = 0,
+    x = 0,
+    y = 0;
+  for (const pixel of pixels) {
+    const column = pixel % width,
+      row = (pixel / width) | 0;
+    left = Math.min(left, column);
+    right = Math.max(right, column + 1);
+    top = Math.min(top, row);
+    bottom = Math.max(bottom, row + 1);
+    x += column + 0.5;
+    y += row + 0.5;
+  }
+  return { pixels, left, right, top, bottom, x: x / pixels.length, y: y / pixels.length };
+}
+
+/** Erases what is thinner than about two pixels: noise and the seams between two backdrops. */
+export function open(mask: Uint8Array, width: number, height: number): Uint8Array {
+  return sweep(sweep(mask, width, height, 5), width, height, 1);
+}
+
+/** Keeps a pixel with at least `least` of its plus-shaped neighbourhood set (5: erode, 1: dilate). */
+export function sweep(mask: Uint8Array, width: number, height: number, least: number): Uint8Array {
+  const out = new Uint8Array(mask.length);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const at = y * width + x;
+      const here = mask[at]!;
+      const sum =
+        here +
+        (x > 0 ? mask[at - 1]! : here) +
+        (x < width - 1 ? mask[at + 1]! : here) +
+        (y > 0 ? mask[at - width]! : here) +
+        (y < height - 1 ? mask[at + width]! : here);
+      out[at] = sum >= least ? 1 : 0;
+    }
+  }
+  return out;
+}
+
+/** Whether more than a little of the sky beside the middle is not as clean as drawn. */
+function isCloudy(plates: readonly Plate[], skyLabs: Float32Array, horizon: number): boolean {
+  const { width } = plates[0]!;
+  const plate = plates[plates.length >> 1]!;
+  let off = 0,
+    count = 0;
+  for (let pixel = 0; pixel < horizon * width; pixel += 3) {
+    const column = pixel % width;
+    if (column > width * 0.25 && column < width * 0.75) continue;
+    const [L, A, B] = labAt(plate, pixel);
+    if (Math.hypot(L - skyLabs[pixel * 3]!, A - skyLabs[pixel * 3 + 1]!, B - skyLabs[pixel * 3 + 2]!) > 7) off++;
+    count++;
+  }
+  return off > 0.08 * count;
+}

@@ -1,0 +1,181 @@
+import { horizonLift, viewAt } from "../motion.ts";
+import { render } from "../render.ts";
+import { type Ground, type Scene, type Sky, skies } from "../scene.ts";
+import { deltaE, type Lab, labAt, median, type Plate, plateOf } from "./lab.ts";
+
+/** Row of the horizon of a camera at rest, from the top. */
+export const horizonRow = (height: number): number => Math.round((height / 2) * (1 - horizonLift));
+
+/** A scene without bodies, for what the world's own renderer says about a sky. */
+export const emptyScene = (sky: Sky): Scene => ({
+  bodies: [],
+  relation: undefined,
+  sky,
+  ground: "plain",
+  camera: "static",
+  tint: 0,
+  cell: 0.6,
+  phase: [0, 0],
+  eye: 1.35,
+  sun: 0.7,
+  weather: 0,
+});
+
+const drawn = new Map<string, Plate>();
+
+/** The clean sky as the renderer draws it at this size (the lower part is some ground). */
+export function skyPlate(sky: Sky, width: number, height: number): Plate {
+  const key = `${sky} ${width} ${height}`;
+  let plate = drawn.get(key);
+  if (!plate) {
+    const scene = emptyScene(sky);
+    plate = plateOf(render(scene, { width, height, frames: 1 }).frames[0]!, height);
+    if (drawn.size > 64) drawn.clear();
+    drawn.set(key, plate);
+  }
+  return plate;
+}
+
+/** The sky whose gradient is nearest to the upper rows, and by how much it beats the next one (dE). */
+export function findSky(plates: readonly Plate[]): { value: Sky; margin: number } {
+  const { width, height } = plates[0]!;
+  const rows = horizonRow(height) - Math.ceil(height * 0.04);
+  const seen: Lab[] = [];
+  for (let row = 0; row < rows; row += 2) {
+    const sides: Lab[] = [];
+    for (const plate of plates) {
+      for (let column = 0; column < width; column += Math.max(1, width >> 4)) {
+        if (column > width * 0.3 && column < width * 0.7) continue;
+        sides.push(labAt(plate, row * width + column));
+      }
+    }
+    seen.push([0, 1, 2].map((axis) => median(sides.map((lab) => lab[axis]!))) as unknown as Lab);
+  }
+  const misfits = skies.map((sky) => {
+    const plate = skyPlate(sky, width, height);
+    let sum = 0;
+    for (const [index, lab] of seen.entries()) {
+      const row = index * 2 * width;
+      sum +=
+        0.5 * deltaE(lab, labAt(plate, row + (width >> 3))) +
+        0.5 * deltaE(lab, labAt(plate, row + width - 1 - (width >> 3)));
+    }
+    return { sky, misfit: sum / seen.length };
+  });
+  misfits.sort((a, b) => a.misfit - b.misfit);
+  return { value: misfits[0]!.sky, margin: misfits[1]!.misfit - misfits[0]!.misfit };
+}
+
+/**
+ * The pattern of the ground, from the part of the picture that `taken` leaves free: the ground is unrolled into world
+ * axes; lightness that varies at all is a pattern, and one that survives the mean over depth is stripes.
+ */
+export function findGround(plate: Plate, taken: Uint8Array): { value: Ground; contrast: number; stripes: number } {
+  const { width, height } = plate;
+  const view = viewAt(emptyScene("clear"), 0.5);
+  const pixel = (2 * view.tangent) / height;
+  const columns = 64,
+    rows = 28;
+  const value = new Float64Array(columns * rows).fill(Number.NaN);
+  const aspect = width / height;
+  for (let row = 0; row < rows; row++) {
+    const z = -0.35 + (row / rows) * 3.2;
+    for (let column = 0; column < columns; column++) {
+      const x = (column / (columns - 1) - 0.5) * 2.1 * aspect * 1.2;
+      const pz = z - view.eye[2],
+        py = -view.eye[1];
+      const depth = py * view.forward[1] + pz * view.forward[2];
+      const px = Math.floor(width / 2 + x / depth / pixel),
+        row2 = Math.floor(height / 2 - (py * view.up[1] + pz * view.up[2]) / depth / pixel);
+      if (px < 0 || px >= width || row2 < 0 || row2 >= height || taken[row2 * width + px]) continue;
+      value[row * columns + column] = labAt(plate, row2 * width + px)[0];
+    }
+  }
+  // Without slow changes (light, haze): a row's straight trend.
+  let total = 0,
+    count = 0;
+  const spreads: number[] = [];
+  const byColumn = Array.from({ length: columns }, () => [] as number[]);
+  for (let row = 0; row < rows; row++) {
+    const xs: number[] = [],
+      ys: number[] = [];
+    for (let column = 0; column < columns; column++) {
+      const lightness = value[row * columns + column]!;
+      if (Number.isNaN(lightness)) continue;
+      xs.push(column);
+      ys.push(lightness);
+    }
+    if (xs.length < 12) continue;
+    const sorted = ys.toSorted((a, b) => a - b);
+    const low = sorted[ys.length >> 2]!,
+      high = sorted[(3 * ys.length) >> 2]!;
+    spreads.push(high - low);
+    const centre = (low + high) / 2;
+    for (const [index, y] of ys.entries()) {
+      total += (y - centre) ** 2;
+      count++;
+      byColumn[xs[index]!]!.push(y - centre);
+    }
+  }
+  let kept = 0,
+    columnsSeen = 0;
+  for (const values of byColumn) {
+    if (values.length < rows * 0.5) continue;
+    const mean = values.reduce((a, b) => a + b, 0) / values.length;
+    kept += mean * mean;
+    columnsSeen++;
+  }
+  const contrast = median(spreads);
+  const stripes = columnsSeen ? kept / columnsSeen / (total / Math.max(1, count) + 1e-9) : 0;
+  return { value: contrast < 5 ? "plain" : stripes > 0.4 ? "striped" : "checkered", contrast, stripes };
+}
+
+export interface RowColours {
+  /** Colour of the brightest ground in each row, linear light [height, 3]. */
+  readonly bright: Float64Array;
+}
+
+/** What the ground looks like in each row, from its sides over all frames (bodies keep to the middle most of the time). */
+export function groundRows(plates: readonly Plate[]): RowColours {
+  const { width, height } = plates[0]!;
+  const start = horizonRow(height);
+  const bright = new Float64Array(height * 3);
+  const side = Math.max(2, Math.round(width * 0.14));
+  const peak = new Float64Array(height);
+  const hue = new Float64Array(height * 3);
+  const step = Math.max(1, Math.floor(plates.length / 8));
+  for (let row = start; row < height; row++) {
+    const light: number[] = [];
+    const channels: number[][] = [[], [], []];
+    for (let column = 0; column < 2 * side; column++) {
+      const x = column < side ? column : width - 1 - (column - side);
+      // The median over time forgets a body that passes.
+      const times: [number[], number[], number[]] = [[], [], []];
+      for (let index = 0; index < plates.length; index += step) {
+        const at = (row * width + x) * 3;
+        for (let channel = 0; channel < 3; channel++) times[channel]!.push(plates[index]!.light[at + channel]!);
+      }
+      const [r, g, b] = times.map(median) as [number, number, number];
+      light.push(0.2126 * r + 0.7152 * g + 0.0722 * b);
+      channels[0]!.push(r);
+      channels[1]!.push(g);
+      channels[2]!.push(b);
+    }
+    for (let channel = 0; channel < 3; channel++) hue[row * 3 + channel] = median(channels[channel]!);
+    light.sort((a, b) => a - b);
+    peak[row] = light[Math.floor(light.length * 0.85)]!;
+  }
+  for (let row = start; row < height; row++) {
+    // Far ground changes from row to row with the haze, near ground from cell to cell.
+    const reach = Math.round(Math.min(height * 0.09, 0.5 * (row - start)));
+    let top = 0;
+    const nearby: number[][] = [[], [], []];
+    for (let other = Math.max(start, row - reach); other <= Math.min(height - 1, row + reach); other++) {
+      top = Math.max(top, peak[other]!);
+      const y = 0.2126 * hue[other * 3]! + 0.7152 * hue[other * 3 + 1]! + 0.0722 * hue[other * 3 + 2]! + 1e-6;
+      for (let channel = 0; channel < 3; channel++) nearby[channel]!.push(hue[other * 3 + channel]! / y);
+    }
+    for (let channel = 0; channel < 3; channel++) bright[row * 3 + channel] = median(nearby[channel]!) * top;
+  }
+  return { bright };
+}
