@@ -6,8 +6,14 @@ import { parametersOf } from "../tensor/mount.ts";
  * Starting weights: normal with variance 1 / fan-in for matrices and convolutions, ones for norm weights, zeros for
  * biases. `zero` names what starts at zero (last layers, so that a model begins as an identity or a mean).
  */
-export function initialWeights(model: object, seed: number, { zero = () => false, prefix = "" }: { zero?: (name: string) => boolean; prefix?: string } = {}): Map<string, HostTensor> {
-  return new Map([...parametersOf(model, prefix)].map(([name, { shape }]) => [name, initial(name, shape, seed, zero(name))]));
+export function initialWeights(
+  model: object,
+  seed: number,
+  { zero = () => false, prefix = "" }: { zero?: (name: string) => boolean; prefix?: string } = {},
+): Map<string, HostTensor> {
+  return new Map(
+    [...parametersOf(model, prefix)].map(([name, { shape }]) => [name, initial(name, shape, seed, zero(name))]),
+  );
 }
 
 function initial(name: string, shape: Shape, seed: number, zero: boolean): HostTensor {
@@ -20,5 +26,8 @@ function initial(name: string, shape: Shape, seed: number, zero: boolean): HostT
 }
 
 function scaled(size: number, shape: Shape, seed: number, name: string, gain: number): HostTensor {
-  return hostTensor(gaussian(size, seed, name).map((x) => x * gain), shape);
+  return hostTensor(
+    gaussian(size, seed, name).map((x) => x * gain),
+    shape,
+  );
 }

@@ -1,5 +1,5 @@
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2019), clipping and averaging, as part of the program. */
-import { hostTensor, type HostTensor, sizeOf } from "../tensor/dtype.ts";
+import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
 import { fill, input, parameter, type Tensor } from "../tensor/tensor.ts";
 
 export interface AdamConfig {
@@ -13,7 +13,14 @@ export interface AdamConfig {
   readonly average: number;
 }
 
-export const adamDefaults: AdamConfig = { beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 0, clip: 1, average: 0.999 };
+export const adamDefaults: AdamConfig = {
+  beta1: 0.9,
+  beta2: 0.99,
+  epsilon: 1e-8,
+  weightDecay: 0,
+  clip: 1,
+  average: 0.999,
+};
 
 /** Names of what the optimiser keeps beside a parameter. */
 export const momentNames = (name: string) => ({ first: `${name}#m`, second: `${name}#v`, average: `${name}#average` });
@@ -28,7 +35,11 @@ function squaredNorm(tensors: readonly Tensor[]): Tensor {
  * rate with both bias corrections), `adam.floor` (ε with its correction), `adam.decay` (1 - rate · weight decay) and
  * `adam.average`; see `adamInputs`.
  */
-export function adam(parameters: readonly Tensor[], gradients: readonly Tensor[], config: AdamConfig): { updates: Map<Tensor, Tensor>; norm: Tensor } {
+export function adam(
+  parameters: readonly Tensor[],
+  gradients: readonly Tensor[],
+  config: AdamConfig,
+): { updates: Map<Tensor, Tensor>; norm: Tensor } {
   const scalar = (name: string) => input(`adam.${name}`, []);
   const [rate, floor, decay, mix] = [scalar("rate"), scalar("floor"), scalar("decay"), scalar("average")];
   const norm = squaredNorm(gradients).sqrt();
@@ -40,8 +51,15 @@ export function adam(parameters: readonly Tensor[], gradients: readonly Tensor[]
     const [m, v] = [held(names.first), held(names.second)];
     const g = gradients[index]!.mul(shrink);
     const first = m.add(g.sub(m).mul(1 - config.beta1));
-    const second = v.add(g.square().sub(v).mul(1 - config.beta2));
-    const moved = (config.weightDecay && p.rank > 1 ? p.mul(decay) : p).sub(first.div(second.sqrt().add(floor)).mul(rate));
+    const second = v.add(
+      g
+        .square()
+        .sub(v)
+        .mul(1 - config.beta2),
+    );
+    const moved = (config.weightDecay && p.rank > 1 ? p.mul(decay) : p).sub(
+      first.div(second.sqrt().add(floor)).mul(rate),
+    );
     updates.set(m, first).set(v, second).set(p, moved);
     if (config.average) {
       const average = held(names.average);
@@ -52,7 +70,11 @@ export function adam(parameters: readonly Tensor[], gradients: readonly Tensor[]
 }
 
 /** Inputs of `adam` for step `step` (from 1) at learning rate `rate`. */
-export function adamInputs(step: number, rate: number, { beta1, beta2, epsilon, weightDecay, average }: AdamConfig): Record<string, HostTensor> {
+export function adamInputs(
+  step: number,
+  rate: number,
+  { beta1, beta2, epsilon, weightDecay, average }: AdamConfig,
+): Record<string, HostTensor> {
   const correction = Math.sqrt(1 - beta2 ** step);
   const scalar = (value: number) => hostTensor([value], []);
   return {

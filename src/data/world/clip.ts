@@ -4,7 +4,7 @@ import type { Window } from "./backdrop.ts";
 import { caption } from "./captions.ts";
 import { drawScene, type Preset, presets } from "./draw.ts";
 import { poseAt, viewAt } from "./motion.ts";
-import { render } from "./render.ts";
+import { type RenderOptions, render } from "./render.ts";
 import type { Scene } from "./scene.ts";
 import { isHeldOut } from "./split.ts";
 
@@ -56,7 +56,7 @@ export function clipAt(preset: PresetName | Preset, seed: number, index: number,
  */
 export function renderCrop(
   scene: Scene,
-  picture: { width: number; height: number; frames: number },
+  picture: Pick<RenderOptions, "width" | "height" | "frames" | "range">,
   window: { width: number; height: number; offset?: readonly [number, number] },
 ): ReturnType<typeof render> & { window: Window } {
   const [dx, dy] = window.offset ?? [0, 0];

@@ -14,6 +14,8 @@ export interface RenderOptions {
   readonly frames: number;
   /** Draw only this part of the picture; it costs as much as its share, and equals the same part of the whole. */
   readonly window?: Window;
+  /** Draw only these frames of the clip. */
+  readonly range?: { readonly first: number; readonly count: number };
 }
 
 export interface Rendering {
@@ -33,7 +35,8 @@ export function render(scene: Scene, options: RenderOptions): Rendering {
     throw new InputError(`a rendering needs whole positive sizes, got ${width}x${height}, ${frames} frames`);
   const painter = new Painter(scene, width, height, window);
   const out: Rendering = { frames: [], masks: [] };
-  for (let frame = 0; frame < frames; frame++) {
+  const { first, count } = options.range ?? { first: 0, count: frames };
+  for (let frame = first; frame < first + count; frame++) {
     const mask = new Uint8Array(window.width * window.height);
     out.frames.push(painter.paint(clipTime(frame, frames), mask));
     out.masks.push(mask);

@@ -1,4 +1,5 @@
 /** Pieces of the LTX-Video autoencoder that encoder and decoder share. */
+import { InputError } from "../../base/errors.ts";
 import { silu } from "../../kernels/activations.ts";
 import { pixelNorm } from "../../kernels/norms.ts";
 import { Conv3d } from "../../nn/conv3d.ts";
@@ -117,6 +118,8 @@ export class SpaceToDepthDown {
 
   constructor(inner: number, outer: number, stride: readonly [number, number, number]) {
     const cells = stride[0] * stride[1] * stride[2];
+    if ((inner * cells) % outer || outer % cells)
+      throw new InputError(`a downsampler from ${inner} to ${outer} channels cannot average its ${inner * cells} cells evenly`);
     this.conv = new Conv3d(inner, outer / cells);
     this.stride = stride;
     this.group = (inner * cells) / outer;

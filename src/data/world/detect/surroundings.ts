@@ -1,4 +1,4 @@
-import { horizonLift, viewAt } from "../motion.ts";
+import { distance, horizonLift, viewAt } from "../motion.ts";
 import { render } from "../render.ts";
 import { type Ground, type Scene, type Sky, skies } from "../scene.ts";
 import { deltaE, type Lab, labAt, median, type Plate, plateOf } from "./lab.ts";
@@ -67,67 +67,71 @@ export function findSky(plates: readonly Plate[]): { value: Sky; margin: number 
 }
 
 /**
- * The pattern of the ground, from the part of the picture that `taken` leaves free: the ground is unrolled into world
- * axes; lightness that varies at all is a pattern, and one that survives the mean over depth is stripes.
+ * The pattern of the ground, from what bodies (`taken`) and their shadows (to the right of them) leave free in the first,
+ * middle and last frame. The ground is unrolled into world axes and compared with itself half a cell further: to the side
+ * it changes under any pattern, in depth only where it is checkered.
  */
-export function findGround(plate: Plate, taken: Uint8Array): { value: Ground; contrast: number; stripes: number } {
-  const { width, height } = plate;
+export function findGround(
+  plates: readonly Plate[],
+  taken: readonly Uint8Array[],
+): { value: Ground; aside: number; ahead: number } {
+  const { width, height } = plates[0]!;
   const view = viewAt(emptyScene("clear"), 0.5);
   const pixel = (2 * view.tangent) / height;
-  const columns = 64,
-    rows = 28;
-  const value = new Float64Array(columns * rows).fill(Number.NaN);
-  const aspect = width / height;
-  for (let row = 0; row < rows; row++) {
-    const z = -0.35 + (row / rows) * 3.2;
-    for (let column = 0; column < columns; column++) {
-      const x = (column / (columns - 1) - 0.5) * 2.1 * aspect * 1.2;
+  const half = 0.3;
+  const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
+  const aside: number[] = [],
+    ahead: number[] = [];
+  for (const frame of new Set([0, plates.length >> 1, plates.length - 1])) {
+    const plate = plates[frame]!,
+      mask = taken[frame]!;
+    let left = width,
+      right = 0,
+      top = height,
+      bottom = 0;
+    for (let at = 0; at < mask.length; at++) {
+      if (!mask[at]) continue;
+      left = Math.min(left, at % width);
+      right = Math.max(right, at % width);
+      top = Math.min(top, (at / width) | 0);
+      bottom = (at / width) | 0;
+    }
+    left -= 0.05 * width;
+    // Where little would be left, the shadow has to be put up with.
+    if (right + bottom - top - left < 0.8 * width) right += bottom - top;
+    /** Lightness of the ground at (x, z), NaN where it is hidden. */
+    const lightness = (x: number, z: number): number => {
       const pz = z - view.eye[2],
         py = -view.eye[1];
       const depth = py * view.forward[1] + pz * view.forward[2];
-      const px = Math.floor(width / 2 + x / depth / pixel),
-        row2 = Math.floor(height / 2 - (py * view.up[1] + pz * view.up[2]) / depth / pixel);
-      if (px < 0 || px >= width || row2 < 0 || row2 >= height || taken[row2 * width + px]) continue;
-      value[row * columns + column] = labAt(plate, row2 * width + px)[0];
+      const column = Math.floor(width / 2 + x / depth / pixel),
+        row = Math.floor(height / 2 - (py * view.up[1] + pz * view.up[2]) / depth / pixel);
+      if (column < 0 || column >= width || row >= height || (column > left && column < right)) return Number.NaN;
+      return labAt(plate, row * width + column)[0];
+    };
+    for (let z = -0.4; z < 2.2; z += 0.08) {
+      const reach = ((distance + z) * view.tangent * width) / height;
+      const sideways: number[] = [],
+        inward: number[] = [];
+      for (let x = -reach; x < reach; x += 0.05) {
+        const here = lightness(x, z),
+          beside = lightness(x + half, z),
+          behind = lightness(x, z + half);
+        if (!Number.isNaN(here + beside)) sideways.push(Math.abs(beside - here));
+        if (!Number.isNaN(here + behind)) inward.push(Math.abs(behind - here));
+      }
+      if (sideways.length > 5) aside.push(mean(sideways));
+      if (inward.length > 5) ahead.push(mean(inward));
     }
   }
-  // Without slow changes (light, haze): a row's straight trend.
-  let total = 0,
-    count = 0;
-  const spreads: number[] = [];
-  const byColumn = Array.from({ length: columns }, () => [] as number[]);
-  for (let row = 0; row < rows; row++) {
-    const xs: number[] = [],
-      ys: number[] = [];
-    for (let column = 0; column < columns; column++) {
-      const lightness = value[row * columns + column]!;
-      if (Number.isNaN(lightness)) continue;
-      xs.push(column);
-      ys.push(lightness);
-    }
-    if (xs.length < 12) continue;
-    const sorted = ys.toSorted((a, b) => a - b);
-    const low = sorted[ys.length >> 2]!,
-      high = sorted[(3 * ys.length) >> 2]!;
-    spreads.push(high - low);
-    const centre = (low + high) / 2;
-    for (const [index, y] of ys.entries()) {
-      total += (y - centre) ** 2;
-      count++;
-      byColumn[xs[index]!]!.push(y - centre);
-    }
-  }
-  let kept = 0,
-    columnsSeen = 0;
-  for (const values of byColumn) {
-    if (values.length < rows * 0.5) continue;
-    const mean = values.reduce((a, b) => a + b, 0) / values.length;
-    kept += mean * mean;
-    columnsSeen++;
-  }
-  const contrast = median(spreads);
-  const stripes = columnsSeen ? kept / columnsSeen / (total / Math.max(1, count) + 1e-9) : 0;
-  return { value: contrast < 5 ? "plain" : stripes > 0.4 ? "striped" : "checkered", contrast, stripes };
+  // A row or a column of cells changes all along or not at all, so only the mean over rows tells.
+  const across = mean(aside),
+    inward = mean(ahead);
+  return {
+    value: across < 1.3 ? "plain" : inward > 0.45 * across ? "checkered" : "striped",
+    aside: across,
+    ahead: inward,
+  };
 }
 
 export interface RowColours {

@@ -86,7 +86,7 @@ async function* pictures(paths: readonly string[], limit = Infinity): AsyncGener
 }
 
 async function* videoFrames(path: string, options: VideoDecodeOptions): AsyncGenerator<Frame> {
-  const video = openVideo(path);
+  const video = await openVideo(path);
   try {
     yield* video.frames(options);
   } finally {
@@ -96,7 +96,7 @@ async function* videoFrames(path: string, options: VideoDecodeOptions): AsyncGen
 
 async function withVideo<T>(path: string, use: (video: VideoDecoding) => Promise<T>): Promise<T> {
   await kindOf(path); // a missing file is said in our words
-  const video = openVideo(path);
+  const video = await openVideo(path);
   try {
     return await use(video);
   } finally {
@@ -104,8 +104,8 @@ async function withVideo<T>(path: string, use: (video: VideoDecoding) => Promise
   }
 }
 
-function openVideo(path: string): VideoDecoding {
-  registerCodecs();
+async function openVideo(path: string): Promise<VideoDecoding> {
+  await registerCodecs();
   return new VideoDecoding(new FilePathSource(path), path);
 }
 

@@ -172,7 +172,7 @@ async function openEncoding(
     return { write: (frame) => sheet.add(frame), finish: async (receipt) => save(encodePng(sheet.draw(), receipt)) };
   }
   if (kind === "sequence") return sequenceEncoding(name, staging);
-  registerCodecs();
+  await registerCodecs();
   const video = await VideoEncoding.open({ ...options, format: kind });
   return {
     write: (frame) => video.write(frame),

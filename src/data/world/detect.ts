@@ -1,0 +1,277 @@
+import type { Frame } from "../../video/frame.ts";
+import { type Blob, findBlobs, findForeground, open } from "./detect/foreground.ts";
+import { median, plateOf } from "./detect/lab.ts";
+import { bodyLab, nameColour, nameMaterial } from "./detect/looks.ts";
+import { hullOf, matchShapes, type Outline } from "./detect/outline.ts";
+import { findGround, findSky } from "./detect/surroundings.ts";
+import { findCamera, nameMotion } from "./detect/track.ts";
+import {
+  type Camera,
+  type Colour,
+  type Ground,
+  isFine,
+  type Material,
+  type Motion,
+  pictureHeight,
+  type Relation,
+  type Scene,
+  type Shape,
+  type Size,
+  type Sky,
+  shapes,
+} from "./scene.ts";
+
+/** What was recovered of one body. Confidence is a margin over the second best answer, about 0 to 1. */
+export interface DetectedBody {
+  readonly shape: Shape;
+  readonly colour: Colour;
+  readonly material: Material;
+  readonly size: Size;
+  readonly motion: Motion;
+  readonly confidence: { readonly shape: number; readonly colour: number };
+  /** Centre at the middle of the clip and part of the frames in which it was found. */
+  readonly x: number;
+  readonly y: number;
+  readonly found: number;
+}
+
+export interface Detected {
+  /** Largest first. */
+  readonly bodies: readonly DetectedBody[];
+  readonly sky: Sky;
+  readonly ground: Ground;
+  readonly camera: Camera;
+  readonly relation: Relation | undefined;
+  readonly confidence: { readonly sky: number; readonly camera: number };
+}
+
+/** Rows at which shape and motion are judged; larger frames are shrunk to this. */
+const workingHeight = 144;
+
+/**
+ * Recovers the attributes of a clip of this world from its pixels alone: the sky by its gradient, the ground by its
+ * pattern, bodies as what is neither, their shape by overlap with rendered outlines, their colour by hue under that sky,
+ * their motion by the track of their outline over the ground.
+ */
+export function detect(frames: readonly Frame[]): Detected {
+  const plates = frames.map((frame) => plateOf(frame, workingHeight));
+  const { width, height } = plates[0]!;
+  const sky = findSky(plates);
+  const raw = findForeground(plates, sky.value);
+  const masks = raw.map((mask) => open(mask, width, height));
+  const middle = frames.length >> 1;
+  const least = Math.max(6, 0.0015 * width * height);
+  const blobs = masks.map((mask) => findBlobs(mask, width, least).filter((blob) => isBody(blob, width)));
+  const ground = findGround(plates, masks);
+  // Over plain ground a camera that moves cannot be told from bodies that do, and this world has none.
+  const camera = ground.value === "plain" ? { value: "static" as const, margin: 0 } : findCamera(plates, raw);
+  const factor = Math.max(1, Math.ceil(frames[0]!.height / workingHeight));
+  const bodies: (DetectedBody & { base: number })[] = [];
+  for (const chain of follow(blobs, width)) {
+    const outlines = chain.map((blob) => blob && hullOf(blob, width));
+    const nearest = nearestTo(outlines, middle);
+    const outline = outlines[nearest]!;
+    const { motion } = nameMotion(outlines, plates, camera.value);
+    const votes = voteShape(outlines, masks, width);
+    const colour = nameColour(
+      [0, 1, 2].map((axis) => median(votes.sampled.map((at) => labIn(at)[axis]!))) as unknown as [
+        number,
+        number,
+        number,
+      ],
+      sky.value,
+    );
+    const own = factor > 1 ? plateOf(frames[nearest]!, Number.POSITIVE_INFINITY) : plates[nearest]!;
+    const material = nameMaterial(own, outline, factor);
+    const base = (outline.top + outline.left.length) / height;
+    bodies.push({
+      shape: votes.shape,
+      colour: colour.value,
+      material: material.value,
+      size: "large",
+      motion,
+      confidence: { shape: votes.margin, colour: Math.min(1, colour.margin / 30) },
+      x: outline.x / width,
+      y: outline.y / height,
+      found: outlines.filter(Boolean).length / outlines.length,
+      base,
+      ...{ tall: (outline.left.length / height) * votes.scale },
+    });
+    function labIn(frame: number): readonly [number, number, number] {
+      const blob = chain[frame]!;
+      const inner = inside(blob, masks[frame]!, width, height);
+      return bodyLab(plates[frame]!, inner.length > 4 ? inner : blob.pixels) as [number, number, number];
+    }
+  }
+  const two = bodies.length > 1;
+  const sized = bodies.map((body) => ({ ...body, size: sizeOf(body, two) }));
+  return {
+    bodies: sized,
+    sky: sky.value,
+    ground: ground.value,
+    camera: camera.value,
+    relation: two ? relate(sized[0]!, sized[1]!) : undefined,
+    confidence: { sky: Math.min(1, sky.margin / 30), camera: Math.min(1, camera.margin / 5) },
+  };
+}
+
+/** Not a strip along the picture's side or horizon. */
+const isBody = (blob: Blob, width: number): boolean => {
+  const wide = blob.right - blob.left,
+    tall = blob.bottom - blob.top;
+  return wide < 0.75 * width && wide < 4 * tall && tall < 5 * wide;
+};
+
+/** Chains of blobs through the frames: at most two bodies, each the nearest of like size to where it was. */
+function follow(blobs: readonly Blob[][], width: number): (Blob | undefined)[][] {
+  const middle = blobs.length >> 1;
+  const start = blobs[middle]!.length ? middle : blobs.findIndex((list) => list.length > 0);
+  if (start < 0) return [];
+  const seeds = blobs[start]!.slice(0, 2).filter((blob) => blob.pixels.length > 0.1 * blobs[start]![0]!.pixels.length);
+  return seeds.map((seed) => {
+    const chain: (Blob | undefined)[] = new Array(blobs.length).fill(undefined);
+    chain[start] = seed;
+    for (const step of [-1, 1]) {
+      let last = seed;
+      for (let frame = start + step; frame >= 0 && frame < blobs.length; frame += step) {
+        let best: Blob | undefined,
+          least = 0.3 * width;
+        for (const blob of blobs[frame]!) {
+          const ratio = Math.abs(Math.log(blob.pixels.length / last.pixels.length));
+          const far = Math.hypot(blob.x - last.x, blob.y - last.y) + 0.15 * width * ratio;
+          if (far < least) {
+            least = far;
+            best = blob;
+          }
+        }
+        if (best) last = chain[frame] = best;
+      }
+    }
+    return chain;
+  });
+}
+
+function nearestTo(outlines: readonly (Outline | undefined)[], middle: number): number {
+  let best = -1;
+  for (const [index, outline] of outlines.entries())
+    if (outline && (best < 0 || Math.abs(index - middle) < Math.abs(best - middle))) best = index;
+  return best;
+}
+
+/** Sums the overlaps over up to nine frames, so that one bad outline does not decide. */
+function voteShape(
+  outlines: readonly (Outline | undefined)[],
+  masks: readonly Uint8Array[],
+  width: number,
+): { shape: Shape; margin: number; scale: number; sampled: number[] } {
+  const step = Math.max(1, Math.floor(outlines.length / 9));
+  const sums = Object.fromEntries(shapes.map((shape) => [shape, 0])) as Record<Shape, number>;
+  const scales = Object.fromEntries(shapes.map((shape) => [shape, [] as number[]])) as Record<Shape, number[]>;
+  const sampled: number[] = [];
+  for (let frame = 0; frame < outlines.length; frame += step) {
+    const outline = outlines[frame];
+    if (!outline) continue;
+    sampled.push(frame);
+    const matches = matchShapes(outline, masks[frame]!, width);
+    for (const shape of shapes) {
+      sums[shape] += matches[shape].overlap;
+      scales[shape].push(matches[shape].scale);
+    }
+  }
+  const ranked = shapes.toSorted((a, b) => sums[b] - sums[a]);
+  const [first, second] = ranked as [Shape, Shape];
+  if (!sampled.length) sampled.push(nearestTo(outlines, outlines.length >> 1));
+  return {
+    shape: first,
+    margin: Math.min(1, ((sums[first] - sums[second]) / Math.max(1, sampled.length)) * 5),
+    scale: median(scales[first]) || 1,
+    sampled,
+  };
+}
+
+/** Pixels of a blob that do not touch its edge. */
+function inside(blob: Blob, mask: Uint8Array, width: number, height: number): number[] {
+  const ring = [-1, 1, -width, width, -2, 2, -2 * width, 2 * width];
+  return blob.pixels.filter(
+    (pixel) => pixel > 2 * width && pixel < (height - 2) * width && ring.every((offset) => mask[pixel + offset]! > 0),
+  );
+}
+
+/** Halfway between the small and the large bodies of `draw.ts`; of two bodies the farther one looks smaller. */
+function sizeOf(body: { base: number; motion: Motion; tall?: number }, two: boolean): Size {
+  const tall = body.tall ?? 0;
+  if (!two) return tall > 0.74 ? "large" : "small";
+  const depth = Math.max(0, Math.min(1.6, (0.9 - body.base) * 4));
+  return tall * (1 + depth / 3.2) > 0.52 ? "large" : "small";
+}
+
+/** Where the first is, seen from the second: nearer or farther when the feet stand at clearly different depths. */
+function relate(a: { x: number; base: number }, b: { x: number; base: number }): Relation {
+  if (Math.abs(a.base - b.base) > 0.12) return a.base > b.base ? "in front of" : "behind";
+  return a.x < b.x ? "left of" : "right of";
+}
+
+export type Attribute = "shape" | "colour" | "material" | "size" | "motion" | "sky" | "ground" | "camera" | "relation";
+
+/** The attributes that a caption asks for; missing ones are not scored. */
+export type Expected = {
+  readonly [key in "sky" | "ground" | "camera" | "relation"]?: Scene[key];
+} & { readonly bodies: readonly Partial<Pick<DetectedBody, "shape" | "colour" | "material" | "size" | "motion">>[] };
+
+/** Everything that pixels of this many rows can show of a scene: a pattern needs four pixels a period. */
+export function expectedOf(scene: Scene, height: number, frames: number): Expected {
+  return {
+    sky: scene.sky,
+    ground: scene.ground,
+    camera: frames > 1 ? scene.camera : undefined,
+    relation: scene.relation,
+    bodies: scene.bodies.map(({ shape, colour, material, size, motion, period }) => ({
+      shape,
+      colour,
+      size,
+      motion: frames > 1 ? motion : undefined,
+      material: isFine(material) && (period / pictureHeight) * height < 3.5 ? undefined : material,
+    })),
+  };
+}
+
+/** For each expected attribute whether it was recovered (of two bodies: of both). A body that was not found is wrong. */
+export function score(expected: Expected, detected: Detected): Partial<Record<Attribute, boolean>> {
+  const keys = ["shape", "colour", "material", "size", "motion"] as const;
+  const orders =
+    expected.bodies.length > 1
+      ? [
+          [0, 1],
+          [1, 0],
+        ]
+      : [[0]];
+  let best: { hits: number; marks: Partial<Record<Attribute, boolean>> } | undefined;
+  for (const order of orders) {
+    const marks: Partial<Record<Attribute, boolean>> = {};
+    let hits = 0;
+    for (const key of keys) {
+      for (const [index, body] of expected.bodies.entries()) {
+        if (body[key] === undefined) continue;
+        const right = detected.bodies[order[index]!]?.[key] === body[key];
+        marks[key] = (marks[key] ?? true) && right;
+        if (right) hits += key === "colour" || key === "shape" ? 2 : 1;
+      }
+    }
+    if (expected.relation) {
+      const swapped = {
+        "left of": "right of",
+        "right of": "left of",
+        "in front of": "behind",
+        behind: "in front of",
+      } as const;
+      const seen = detected.relation && (order[0] === 0 ? detected.relation : swapped[detected.relation]);
+      marks.relation = seen === expected.relation;
+      if (marks.relation) hits += 0.5;
+    }
+    if (!best || hits > best.hits) best = { hits, marks };
+  }
+  const marks = best!.marks;
+  for (const key of ["sky", "ground", "camera"] as const)
+    if (expected[key] !== undefined) marks[key] = detected[key] === expected[key];
+  return marks;
+}

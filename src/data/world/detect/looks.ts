@@ -1,0 +1,150 @@
+import { render } from "../render.ts";
+import { type Body, type Colour, colours, type Material, type Sky } from "../scene.ts";
+import { type Lab, labAt, median, type Plate, plateOf } from "./lab.ts";
+import type { Outline } from "./outline.ts";
+import { emptyScene } from "./surroundings.ts";
+
+/** Mean Lab of the more colourful half of some pixels: of a pattern that is the body's own colour. */
+export function bodyLab(plate: Plate, pixels: readonly number[]): Lab {
+  const labs = pixels.map((pixel) => labAt(plate, pixel));
+  labs.sort((p, q) => Math.hypot(q[1], q[2]) - Math.hypot(p[1], p[2]));
+  const half = labs.slice(0, Math.max(1, labs.length >> 1));
+  return [0, 1, 2].map((axis) => half.reduce((sum, lab) => sum + lab[axis]!, 0) / half.length) as unknown as Lab;
+}
+
+const references = new Map<Sky, Record<Colour, Lab>>();
+
+/** What `bodyLab` gives for each colour under a sky, from a rendered cylinder. */
+function referenceLabs(sky: Sky): Record<Colour, Lab> {
+  let labs = references.get(sky);
+  if (!labs) {
+    labs = Object.fromEntries(
+      colours.map((colour) => {
+        const body: Body = {
+          shape: "cylinder",
+          colour,
+          material: "plain",
+          size: "large",
+          motion: "still",
+          height: 0.9,
+          across: 0,
+          depth: 0,
+          yaw: 0,
+          travel: 0,
+          period: 0,
+        };
+        const { frames, masks } = render({ ...emptyScene(sky), bodies: [body] }, { width: 64, height: 64, frames: 1 });
+        const mask = masks[0]!;
+        const inside = [...mask.keys()].filter((pixel) => mask[pixel] && mask[pixel - 2] && mask[pixel + 2]);
+        return [colour, bodyLab(plateOf(frames[0]!, 64), inside)];
+      }),
+    ) as unknown as Record<Colour, Lab>;
+    references.set(sky, labs);
+  }
+  return labs;
+}
+
+/** The named colour nearest in hue (lightness counts little: shade and patterns change it), or white. */
+export function nameColour(lab: Lab, sky: Sky): { value: Colour; margin: number } {
+  const labs = referenceLabs(sky);
+  const away = Math.hypot(lab[1] - labs.white[1], lab[2] - labs.white[2]);
+  const hue = Math.atan2(lab[2], lab[1]);
+  const costs = colours.map((colour) => {
+    if (colour === "white") return { colour, cost: away < 13 ? 0 : 90 };
+    if (away < 13) return { colour, cost: 45 };
+    const [L, a, b] = labs[colour];
+    const turn = Math.abs(((((hue - Math.atan2(b, a)) % (2 * Math.PI)) + 3 * Math.PI) % (2 * Math.PI)) - Math.PI);
+    return { colour, cost: (turn * 180) / Math.PI + 0.12 * Math.abs(lab[0] - L) };
+  });
+  costs.sort((a, b) => a.cost - b.cost);
+  return { value: costs[0]!.colour, margin: costs[1]!.cost - costs[0]!.cost };
+}
+
+/** Sum of the swings up and down along a line that exceed `least`, and how many there are. */
+function swings(line: ArrayLike<number>, count: number, least: number): { sum: number; turns: number } {
+  let low = line[0]!,
+    high = line[0]!,
+    sum = 0,
+    turns = 0,
+    direction = 0;
+  for (let index = 1; index < count; index++) {
+    const value = line[index]!;
+    if (direction >= 0) {
+      if (value > high) high = value;
+      else if (high - value > least) {
+        if (direction > 0) {
+          sum += high - low;
+          turns++;
+        }
+        direction = -1;
+        low = value;
+        continue;
+      }
+    }
+    if (direction <= 0) {
+      if (value < low) low = value;
+      else if (value - low > least) {
+        if (direction < 0) {
+          sum += high - low;
+          turns++;
+        }
+        direction = 1;
+        high = value;
+      }
+    }
+  }
+  if (high - low > least) {
+    sum += high - low;
+    turns++;
+  }
+  return { sum, turns };
+}
+
+/**
+ * The pattern of a body from how its lightness swings down its columns and along its rows. Judged on the picture at its own
+ * size, `factor` times as large as the outline's. Patterns finer than the pixels can carry look plain.
+ */
+export function nameMaterial(
+  plate: Plate,
+  outline: Outline,
+  factor: number,
+): { value: Material; down: number; across: number; turns: number } {
+  const top = outline.top * factor,
+    height = outline.left.length * factor;
+  const edge = (row: number, side: number[]): number =>
+    side[Math.max(0, Math.min(side.length - 1, (row / factor - outline.top) | 0))]! * factor;
+  const line = new Float64Array(Math.max(plate.width, plate.height));
+  const rows: { sum: number; turns: number }[] = [],
+    columns: { sum: number; turns: number }[] = [];
+  const inset = Math.max(2, 0.06 * height);
+  const step = Math.max(1, Math.round(height / 24));
+  for (let row = top + 0.3 * height; row < top + 0.85 * height; row += step) {
+    const y = Math.round(row);
+    const from = Math.ceil(edge(y, outline.left) + inset),
+      to = Math.floor(edge(y, outline.right) - inset);
+    if (to - from < 6 || y >= plate.height) continue;
+    for (let x = from; x < to; x++) line[x - from] = labAt(plate, y * plate.width + x)[0];
+    rows.push(swings(line, to - from, 9));
+  }
+  const left = Math.min(...outline.left) * factor,
+    right = Math.max(...outline.right) * factor;
+  for (let column = left + 0.25 * (right - left); column < right - 0.25 * (right - left); column += step) {
+    const x = Math.round(column);
+    let count = 0;
+    for (let y = Math.ceil(top + inset); y < top + height - inset && y < plate.height; y++)
+      if (x > edge(y, outline.left) + inset && x < edge(y, outline.right) - inset)
+        line[count++] = labAt(plate, y * plate.width + x)[0];
+    if (count > 6) columns.push(swings(line, count, 9));
+  }
+  const down = median(columns.map(({ sum }) => sum)),
+    across = median(rows.map(({ sum }) => sum));
+  const turns = median(columns.map(({ turns }) => turns));
+  const sideways = median(rows.map(({ turns }) => turns));
+  let value: Material = "plain";
+  if (turns >= 3 && down > 45) {
+    const checker = sideways >= 2 && across > 0.35 * down;
+    const fine = turns > 12;
+    value = checker ? (fine ? "finely checkered" : "checkered") : fine ? "finely striped" : "striped";
+  }
+  return { value, down, across, turns };
+}

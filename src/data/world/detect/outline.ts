@@ -1,0 +1,172 @@
+import { render } from "../render.ts";
+import { type Body, type Shape, shapes } from "../scene.ts";
+import type { Blob } from "./foreground.ts";
+import { emptyScene } from "./surroundings.ts";
+
+/** Rows of a convex outline: columns [left, right) of each picture row from `top` on. */
+export interface Outline {
+  readonly top: number;
+  readonly left: number[];
+  readonly right: number[];
+  readonly area: number;
+  readonly x: number;
+  readonly y: number;
+}
+
+/** The convex hull of a blob. All solids but the torus are convex, so gaps in their masks are closed by it. */
+export function hullOf(blob: Blob, width: number): Outline {
+  const rows = blob.bottom - blob.top;
+  const left = new Array<number>(rows).fill(Number.POSITIVE_INFINITY),
+    right = new Array<number>(rows).fill(Number.NEGATIVE_INFINITY);
+  for (const pixel of blob.pixels) {
+    const x = pixel % width,
+      y = ((pixel / width) | 0) - blob.top;
+    left[y] = Math.min(left[y]!, x);
+    right[y] = Math.max(right[y]!, x + 1);
+  }
+  tighten(left, 1);
+  tighten(right, -1);
+  let area = 0,
+    x = 0,
+    y = 0;
+  for (let row = 0; row < rows; row++) {
+    const span = right[row]! - left[row]!;
+    area += span;
+    x += (span * (left[row]! + right[row]!)) / 2;
+    y += span * (blob.top + row + 0.5);
+  }
+  return { top: blob.top, left, right, area, x: x / area, y: y / area };
+}
+
+/** Replaces one side of an outline by its convex envelope (lower for sign 1, upper for -1). */
+function tighten(side: number[], sign: 1 | -1): void {
+  const hull: number[] = [];
+  for (let row = 0; row < side.length; row++) {
+    if (!Number.isFinite(side[row]!)) continue;
+    while (hull.length > 1) {
+      const a = hull.at(-2)!,
+        b = hull.at(-1)!;
+      const bend = (b - a) * (side[row]! - side[a]!) - (row - a) * (side[b]! - side[a]!);
+      if (bend * sign > 0) break;
+      hull.pop();
+    }
+    hull.push(row);
+  }
+  for (let index = 0; index + 1 < hull.length; index++) {
+    const a = hull[index]!,
+      b = hull[index + 1]!;
+    for (let row = a + 1; row < b; row++) side[row] = side[a]! + ((side[b]! - side[a]!) * (row - a)) / (b - a);
+  }
+}
+
+const rows = 32,
+  columns = 56;
+
+/** An outline scaled to 32 rows; `holes` tells which of its pixels are not covered. */
+function grid(outline: Outline, covered?: (x: number, y: number) => boolean): Uint8Array {
+  const out = new Uint8Array(rows * columns);
+  const height = outline.left.length,
+    scale = height / rows;
+  const middle = (Math.min(...outline.left) + Math.max(...outline.right)) / 2;
+  for (let row = 0; row < rows; row++) {
+    const y = (row + 0.5) * scale;
+    const line = Math.min(height - 1, y | 0);
+    for (let column = 0; column < columns; column++) {
+      const x = middle + (column + 0.5 - columns / 2) * scale;
+      if (x < outline.left[line]! || x >= outline.right[line]!) continue;
+      if (!covered || covered(x | 0, (outline.top + y) | 0)) out[row * columns + column] = 1;
+    }
+  }
+  return out;
+}
+
+interface Template {
+  readonly shape: Shape;
+  readonly grid: Uint8Array;
+  /** World height of the solid for each part of the picture's height that its outline takes, at depth 0. */
+  readonly scale: number;
+}
+
+let templates: Template[] | undefined;
+
+/** What each solid looks like from this world's camera, drawn by its own renderer. */
+function allTemplates(): Template[] {
+  if (templates) return templates;
+  templates = [];
+  const size = 96;
+  for (const shape of shapes) {
+    const turns = shape === "cube" ? [0, 0.2, 0.4, 0.6, 0.785, 0.97, 1.17, 1.37] : shape === "torus" ? torusTurns : [0];
+    for (const yaw of turns) {
+      for (const lift of [0, 0.35, 0.7]) {
+        const body: Body = {
+          shape,
+          colour: "red",
+          material: "plain",
+          size: "large",
+          motion: "up",
+          height: 0.9,
+          across: 0,
+          depth: 0,
+          yaw,
+          travel: lift,
+          period: 0,
+        };
+        // Two frames: the last one is at the end of the way up.
+        const { masks } = render(
+          { ...emptyScene("overcast"), bodies: [body] },
+          { width: size, height: size, frames: 2 },
+        );
+        const mask = masks[1]!;
+        const blob = blobOf(mask, size);
+        const outline = hullOf(blob, size);
+        const raw = grid(outline, (x, y) => mask[y * size + x]! > 0);
+        templates.push({ shape, grid: raw, scale: 0.9 / (outline.left.length / size) });
+      }
+    }
+  }
+  return templates;
+}
+const torusTurns = [0, 0.25, 0.5, 0.75, 1, 1.25, 1.55];
+
+function blobOf(mask: Uint8Array, width: number): Blob {
+  const pixels = [...mask.keys()].filter((pixel) => mask[pixel]);
+  const ys = pixels.map((pixel) => (pixel / width) | 0);
+  return { pixels, left: 0, right: width, top: Math.min(...ys), bottom: Math.max(...ys) + 1, x: 0, y: 0 };
+}
+
+/** For each shape the best overlap (IoU) with a template, and that template's scale. */
+export function matchShapes(
+  outline: Outline,
+  mask: Uint8Array,
+  width: number,
+): Record<Shape, { overlap: number; scale: number }> {
+  const covered = (x: number, y: number): boolean => mask[y * width + x]! > 0;
+  let seen = grid(outline);
+  // A hole in the middle is a ring's; anywhere else it is a flaw of the mask.
+  const height = outline.left.length;
+  let open = 0,
+    count = 0;
+  for (let y = -0.1; y <= 0.1; y += 0.04) {
+    for (let x = -0.1; x <= 0.1; x += 0.04) {
+      count++;
+      const middle = (Math.min(...outline.left) + Math.max(...outline.right)) / 2;
+      if (!covered((middle + x * height) | 0, (outline.top + height / 2 + y * height) | 0)) open++;
+    }
+  }
+  if (open > 0.4 * count) seen = grid(outline, covered);
+  const best = Object.fromEntries(shapes.map((shape) => [shape, { overlap: 0, scale: 1 }])) as Record<
+    Shape,
+    { overlap: number; scale: number }
+  >;
+  for (const template of allTemplates()) {
+    let both = 0,
+      either = 0;
+    for (let index = 0; index < seen.length; index++) {
+      both += seen[index]! & template.grid[index]!;
+      either += seen[index]! | template.grid[index]!;
+    }
+    if (both / either > best[template.shape].overlap)
+      best[template.shape] = { overlap: both / either, scale: template.scale };
+  }
+  return best;
+}

@@ -1,0 +1,189 @@
+import { clipTime, viewAt } from "../motion.ts";
+import { type Camera, cameras, type Motion, pictureHeight } from "../scene.ts";
+import { labAt, median, type Plate } from "./lab.ts";
+import type { Outline } from "./outline.ts";
+import { emptyScene } from "./surroundings.ts";
+
+const viewOf = (camera: Camera, s: number): ReturnType<typeof viewAt> => viewAt({ ...emptyScene("clear"), camera }, s);
+
+/** Where a world point is in the picture, in parts of its width and height; undefined behind the camera. */
+function project(
+  view: ReturnType<typeof viewAt>,
+  aspect: number,
+  x: number,
+  y: number,
+  z: number,
+): [number, number, number] | undefined {
+  const px = x - view.eye[0],
+    py = y - view.eye[1],
+    pz = z - view.eye[2];
+  const depth = px * view.forward[0] + py * view.forward[1] + pz * view.forward[2];
+  if (depth < 0.2) return undefined;
+  const scale = 1 / (2 * view.tangent * depth);
+  return [
+    0.5 + (scale * (px * view.right[0] + pz * view.right[2])) / aspect,
+    0.5 - scale * (px * view.up[0] + py * view.up[1] + pz * view.up[2]),
+    scale,
+  ];
+}
+
+/**
+ * What the camera does: of the five courses it can take the one under which the ground, put back into world axes, changes
+ * least. `masks` are the bodies. On plain ground nothing can be told, so it is taken to stand.
+ */
+export function findCamera(plates: readonly Plate[], masks: readonly Uint8Array[]): { value: Camera; margin: number } {
+  if (plates.length < 2) return { value: "static", margin: 0 };
+  const { width, height } = plates[0]!;
+  const aspect = width / height;
+  const times = Array.from({ length: Math.min(5, plates.length) }, (_, index, list = Math.min(5, plates.length)) =>
+    Math.round((index * (plates.length - 1)) / (list - 1)),
+  );
+  const changes = cameras.map((camera) => {
+    const views = times.map((frame) => viewOf(camera, clipTime(frame, plates.length)));
+    let sum = 0,
+      count = 0;
+    for (let row = 0; row < 14; row++) {
+      const z = -0.25 + row * 0.14;
+      for (let column = 0; column < 40; column++) {
+        const x = (column / 39 - 0.5) * pictureHeight * aspect * 1.1;
+        let first = 0,
+          second = 0,
+          seen = 0;
+        for (const [index, frame] of times.entries()) {
+          const at = project(views[index]!, aspect, x, 0, z);
+          if (!at || at[0] < 0 || at[0] >= 1 || at[1] < 0 || at[1] >= 1) continue;
+          const pixel = ((at[1] * height) | 0) * width + ((at[0] * width) | 0);
+          if (masks[frame]![pixel]) continue;
+          const light = labAt(plates[frame]!, pixel)[0];
+          first += light;
+          second += light * light;
+          seen++;
+        }
+        if (seen < 3) continue;
+        sum += Math.sqrt(Math.max(0, second / seen - (first / seen) ** 2));
+        count++;
+      }
+    }
+    return { camera, change: sum / Math.max(1, count) };
+  });
+  const still = changes[0]!.change;
+  const sorted = changes.toSorted((a, b) => a.change - b.change);
+  // Standing is the plain answer unless another course explains the ground clearly better.
+  if (still < 2 || sorted[0]!.change > 0.6 * still)
+    return { value: "static", margin: sorted.find(({ camera }) => camera !== "static")!.change - still };
+  return { value: sorted[0]!.camera, margin: sorted[1]!.change - sorted[0]!.change };
+}
+
+export interface Track {
+  readonly motion: Motion;
+  /** Way across and down the clip in parts of width and height, growth (log of size), hop height, change inside. */
+  readonly across: number;
+  readonly down: number;
+  readonly growth: number;
+  readonly hop: number;
+  readonly change: number;
+}
+
+/** Least-squares slope of values over clip time [0, 1], and the value at its middle. */
+function slope(values: readonly number[]): number {
+  const n = values.length;
+  let sum = 0,
+    norm = 0;
+  for (const [index, value] of values.entries()) {
+    const s = index / (n - 1) - 0.5;
+    sum += s * value;
+    norm += s * s;
+  }
+  return sum / norm;
+}
+
+/** Motion of one body over the ground from its outlines; frames in which it was not found are `undefined`. */
+export function nameMotion(
+  outlines: readonly (Outline | undefined)[],
+  plates: readonly Plate[],
+  camera: Camera,
+): Track {
+  const { width, height } = plates[0]!;
+  const aspect = width / height;
+  const n = outlines.length;
+  const found = outlines.filter((outline) => outline !== undefined);
+  const none: Track = { motion: "still", across: 0, down: 0, growth: 0, hop: 0, change: 0 };
+  if (found.length < 2 || found.length < 0.5 * n) return none;
+  // Gaps take the value of the last frame before.
+  let last = found[0]!;
+  const filled = outlines.map((outline) => (last = outline ?? last));
+  const xs: number[] = [],
+    ys: number[] = [],
+    sizes: number[] = [];
+  const middle = filled[n >> 1]!;
+  // Where a body that stands at the same place would go for the camera alone.
+  const still = viewOf(camera, clipTime(n >> 1, n));
+  const worldX = (middle.x / width - 0.5) * aspect * pictureHeight * ((still.tangent * 3.2 * 2) / pictureHeight);
+  const worldY = still.eye[1] + 3.2 * (still.forward[1] + (0.5 - middle.y / height) * 2 * still.tangent);
+  for (const [index, outline] of filled.entries()) {
+    const drift = project(viewOf(camera, clipTime(index, n)), aspect, worldX, worldY, 0) ?? [0, 0, 1];
+    xs.push(outline.x / width - drift[0]);
+    ys.push(outline.y / height - drift[1]);
+    sizes.push(0.5 * Math.log(outline.area) - Math.log(drift[2]));
+  }
+  const across = slope(xs),
+    down = slope(ys),
+    growth = slope(sizes);
+  // A hop leaves the line between the ends and comes back.
+  const hop = Math.max(...ys) - Math.min(...ys);
+  const line = Math.abs(ys[n - 1]! - ys[0]!);
+  const change = innerChange(filled, plates);
+  let motion: Motion = "still";
+  if (n >= 5 && hop > 0.1 && line < 0.4 * hop && Math.abs(across) < 0.12) motion = "bounce";
+  else if (Math.abs(growth) > 0.2) motion = growth > 0 ? "toward" : "away";
+  else if (Math.max(Math.abs(across), Math.abs(down)) > 0.1) {
+    if (Math.abs(across) * aspect > Math.abs(down)) motion = across > 0 ? "right" : "left";
+    else motion = down > 0 ? "down" : "up";
+  } else if (change > spinChange && camera !== "orbit") motion = "spin";
+  return { motion, across, down, growth, hop, change };
+}
+
+/** Mean dE inside a body from which on it is taken to turn. */
+const spinChange = 2.2;
+
+/** How much the inside of a body (its middle two thirds) changes over a quarter of the clip, dE of means over small tiles. */
+function innerChange(outlines: readonly Outline[], plates: readonly Plate[]): number {
+  const { width, height } = plates[0]!;
+  const tiles = 6;
+  const looks = outlines.map((outline, frame) => {
+    const tall = outline.left.length;
+    const wide = Math.max(...outline.right) - Math.min(...outline.left);
+    const out: number[][] = [];
+    for (let row = 0; row < tiles; row++) {
+      for (let column = 0; column < tiles; column++) {
+        const sum = [0, 0, 0];
+        let count = 0;
+        const top = outline.y + ((row - tiles / 2) / tiles) * 0.6 * tall,
+          left = outline.x + ((column - tiles / 2) / tiles) * 0.66 * wide;
+        const bottom = top + (0.6 * tall) / tiles,
+          right = left + (0.66 * wide) / tiles;
+        for (let y = Math.round(top); y < Math.max(Math.round(top) + 1, Math.round(bottom)); y++) {
+          for (let x = Math.round(left); x < Math.max(Math.round(left) + 1, Math.round(right)); x++) {
+            if (x < 0 || y < 0 || x >= width || y >= height) continue;
+            const lab = labAt(plates[frame]!, y * width + x);
+            for (let axis = 0; axis < 3; axis++) sum[axis]! += lab[axis]!;
+            count++;
+          }
+        }
+        out.push(sum.map((value) => value / Math.max(1, count)));
+      }
+    }
+    return out;
+  });
+  const lag = Math.max(1, Math.round((looks.length - 1) / 4));
+  const changes: number[] = [];
+  for (let frame = 0; frame + lag < looks.length; frame++) {
+    let sum = 0;
+    for (const [index, a] of looks[frame]!.entries()) {
+      const b = looks[frame + lag]![index]!;
+      sum += Math.hypot(a[0]! - b[0]!, a[1]! - b[1]!, a[2]! - b[2]!);
+    }
+    changes.push(sum / looks[frame]!.length);
+  }
+  return changes.length ? median(changes) : 0;
+}

@@ -1,0 +1,75 @@
+/** What a training run leaves on disk: settings, a log, checkpoints to resume from, weights to use. */
+import { appendFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CheckpointError } from "../../../base/errors.ts";
+import type { HostTensor } from "../../../tensor/dtype.ts";
+import type { StepReport } from "../../../training/trainer.ts";
+import { readFloat32 } from "../../../weights/safetensors.ts";
+import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
+import { writeSafetensorsFile } from "../files/atomic-file.ts";
+import { openCheckpointPath } from "../files/open-checkpoint.ts";
+
+export class RunFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  async create(recipe: unknown): Promise<void> {
+    await mkdir(join(this.path, "previews"), { recursive: true });
+    await writeFile(join(this.path, "recipe.json"), `${JSON.stringify(recipe, null, 2)}\n`);
+  }
+
+  async log(report: StepReport): Promise<void> {
+    await appendFile(join(this.path, "log.jsonl"), `${JSON.stringify(report)}\n`);
+  }
+
+  /** Reports so far, up to step `until`. */
+  async history(until = Number.POSITIVE_INFINITY): Promise<StepReport[]> {
+    const text = await readFile(join(this.path, "log.jsonl"), "utf8").catch(() => "");
+    const reports = text
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as StepReport);
+    return reports.filter((report) => report.step <= until);
+  }
+
+  /** Everything needed to go on to the same bits, in f32, replacing the previous one at once. */
+  async saveSnapshot(values: ReadonlyMap<string, HostTensor>, step: number): Promise<void> {
+    await writeSafetensorsFile(join(this.path, "snapshot.safetensors"), stored(values, "F32"), {
+      metadata: { step: String(step) },
+    });
+  }
+
+  async loadSnapshot(): Promise<{ values: Map<string, HostTensor>; step: number }> {
+    const path = join(this.path, "snapshot.safetensors");
+    if (!(await stat(path).catch(() => undefined)))
+      throw new CheckpointError("there is no snapshot to resume from", {
+        where: path,
+        hint: "leave --resume out to start anew",
+      });
+    const { checkpoint } = await openCheckpointPath(path);
+    const values = new Map<string, HostTensor>();
+    for (const [name, entry] of checkpoint.tensors)
+      values.set(name, { dtype: "f32", shape: entry.shape, data: await readFloat32(entry) });
+    const step = Number(checkpoint.metadata["step"]);
+    await checkpoint.close();
+    return { values, step };
+  }
+
+  /** Weights to use or ship, in f16. */
+  async saveWeights(
+    values: ReadonlyMap<string, HostTensor>,
+    file = "weights.safetensors",
+    metadata: Record<string, string> = {},
+  ): Promise<void> {
+    await writeSafetensorsFile(join(this.path, file), stored(values, "F16"), { metadata });
+  }
+}
+
+function stored(values: ReadonlyMap<string, HostTensor>, dtype: "F32" | "F16") {
+  return new Map(
+    [...values].map(([name, { data, shape }]) => [name, storeFloat32(data as Float32Array, shape, dtype)]),
+  );
+}

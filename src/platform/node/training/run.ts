@@ -1,0 +1,106 @@
+/** Runs a recipe in a run folder: step, log, checkpoint, preview, until done or stopped. */
+import { readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { parse } from "yaml";
+import { InputError } from "../../../base/errors.ts";
+import type { Runtime } from "../../../tensor/runtime.ts";
+import { initialWeights } from "../../../training/initial.ts";
+import { parseRecipe, type Recipe } from "../../../training/recipe.ts";
+import { type StepReport, type Task, Trainer } from "../../../training/trainer.ts";
+import { RunFolder } from "./run-folder.ts";
+import { openTask } from "./tasks.ts";
+
+export interface TrainOptions {
+  readonly folder?: string;
+  readonly resume?: boolean;
+  /** Stop after this many minutes, with a snapshot to go on from. */
+  readonly minutes?: number;
+  /** Stop after this many steps of this sitting. */
+  readonly steps?: number;
+  readonly signal?: AbortSignal;
+}
+
+export type TrainEvent =
+  | {
+      readonly type: "started";
+      readonly folder: string;
+      readonly step: number;
+      readonly steps: number;
+      readonly parameters: number;
+    }
+  | { readonly type: "step"; readonly report: StepReport; readonly secondsLeft: number }
+  | { readonly type: "checkpoint"; readonly step: number }
+  | { readonly type: "finished"; readonly folder: string; readonly step: number; readonly done: boolean };
+
+export async function readRecipe(path: string): Promise<Recipe> {
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new InputError("this recipe cannot be read", { where: path, cause, hint: "recipes lie in recipes/*.yaml" });
+  });
+  let value: unknown;
+  try {
+    value = parse(text);
+  } catch (cause) {
+    throw new InputError(`not YAML: ${(cause as Error).message}`, { where: path, cause });
+  }
+  return parseRecipe(value, path);
+}
+
+export async function* train(path: string, runtime: Runtime, options: TrainOptions = {}): AsyncGenerator<TrainEvent> {
+  const recipe = await readRecipe(path);
+  const folder = new RunFolder(resolve(options.folder ?? join("runs", recipe.name)));
+  const task: Task = await openTask(recipe, runtime, dirname(resolve(path)));
+  let trainer: Trainer;
+  if (options.resume) {
+    const { values, step } = await folder.loadSnapshot();
+    trainer = await Trainer.resume(task, runtime, values, step, recipe.optimiser);
+  } else {
+    await folder.create(recipe);
+    trainer = await Trainer.start(
+      task,
+      runtime,
+      task.initial?.() ?? initialWeights(task.model, recipe.seed, { zero: task.startsAtZero }),
+      recipe.optimiser,
+    );
+  }
+  const parameters = [...(await trainer.weights()).values()].reduce((sum, { data }) => sum + data.length, 0);
+  yield { type: "started", folder: folder.path, step: trainer.step, steps: task.steps, parameters };
+
+  const started = performance.now();
+  const first = trainer.step;
+  let saved = started;
+  const save = async (): Promise<void> => {
+    await folder.saveSnapshot(await trainer.snapshot(), trainer.step);
+    await folder.saveWeights(await trainer.weights(), "weights.safetensors", {
+      step: String(trainer.step),
+      recipe: recipe.name,
+    });
+    saved = performance.now();
+  };
+  const over = (): boolean =>
+    trainer.done ||
+    options.signal?.aborted === true ||
+    (options.minutes !== undefined && performance.now() - started > options.minutes * 60_000) ||
+    (options.steps !== undefined && trainer.step - first >= options.steps);
+  try {
+    while (!over()) {
+      const report = await trainer.advance();
+      if (!Number.isFinite(report.loss))
+        throw new InputError(`the loss is ${report.loss} at step ${report.step}`, {
+          where: path,
+          hint: "lower the learning rate",
+        });
+      await folder.log(report);
+      const perStep = (performance.now() - started) / 1000 / (trainer.step - first);
+      yield { type: "step", report, secondsLeft: perStep * (task.steps - trainer.step) };
+      if (performance.now() - saved > recipe.checkpointMinutes * 60_000) {
+        await save();
+        yield { type: "checkpoint", step: trainer.step };
+      }
+    }
+    await save();
+    yield { type: "checkpoint", step: trainer.step };
+  } finally {
+    trainer.dispose();
+  }
+  yield { type: "finished", folder: folder.path, step: trainer.step, done: trainer.done };
+}

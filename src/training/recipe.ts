@@ -1,0 +1,121 @@
+/** Training settings as they stand in `recipes/*.yaml`; unknown keys are refused. */
+import { z } from "zod";
+import { InputError } from "../base/errors.ts";
+import { presets } from "../data/world/draw.ts";
+
+const count = z.number().int().positive();
+/** WxHxF, for example 128x128x9. */
+const picture = z
+  .string()
+  .regex(/^\d+x\d+x\d+$/, "must look like 128x128x9 (width x height x frames)")
+  .transform((text) => {
+    const [width, height, frames] = text.split("x").map(Number) as [number, number, number];
+    return { width, height, frames };
+  });
+
+const optimiser = z
+  .strictObject({
+    rate: z.number().positive(),
+    warmup: z.number().int().nonnegative(),
+    /** Learning rate at the last step as a share of `rate`; a cosine leads there. */
+    final: z.number().min(0).max(1),
+    beta1: z.number().min(0).max(1),
+    beta2: z.number().min(0).max(1),
+    weightDecay: z.number().nonnegative(),
+    clip: z.number().positive(),
+    average: z.number().min(0).max(1),
+  })
+  .partial();
+
+const shared = {
+  name: z.string().regex(/^[a-z0-9-]+$/),
+  seed: z.number().int().nonnegative(),
+  world: z.enum(Object.keys(presets) as [keyof typeof presets]),
+  optimiser: optimiser.default({}),
+  /** Minutes between checkpoints and previews. */
+  checkpointMinutes: z.number().positive().default(5),
+};
+
+const vaeModel = z.strictObject({
+  latentChannels: count,
+  patch: count,
+  encoder: z.strictObject({
+    channels: z.array(count),
+    layers: z.array(z.number().int().nonnegative()),
+    down: z.array(z.enum(["none", "space", "time", "both"])),
+    downsampler: z.enum(["conv", "space-to-depth"]),
+    causal: z.boolean(),
+  }),
+  decoder: z.strictObject({
+    channels: z.array(count),
+    layers: z.array(z.number().int().nonnegative()),
+    up: z.array(z.boolean()),
+    injectNoise: z.array(z.boolean()),
+    residual: z.array(z.boolean()),
+    factor: z.array(count),
+    causal: z.boolean(),
+    timestep: z.boolean(),
+  }),
+});
+
+const vae = z.strictObject({
+  kind: z.literal("vae"),
+  ...shared,
+  model: vaeModel,
+  /** One after the other; the optimiser and the learning-rate curve run through. */
+  stages: z
+    .array(
+      z.strictObject({
+        steps: count,
+        batch: count,
+        crop: picture,
+        /** Whole clips that crops are cut from. */
+        pictures: z.array(picture).min(1),
+        centred: z.number().min(0).max(1).default(0.8),
+      }),
+    )
+    .min(1),
+  loss: z.strictObject({
+    /** Weight of the object's pixels against 1 for the rest. */
+    object: z.number().positive(),
+    /** Weight of the difference of neighbouring pixels (edges). */
+    gradient: z.number().nonnegative(),
+    kl: z.number().nonnegative(),
+  }),
+});
+
+const flow = z.strictObject({
+  kind: z.literal("text-to-video"),
+  ...shared,
+  /** Folder of the trained autoencoder. */
+  vae: z.string(),
+  transformer: z.strictObject({ layers: count, heads: count, headWidth: count }),
+  text: z.strictObject({ layers: count, width: count, heads: count, inner: count, tokens: count }),
+  captionDropout: z.number().min(0).max(1),
+  fps: z.number().positive(),
+  /** Clips encoded once per picture size and then drawn from. */
+  clips: count,
+  stages: z
+    .array(
+      z.strictObject({
+        steps: count,
+        /** Items a step for each size; one size is drawn each step, by weight. */
+        buckets: z.array(z.strictObject({ picture, batch: count, weight: z.number().positive().default(1) })).min(1),
+      }),
+    )
+    .min(1),
+  timesteps: z.strictObject({ uniform: z.number().min(0).max(1), shift: z.number().optional() }),
+});
+
+export const recipeSchema = z.discriminatedUnion("kind", [vae, flow]);
+export type Recipe = z.infer<typeof recipeSchema>;
+export type VaeRecipe = z.infer<typeof vae>;
+export type FlowRecipe = z.infer<typeof flow>;
+
+/** A recipe from parsed YAML; throws an InputError that lists every fault with its place. */
+export function parseRecipe(value: unknown, where: string): Recipe {
+  const parsed = recipeSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join(".") || "recipe"}: ${issue.message}`);
+  throw new InputError(faults.join("; "), { where, hint: "see recipes/ for working examples" });
+}

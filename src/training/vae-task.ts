@@ -1,0 +1,114 @@
+/** Training of the LTX autoencoder: reconstruction of crops of the world, edges, and a pull of latents to a normal. */
+import { gaussian } from "../base/philox.ts";
+import { type Crop, cropAt, stackValues } from "../data/world/batch.ts";
+import { compression } from "../models/ltx-vae/config.ts";
+import { LtxVae } from "../models/ltx-vae/vae.ts";
+import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
+import { mount } from "../tensor/mount.ts";
+import { input, type Tensor } from "../tensor/tensor.ts";
+import type { VaeRecipe } from "./recipe.ts";
+import type { Task } from "./trainer.ts";
+
+/** |x|, smooth near zero (Charbonnier). */
+const magnitude = (x: Tensor): Tensor => x.square().add(1e-4).sqrt();
+
+/** Differences of neighbours along rows and columns: [B, 3, F, H, W] to one shorter along the axis. */
+const difference = (x: Tensor, axis: number): Tensor => x.slice(axis, 1).sub(x.slice(axis, 0, -1));
+
+export class VaeTask implements Task {
+  readonly model: LtxVae;
+  readonly steps: number;
+  readonly recipe: VaeRecipe;
+  /** Hands out crops; replace it to render elsewhere. */
+  crops: (request: Parameters<typeof cropAt>[0], indices: readonly number[]) => Promise<Crop[]> = async (
+    request,
+    indices,
+  ) => indices.map((index) => cropAt(request, index));
+
+  constructor(recipe: VaeRecipe) {
+    this.recipe = recipe;
+    this.model = mount(new LtxVae(recipe.model));
+    this.steps = recipe.stages.reduce((sum, { steps }) => sum + steps, 0);
+  }
+
+  /** The stage of a step, and how many crops came before it. */
+  #at(step: number): { stage: VaeRecipe["stages"][number]; first: number } {
+    let first = 0;
+    let left = step - 1;
+    for (const stage of this.recipe.stages) {
+      if (left < stage.steps) return { stage, first: first + left * stage.batch };
+      left -= stage.steps;
+      first += stage.steps * stage.batch;
+    }
+    throw new RangeError(`step ${step} lies behind the recipe's end`);
+  }
+
+  /** Resnets begin as identities. */
+  startsAtZero(name: string): boolean {
+    return name.endsWith("conv2.weight");
+  }
+
+  bucket(step: number): string {
+    const { batch, crop } = this.#at(step).stage;
+    return [batch, crop.frames, crop.height, crop.width].join("x");
+  }
+
+  loss(bucket: string): { loss: Tensor; report: Record<string, Tensor> } {
+    const [batch, frames, height, width] = bucket.split("x").map(Number) as [number, number, number, number];
+    const { object, gradient, kl } = this.recipe.loss;
+    const pixels = input("pixels", [batch, 3, frames, height, width]);
+    const mask = input("mask", [batch, 1, frames, height, width]);
+    const noise = input("noise", this.#latentShape(bucket));
+    const { mean, logVariance } = this.model.encoder.forward(pixels);
+    const z = mean.add(noise.mul(logVariance.mul(0.5).exp()));
+    const error = this.model.decoder.forward(z).sub(pixels);
+    const weight = mask.mul(object - 1).add(1);
+    const scale = weight.mean();
+    const reconstruction = magnitude(error).mul(weight).mean().div(scale);
+    const edges = [3, 4]
+      .map((axis) => magnitude(difference(error, axis)).mul(weight.slice(axis, 1)).mean().div(scale))
+      .reduce((a, b) => a.add(b));
+    const divergence = mean.square().add(logVariance.exp()).sub(logVariance).sub(1).mul(0.5).mean();
+    const inside = mask.sum().mul(3).add(1);
+    return {
+      loss: reconstruction.add(edges.mul(gradient)).add(divergence.mul(kl)),
+      report: {
+        mse: error.square().mean(),
+        objectMse: error.square().mul(mask).sum().div(inside),
+        divergence,
+      },
+    };
+  }
+
+  #latentShape(bucket: string): [number, number, number, number, number] {
+    const [batch, frames, height, width] = bucket.split("x").map(Number) as [number, number, number, number];
+    const [t, h, w] = compression(this.recipe.model);
+    return [batch, this.recipe.model.latentChannels, (frames - 1) / t + 1, height / h, width / w];
+  }
+
+  async batch(step: number): Promise<Record<string, HostTensor>> {
+    const { stage, first } = this.#at(step);
+    const { seed, world } = this.recipe;
+    const request = { preset: world, seed, pictures: stage.pictures, crop: stage.crop, centred: stage.centred };
+    const crops = await this.crops(
+      request,
+      Array.from({ length: stage.batch }, (_, i) => first + i),
+    );
+    const { frames, height, width } = stage.crop;
+    const shape = this.#latentShape(this.bucket(step));
+    return {
+      pixels: stackValues(
+        crops.map((crop) => crop.pixels),
+        [3, frames, height, width],
+      ),
+      mask: stackValues(
+        crops.map((crop) => crop.mask),
+        [1, frames, height, width],
+      ),
+      noise: hostTensor(gaussian(sizeOf(shape), seed, `vae-noise-${step}`), shape),
+    };
+  }
+}
+
+/** Peak signal-to-noise ratio of values in [-1, 1], in dB. */
+export const psnr = (mse: number): number => 10 * Math.log10(4 / mse);
