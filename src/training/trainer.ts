@@ -18,10 +18,8 @@ export interface Task {
   /** Traces the loss of a bucket, and further scalars to report. */
   loss(bucket: string): { loss: Tensor; report: Record<string, Tensor> };
   batch(step: number): Promise<Record<string, HostTensor>>;
-  /** Weights that start at zero, by name. */
-  startsAtZero?(name: string): boolean;
-  /** Weights to start from instead of random ones. */
-  initial?(): ReadonlyMap<string, HostTensor>;
+  /** Weights to start from. */
+  initial(): ReadonlyMap<string, HostTensor>;
 }
 
 export interface OptimiserSettings extends Partial<AdamConfig> {

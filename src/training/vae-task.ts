@@ -6,6 +6,7 @@ import { LtxVae } from "../models/ltx-vae/vae.ts";
 import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
+import { initialWeights } from "./initial.ts";
 import type { VaeRecipe } from "./recipe.ts";
 import type { Task } from "./trainer.ts";
 
@@ -43,9 +44,12 @@ export class VaeTask implements Task {
     throw new RangeError(`step ${step} lies behind the recipe's end`);
   }
 
-  /** Resnets begin as identities. */
-  startsAtZero(name: string): boolean {
-    return name.endsWith("conv2.weight");
+  /** Resnets begin as identities, and latents with little noise: else the decoder learns to ignore them. */
+  initial(): Map<string, HostTensor> {
+    const weights = initialWeights(this.model, this.recipe.seed, { zero: (name) => name.endsWith("conv2.weight") });
+    const bias = new Float32Array(this.recipe.model.latentChannels + 1);
+    bias[this.recipe.model.latentChannels] = -5;
+    return weights.set("encoder.convOut.bias", hostTensor(bias, [bias.length]));
   }
 
   bucket(step: number): string {

@@ -103,7 +103,7 @@ export function drawBackdrop(scene: Scene, view: View, width: number, height: nu
 }
 
 /** Smooth noise in [0, 1] on the integer lattice. */
-function noise(x: number, y: number, seed: number): number {
+export function noise(x: number, y: number, seed: number): number {
   const ix = Math.floor(x),
     iy = Math.floor(y);
   const corner = (cx: number, cy: number): number => {

@@ -1,10 +1,11 @@
 import type { Frame } from "../../video/frame.ts";
-import { type Blob, findBlobs, findForeground, open } from "./detect/foreground.ts";
+import { type Blob, findBlobs, findForeground, joinParts, open } from "./detect/foreground.ts";
 import { median, plateOf } from "./detect/lab.ts";
 import { bodyLab, nameColour, nameMaterial } from "./detect/looks.ts";
 import { hullOf, matchShapes, type Outline } from "./detect/outline.ts";
 import { findGround, findSky } from "./detect/surroundings.ts";
 import { findCamera, nameMotion } from "./detect/track.ts";
+import { distance } from "./motion.ts";
 import {
   type Camera,
   type Colour,
@@ -61,17 +62,19 @@ export function detect(frames: readonly Frame[]): Detected {
   const masks = raw.map((mask) => open(mask, width, height));
   const middle = frames.length >> 1;
   const least = Math.max(6, 0.0015 * width * height);
-  const blobs = masks.map((mask) => findBlobs(mask, width, least).filter((blob) => isBody(blob, width)));
-  const ground = findGround(plates, masks);
+  const blobs = masks.map((mask, frame) =>
+    joinParts(findBlobs(mask, width, least), plates[frame]!).filter((blob) => isBody(blob, width)),
+  );
+  const ground = findGround(plates, masks, sky.value);
   // Over plain ground a camera that moves cannot be told from bodies that do, and this world has none.
   const camera = ground.value === "plain" ? { value: "static" as const, margin: 0 } : findCamera(plates, raw);
   const factor = Math.max(1, Math.ceil(frames[0]!.height / workingHeight));
-  const bodies: (DetectedBody & { base: number })[] = [];
+  const bodies: (DetectedBody & { depth: number; tall: number })[] = [];
   for (const chain of follow(blobs, width)) {
     const outlines = chain.map((blob) => blob && hullOf(blob, width));
     const nearest = nearestTo(outlines, middle);
     const outline = outlines[nearest]!;
-    const { motion } = nameMotion(outlines, plates, camera.value);
+    const { motion, depth } = nameMotion(outlines, plates, camera.value);
     const votes = voteShape(outlines, masks, width);
     const colour = nameColour(
       [0, 1, 2].map((axis) => median(votes.sampled.map((at) => labIn(at)[axis]!))) as unknown as [
@@ -82,8 +85,7 @@ export function detect(frames: readonly Frame[]): Detected {
       sky.value,
     );
     const own = factor > 1 ? plateOf(frames[nearest]!, Number.POSITIVE_INFINITY) : plates[nearest]!;
-    const material = nameMaterial(own, outline, factor);
-    const base = (outline.top + outline.left.length) / height;
+    const material = nameMaterial(own, outline, votes.shape === "torus" ? masks[nearest]! : undefined, factor);
     bodies.push({
       shape: votes.shape,
       colour: colour.value,
@@ -94,8 +96,8 @@ export function detect(frames: readonly Frame[]): Detected {
       x: outline.x / width,
       y: outline.y / height,
       found: outlines.filter(Boolean).length / outlines.length,
-      base,
-      ...{ tall: (outline.left.length / height) * votes.scale },
+      depth,
+      tall: (Math.sqrt(outline.area) / height) * votes.scale,
     });
     function labIn(frame: number): readonly [number, number, number] {
       const blob = chain[frame]!;
@@ -198,16 +200,14 @@ function inside(blob: Blob, mask: Uint8Array, width: number, height: number): nu
 }
 
 /** Halfway between the small and the large bodies of `draw.ts`; of two bodies the farther one looks smaller. */
-function sizeOf(body: { base: number; motion: Motion; tall?: number }, two: boolean): Size {
-  const tall = body.tall ?? 0;
+function sizeOf({ tall, depth }: { depth: number; tall: number }, two: boolean): Size {
   if (!two) return tall > 0.74 ? "large" : "small";
-  const depth = Math.max(0, Math.min(1.6, (0.9 - body.base) * 4));
-  return tall * (1 + depth / 3.2) > 0.52 ? "large" : "small";
+  return (tall * (distance + depth)) / distance > 0.52 ? "large" : "small";
 }
 
 /** Where the first is, seen from the second: nearer or farther when the feet stand at clearly different depths. */
-function relate(a: { x: number; base: number }, b: { x: number; base: number }): Relation {
-  if (Math.abs(a.base - b.base) > 0.12) return a.base > b.base ? "in front of" : "behind";
+function relate(a: { x: number; depth: number }, b: { x: number; depth: number }): Relation {
+  if (Math.abs(a.depth - b.depth) > 0.6) return a.depth < b.depth ? "in front of" : "behind";
   return a.x < b.x ? "left of" : "right of";
 }
 

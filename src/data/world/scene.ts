@@ -79,7 +79,11 @@ export function spinShows(shape: Shape, material: Material): boolean {
 
 /** Whether pixels can show everything this scene claims. */
 export function isVisible(scene: Scene): boolean {
-  // Without a pattern underfoot a camera that turns looks like a body that moves.
+  // Without a pattern underfoot a camera that turns looks like a body that moves; stripes that run towards the horizon
+  // look nearly the same from nearer by.
   if (scene.camera !== "static" && scene.ground === "plain") return false;
+  if (scene.camera === "zoom in" && scene.ground === "striped") return false;
+  // A camera that goes around a body shows its sides in turn, and so does a body that spins.
+  if (scene.camera === "orbit" && scene.bodies.some(({ motion }) => motion === "spin")) return false;
   return scene.bodies.every((body) => body.motion !== "spin" || spinShows(body.shape, body.material));
 }

@@ -119,7 +119,9 @@ export class SpaceToDepthDown {
   constructor(inner: number, outer: number, stride: readonly [number, number, number]) {
     const cells = stride[0] * stride[1] * stride[2];
     if ((inner * cells) % outer || outer % cells)
-      throw new InputError(`a downsampler from ${inner} to ${outer} channels cannot average its ${inner * cells} cells evenly`);
+      throw new InputError(
+        `a downsampler from ${inner} to ${outer} channels cannot average its ${inner * cells} cells evenly`,
+      );
     this.conv = new Conv3d(inner, outer / cells);
     this.stride = stride;
     this.group = (inner * cells) / outer;

@@ -106,6 +106,44 @@ export function findBlobs(mask: Uint8Array, width: number, least: number): Blob[
   return blobs.sort((a, b) => b.pixels.length - a.pixels.length);
 }
 
+/**
+ * Joins the parts of a body whose bands look like ground or haze: parts one above the other, and white parts that nearly
+ * touch (dark grey bands are lost on any ground). The two bodies of a pair stand too far apart for that.
+ */
+export function joinParts(blobs: readonly Blob[], plate: Plate): Blob[] {
+  const near = 0.09 * plate.height;
+  const isWhite = (blob: Blob): boolean => {
+    const step = Math.max(1, blob.pixels.length >> 6);
+    let sum = 0,
+      count = 0;
+    for (let index = 0; index < blob.pixels.length; index += step) {
+      const [, a, b] = labAt(plate, blob.pixels[index]!);
+      sum += Math.hypot(a, b);
+      count++;
+    }
+    return sum < 22 * count;
+  };
+  const rest = blobs.map((blob) => ({ blob, white: isWhite(blob) }));
+  const out: Blob[] = [];
+  while (rest.length) {
+    const { blob, white } = rest.shift()!;
+    let whole = blob;
+    for (let index = 0; index < rest.length; index++) {
+      const part = rest[index]!;
+      const dx = Math.max(part.blob.left, whole.left) - Math.min(part.blob.right, whole.right),
+        dy = Math.max(part.blob.top, whole.top) - Math.min(part.blob.bottom, whole.bottom);
+      const narrow = Math.min(part.blob.right - part.blob.left, whole.right - whole.left);
+      const above = -dx > 0.6 * narrow && dy < 1.3 * near;
+      if (!above && !(white && part.white && dx < 0.5 * near && dy < near)) continue;
+      whole = measure([...whole.pixels, ...part.blob.pixels], plate.width);
+      rest.splice(index, 1);
+      index = -1;
+    }
+    out.push(whole);
+  }
+  return out.sort((a, b) => b.pixels.length - a.pixels.length);
+}
+
 function measure(pixels: number[], width: number): Blob {
   let left = width,
     right = 0,

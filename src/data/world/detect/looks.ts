@@ -61,7 +61,7 @@ export function nameColour(lab: Lab, sky: Sky): { value: Colour; margin: number 
 }
 
 /** Sum of the swings up and down along a line that exceed `least`, and how many there are. */
-function swings(line: ArrayLike<number>, count: number, least: number): { sum: number; turns: number } {
+export function swings(line: ArrayLike<number>, count: number, least: number): { sum: number; turns: number } {
   let low = line[0]!,
     high = line[0]!,
     sum = 0,
@@ -102,29 +102,35 @@ function swings(line: ArrayLike<number>, count: number, least: number): { sum: n
 
 /**
  * The pattern of a body from how its lightness swings down its columns and along its rows. Judged on the picture at its own
- * size, `factor` times as large as the outline's. Patterns finer than the pixels can carry look plain.
+ * size, `factor` times as large as that of the outline. Of a ring,
+ * which has a hole and whose plain tube is bright and dark in turn, the mask is given. Patterns finer than the pixels can carry look plain.
  */
 export function nameMaterial(
   plate: Plate,
   outline: Outline,
+  mask: Uint8Array | undefined,
   factor: number,
-): { value: Material; down: number; across: number; turns: number } {
+): { value: Material; down: number; across: number; turns: number; sideways: number } {
   const top = outline.top * factor,
     height = outline.left.length * factor;
   const edge = (row: number, side: number[]): number =>
     side[Math.max(0, Math.min(side.length - 1, (row / factor - outline.top) | 0))]! * factor;
+  const maskWidth = Math.floor(plate.width / factor);
+  const covered = (x: number, y: number): boolean =>
+    !mask || mask[((y / factor) | 0) * maskWidth + ((x / factor) | 0)]! > 0;
   const line = new Float64Array(Math.max(plate.width, plate.height));
   const rows: { sum: number; turns: number }[] = [],
     columns: { sum: number; turns: number }[] = [];
-  const inset = Math.max(2, 0.06 * height);
+  const inset = Math.max(3, 0.085 * height);
   const step = Math.max(1, Math.round(height / 24));
   for (let row = top + 0.3 * height; row < top + 0.85 * height; row += step) {
     const y = Math.round(row);
     const from = Math.ceil(edge(y, outline.left) + inset),
       to = Math.floor(edge(y, outline.right) - inset);
     if (to - from < 6 || y >= plate.height) continue;
-    for (let x = from; x < to; x++) line[x - from] = labAt(plate, y * plate.width + x)[0];
-    rows.push(swings(line, to - from, 9));
+    let count = 0;
+    for (let x = from; x < to; x++) if (covered(x, y)) line[count++] = labAt(plate, y * plate.width + x)[0];
+    if (count > 5) rows.push(swings(line, count, 12));
   }
   const left = Math.min(...outline.left) * factor,
     right = Math.max(...outline.right) * factor;
@@ -132,19 +138,20 @@ export function nameMaterial(
     const x = Math.round(column);
     let count = 0;
     for (let y = Math.ceil(top + inset); y < top + height - inset && y < plate.height; y++)
-      if (x > edge(y, outline.left) + inset && x < edge(y, outline.right) - inset)
+      if (x > edge(y, outline.left) + inset && x < edge(y, outline.right) - inset && covered(x, y))
         line[count++] = labAt(plate, y * plate.width + x)[0];
-    if (count > 6) columns.push(swings(line, count, 9));
+    if (count > 6) columns.push(swings(line, count, 12));
   }
   const down = median(columns.map(({ sum }) => sum)),
     across = median(rows.map(({ sum }) => sum));
   const turns = median(columns.map(({ turns }) => turns));
   const sideways = median(rows.map(({ turns }) => turns));
+  // A highlight or an edge swings once; bands are crossed on the way down, cells both ways (and more often sideways).
   let value: Material = "plain";
-  if (turns >= 3 && down > 45) {
-    const checker = sideways >= 2 && across > 0.35 * down;
+  if (down > 30 && down + across > (mask ? 185 : 78) && turns + sideways >= 3 && Math.max(turns, sideways) >= 2) {
     const fine = turns > 12;
-    value = checker ? (fine ? "finely checkered" : "checkered") : fine ? "finely striped" : "striped";
+    if (across > 0.6 * down) value = fine ? "finely checkered" : "checkered";
+    else value = fine ? "finely striped" : "striped";
   }
-  return { value, down, across, turns };
+  return { value, down, across, turns, sideways };
 }

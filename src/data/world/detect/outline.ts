@@ -59,22 +59,25 @@ function tighten(side: number[], sign: 1 | -1): void {
   }
 }
 
-const rows = 32,
-  columns = 56;
+const side = 44,
+  /** Cells that an outline covers once it is brought to the common size. */
+  cells = 700;
 
-/** An outline scaled to 32 rows; `holes` tells which of its pixels are not covered. */
+/**
+ * An outline brought to one area, its centre of mass in the middle: unlike a bounding box these hardly change when blur
+ * rounds a corner. `covered` tells which of its pixels are no hole.
+ */
 function grid(outline: Outline, covered?: (x: number, y: number) => boolean): Uint8Array {
-  const out = new Uint8Array(rows * columns);
-  const height = outline.left.length,
-    scale = height / rows;
-  const middle = (Math.min(...outline.left) + Math.max(...outline.right)) / 2;
-  for (let row = 0; row < rows; row++) {
-    const y = (row + 0.5) * scale;
-    const line = Math.min(height - 1, y | 0);
-    for (let column = 0; column < columns; column++) {
-      const x = middle + (column + 0.5 - columns / 2) * scale;
+  const out = new Uint8Array(side * side);
+  const scale = Math.sqrt(outline.area / cells);
+  for (let row = 0; row < side; row++) {
+    const y = outline.y + (row + 0.5 - side / 2) * scale;
+    const line = Math.floor(y - outline.top);
+    if (line < 0 || line >= outline.left.length) continue;
+    for (let column = 0; column < side; column++) {
+      const x = outline.x + (column + 0.5 - side / 2) * scale;
       if (x < outline.left[line]! || x >= outline.right[line]!) continue;
-      if (!covered || covered(x | 0, (outline.top + y) | 0)) out[row * columns + column] = 1;
+      if (!covered || covered(x | 0, y | 0)) out[row * side + column] = 1;
     }
   }
   return out;
@@ -83,7 +86,7 @@ function grid(outline: Outline, covered?: (x: number, y: number) => boolean): Ui
 interface Template {
   readonly shape: Shape;
   readonly grid: Uint8Array;
-  /** World height of the solid for each part of the picture's height that its outline takes, at depth 0. */
+  /** World height of the solid over the square root of its outline's area in parts of the picture's height, at depth 0. */
   readonly scale: number;
 }
 
@@ -120,7 +123,7 @@ function allTemplates(): Template[] {
         const blob = blobOf(mask, size);
         const outline = hullOf(blob, size);
         const raw = grid(outline, (x, y) => mask[y * size + x]! > 0);
-        templates.push({ shape, grid: raw, scale: 0.9 / (outline.left.length / size) });
+        templates.push({ shape, grid: raw, scale: 0.9 / (Math.sqrt(outline.area) / size) });
       }
     }
   }
@@ -149,11 +152,18 @@ export function matchShapes(
   for (let y = -0.1; y <= 0.1; y += 0.04) {
     for (let x = -0.1; x <= 0.1; x += 0.04) {
       count++;
-      const middle = (Math.min(...outline.left) + Math.max(...outline.right)) / 2;
-      if (!covered((middle + x * height) | 0, (outline.top + height / 2 + y * height) | 0)) open++;
+      if (!covered((outline.x + x * height) | 0, (outline.y + y * height) | 0)) open++;
     }
   }
-  if (open > 0.4 * count) seen = grid(outline, covered);
+  // A dark band lost on dark ground runs from side to side; a hole has tube on both sides.
+  const line = Math.max(0, Math.min(height - 1, Math.floor(outline.y - outline.top)));
+  const wide = outline.right[line]! - outline.left[line]!;
+  const closed = [0.05, 0.1, 0.15].some(
+    (part) =>
+      covered((outline.left[line]! + part * wide) | 0, outline.y | 0) &&
+      covered((outline.right[line]! - part * wide) | 0, outline.y | 0),
+  );
+  if (closed && open > 0.4 * count) seen = grid(outline, covered);
   const best = Object.fromEntries(shapes.map((shape) => [shape, { overlap: 0, scale: 1 }])) as Record<
     Shape,
     { overlap: number; scale: number }

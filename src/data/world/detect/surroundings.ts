@@ -1,4 +1,5 @@
 import { distance, horizonLift, viewAt } from "../motion.ts";
+import { climates } from "../palette.ts";
 import { render } from "../render.ts";
 import { type Ground, type Scene, type Sky, skies } from "../scene.ts";
 import { deltaE, type Lab, labAt, median, type Plate, plateOf } from "./lab.ts";
@@ -74,6 +75,7 @@ export function findSky(plates: readonly Plate[]): { value: Sky; margin: number 
 export function findGround(
   plates: readonly Plate[],
   taken: readonly Uint8Array[],
+  sky: Sky,
 ): { value: Ground; aside: number; ahead: number } {
   const { width, height } = plates[0]!;
   const view = viewAt(emptyScene("clear"), 0.5);
@@ -82,23 +84,15 @@ export function findGround(
   const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / Math.max(1, values.length);
   const aside: number[] = [],
     ahead: number[] = [];
-  for (const frame of new Set([0, plates.length >> 1, plates.length - 1])) {
-    const plate = plates[frame]!,
-      mask = taken[frame]!;
-    let left = width,
-      right = 0,
-      top = height,
-      bottom = 0;
-    for (let at = 0; at < mask.length; at++) {
-      if (!mask[at]) continue;
-      left = Math.min(left, at % width);
-      right = Math.max(right, at % width);
-      top = Math.min(top, (at / width) | 0);
-      bottom = (at / width) | 0;
-    }
-    left -= 0.05 * width;
-    // Where little would be left, the shadow has to be put up with.
-    if (right + bottom - top - left < 0.8 * width) right += bottom - top;
+  const shadow = 1.4 / Math.tan(climates[sky].elevation);
+  // Where next to nothing would be left without the shadow, it has to be put up with.
+  for (const reach of [shadow, 0.2]) {
+    if (aside.length < 20)
+      for (const frame of new Set([0, plates.length >> 1, plates.length - 1])) compare(frame, reach);
+  }
+  function compare(frame: number, shadow: number): void {
+    const plate = plates[frame]!;
+    const hidden = hiddenColumns(taken[frame]!, width, shadow);
     /** Lightness of the ground at (x, z), NaN where it is hidden. */
     const lightness = (x: number, z: number): number => {
       const pz = z - view.eye[2],
@@ -106,32 +100,62 @@ export function findGround(
       const depth = py * view.forward[1] + pz * view.forward[2];
       const column = Math.floor(width / 2 + x / depth / pixel),
         row = Math.floor(height / 2 - (py * view.up[1] + pz * view.up[2]) / depth / pixel);
-      if (column < 0 || column >= width || row >= height || (column > left && column < right)) return Number.NaN;
-      return labAt(plate, row * width + column)[0];
+      if (column < 0 || column >= width || row >= height || hidden[column]) return Number.NaN;
+      if (column === 0 || column === width - 1 || row === height - 1) return Number.NaN;
+      return smooth(plate, row * width + column);
     };
     for (let z = -0.4; z < 2.2; z += 0.08) {
       const reach = ((distance + z) * view.tangent * width) / height;
       const sideways: number[] = [],
         inward: number[] = [];
-      for (let x = -reach; x < reach; x += 0.05) {
+      for (let x = -reach; x < reach; x += 0.025) {
         const here = lightness(x, z),
           beside = lightness(x + half, z),
           behind = lightness(x, z + half);
         if (!Number.isNaN(here + beside)) sideways.push(Math.abs(beside - here));
         if (!Number.isNaN(here + behind)) inward.push(Math.abs(behind - here));
       }
-      if (sideways.length > 5) aside.push(mean(sideways));
-      if (inward.length > 5) ahead.push(mean(inward));
+      if (sideways.length > 3) aside.push(mean(sideways));
+      if (inward.length > 3) ahead.push(mean(inward));
     }
   }
   // A row or a column of cells changes all along or not at all, so only the mean over rows tells.
   const across = mean(aside),
     inward = mean(ahead);
   return {
-    value: across < 1.3 ? "plain" : inward > 0.45 * across ? "checkered" : "striped",
+    value: across < 1.6 ? "plain" : inward > 0.45 * across ? "checkered" : "striped",
     aside: across,
     ahead: inward,
   };
+}
+
+/** Columns with a body or its shadow, which is `shadow` times as wide as the body is tall. */
+function hiddenColumns(mask: Uint8Array, width: number, shadow: number): Uint8Array {
+  const tops = new Array<number>(width).fill(Number.POSITIVE_INFINITY),
+    bottoms = new Array<number>(width).fill(0);
+  for (let at = 0; at < mask.length; at++) {
+    if (!mask[at]) continue;
+    tops[at % width] = Math.min(tops[at % width]!, (at / width) | 0);
+    bottoms[at % width] = (at / width) | 0;
+  }
+  const hidden = new Uint8Array(width);
+  for (let left = 0; left < width; left++) {
+    if (bottoms[left] === 0) continue;
+    let right = left;
+    while (right < width && bottoms[right]! > 0) right++;
+    const tall = Math.max(...bottoms.slice(left, right)) - Math.min(...tops.slice(left, right));
+    hidden.fill(1, Math.max(0, Math.floor(left - 0.05 * width)), Math.min(width, Math.ceil(right + shadow * tall)));
+    left = right;
+  }
+  return hidden;
+}
+
+/** Mean lightness of a pixel and its eight neighbours. */
+function smooth(plate: Plate, pixel: number): number {
+  let sum = 0;
+  for (let dy = -1; dy <= 1; dy++)
+    for (let dx = -1; dx <= 1; dx++) sum += labAt(plate, pixel + dy * plate.width + dx)[0];
+  return sum / 9;
 }
 
 export interface RowColours {

@@ -69,7 +69,7 @@ export function findCamera(plates: readonly Plate[], masks: readonly Uint8Array[
   const still = changes[0]!.change;
   const sorted = changes.toSorted((a, b) => a.change - b.change);
   // Standing is the plain answer unless another course explains the ground clearly better.
-  if (still < 2 || sorted[0]!.change > 0.6 * still)
+  if (still < 2 || sorted[0]!.change > 0.7 * still)
     return { value: "static", margin: sorted.find(({ camera }) => camera !== "static")!.change - still };
   return { value: sorted[0]!.camera, margin: sorted[1]!.change - sorted[0]!.change };
 }
@@ -82,6 +82,8 @@ export interface Track {
   readonly growth: number;
   readonly hop: number;
   readonly change: number;
+  /** How far behind the line where bodies stand its foot is when on the ground, world units. */
+  readonly depth: number;
 }
 
 /** Least-squares slope of values over clip time [0, 1], and the value at its middle. */
@@ -107,7 +109,7 @@ export function nameMotion(
   const aspect = width / height;
   const n = outlines.length;
   const found = outlines.filter((outline) => outline !== undefined);
-  const none: Track = { motion: "still", across: 0, down: 0, growth: 0, hop: 0, change: 0 };
+  const none: Track = { motion: "still", across: 0, down: 0, growth: 0, hop: 0, change: 0, depth: 0 };
   if (found.length < 2 || found.length < 0.5 * n) return none;
   // Gaps take the value of the last frame before.
   let last = found[0]!;
@@ -116,15 +118,21 @@ export function nameMotion(
     ys: number[] = [],
     sizes: number[] = [];
   const middle = filled[n >> 1]!;
-  // Where a body that stands at the same place would go for the camera alone.
-  const still = viewOf(camera, clipTime(n >> 1, n));
-  const worldX = (middle.x / width - 0.5) * aspect * pictureHeight * ((still.tangent * 3.2 * 2) / pictureHeight);
-  const worldY = still.eye[1] + 3.2 * (still.forward[1] + (0.5 - middle.y / height) * 2 * still.tangent);
+  // Where a body that stands at the same place would go for the camera alone. Its foot tells how far away it is, in the
+  // frame in which it is on the ground.
+  const view = viewOf(camera, clipTime(n >> 1, n));
+  const depth = Math.min(
+    ...filled.map((outline, index) => footDepth(outline, height, viewOf(camera, clipTime(index, n)))),
+  );
+  const steps = depth - view.eye[2];
+  const worldX = (middle.x / width - 0.5) * 2 * view.tangent * aspect * steps;
+  const worldY = view.eye[1] + steps * (view.forward[1] + (0.5 - middle.y / height) * 2 * view.tangent);
   for (const [index, outline] of filled.entries()) {
-    const drift = project(viewOf(camera, clipTime(index, n)), aspect, worldX, worldY, 0) ?? [0, 0, 1];
+    const drift = project(viewOf(camera, clipTime(index, n)), aspect, worldX, worldY, depth) ?? [0, 0, 1];
     xs.push(outline.x / width - drift[0]);
     ys.push(outline.y / height - drift[1]);
-    sizes.push(0.5 * Math.log(outline.area) - Math.log(drift[2]));
+    // By height: a ring or a cube that turns changes its width.
+    sizes.push(Math.log(outline.left.length) - Math.log(drift[2]));
   }
   const across = slope(xs),
     down = slope(ys),
@@ -140,7 +148,14 @@ export function nameMotion(
     if (Math.abs(across) * aspect > Math.abs(down)) motion = across > 0 ? "right" : "left";
     else motion = down > 0 ? "down" : "up";
   } else if (change > spinChange && camera !== "orbit") motion = "spin";
-  return { motion, across, down, growth, hop, change };
+  return { motion, across, down, growth, hop, change, depth };
+}
+
+/** How far behind the line where bodies stand the lower edge of an outline touches the ground. */
+function footDepth(outline: Outline, height: number, view: ReturnType<typeof viewAt>): number {
+  const v = (0.5 - (outline.top + outline.left.length) / height) * 2 * view.tangent;
+  const fall = view.forward[1] + v * view.up[1];
+  return Math.max(-0.5, Math.min(1.8, fall < -0.05 ? -view.eye[1] / fall + view.eye[2] : 1.8));
 }
 
 /** Mean dE inside a body from which on it is taken to turn. */

@@ -4,7 +4,6 @@ import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { InputError } from "../../../base/errors.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
-import { initialWeights } from "../../../training/initial.ts";
 import { parseRecipe, type Recipe } from "../../../training/recipe.ts";
 import { type StepReport, type Task, Trainer } from "../../../training/trainer.ts";
 import { RunFolder } from "./run-folder.ts";
@@ -55,12 +54,7 @@ export async function* train(path: string, runtime: Runtime, options: TrainOptio
     trainer = await Trainer.resume(task, runtime, values, step, recipe.optimiser);
   } else {
     await folder.create(recipe);
-    trainer = await Trainer.start(
-      task,
-      runtime,
-      task.initial?.() ?? initialWeights(task.model, recipe.seed, { zero: task.startsAtZero }),
-      recipe.optimiser,
-    );
+    trainer = await Trainer.start(task, runtime, task.initial(), recipe.optimiser);
   }
   const parameters = [...(await trainer.weights()).values()].reduce((sum, { data }) => sum + data.length, 0);
   yield { type: "started", folder: folder.path, step: trainer.step, steps: task.steps, parameters };

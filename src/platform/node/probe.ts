@@ -1,0 +1,218 @@
+/** `turbo2k probe`: one module of a checkpoint on given tensors, for comparison with other implementations. */
+import { CheckpointError, InputError } from "../../base/errors.ts";
+import * as ltx from "../../models/ltx/config.ts";
+import { coordinates, type Grid, ropeTables } from "../../models/ltx/rope.ts";
+import { LtxTransformer } from "../../models/ltx/transformer.ts";
+import * as ltxWeights from "../../models/ltx/weights.ts";
+import * as vae from "../../models/ltx-vae/config.ts";
+import { Decoder } from "../../models/ltx-vae/decoder.ts";
+import { Encoder } from "../../models/ltx-vae/encoder.ts";
+import * as vaeWeights from "../../models/ltx-vae/weights.ts";
+import { fromTransformers, relativeBuckets, T5Encoder } from "../../models/t5/encoder.ts";
+import * as t5Weights from "../../models/t5/weights.ts";
+import { timestepSinusoid } from "../../nn/timestep.ts";
+import { type HostTensor, hostTensor } from "../../tensor/dtype.ts";
+import { mount, parametersOf } from "../../tensor/mount.ts";
+import { buildProgram } from "../../tensor/program.ts";
+import type { Runtime, Weights } from "../../tensor/runtime.ts";
+import { constant, input, type Tensor } from "../../tensor/tensor.ts";
+import { type Checkpoint, matchNames } from "../../weights/checkpoint.ts";
+import { readFloat32, readTensor, type TensorEntry } from "../../weights/safetensors.ts";
+import type { OpenedCheckpoint } from "./files/open-checkpoint.ts";
+import { weightsOf } from "./files/weights-of.ts";
+
+export const probeModules = ["transformer", "vae.encoder", "vae.decoder", "text_encoder"] as const;
+export type ProbeModule = (typeof probeModules)[number];
+
+/** Graph and feeds of one module call. */
+interface Call {
+  readonly model: object;
+  readonly output: Tensor;
+  readonly name: string;
+  readonly feeds: Record<string, HostTensor>;
+  readonly rename: (path: string) => string;
+  readonly ignore: (name: string) => boolean;
+  readonly prefix: string;
+}
+
+/** The given tensors and arguments, with errors that name what is missing. */
+class Arguments {
+  readonly tensors: Map<string, HostTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+
+  private constructor(tensors: Map<string, HostTensor>, metadata: Readonly<Record<string, string>>) {
+    this.tensors = tensors;
+    this.metadata = metadata;
+  }
+
+  static async read(file: Checkpoint): Promise<Arguments> {
+    const tensors = new Map<string, HostTensor>();
+    for (const [name, entry] of file.tensors) tensors.set(name, await hosted(entry));
+    return new Arguments(tensors, file.metadata);
+  }
+
+  get(name: string): HostTensor {
+    const value = this.tensors.get(name);
+    if (!value)
+      throw new InputError(`the inputs lack ${name}`, { hint: `they hold ${[...this.tensors.keys()].join(", ")}` });
+    return value;
+  }
+
+  optional(name: string): HostTensor | undefined {
+    return this.tensors.get(name);
+  }
+
+  /** A number or list stored as JSON in the file's metadata. */
+  json<T>(name: string): T | undefined {
+    const text = this.metadata[name];
+    if (text === undefined || text === "null") return undefined;
+    try {
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      throw new InputError(`metadata ${name} is not JSON: ${text}`, { cause });
+    }
+  }
+}
+
+/** Integers become i32, floats f32; whole arrays are read because probe inputs are small. */
+async function hosted(entry: TensorEntry): Promise<HostTensor> {
+  if (/^(F|BF)/.test(entry.dtype)) return { dtype: "f32", shape: entry.shape, data: await readFloat32(entry) };
+  return { dtype: "i32", shape: entry.shape, data: Int32Array.from(await readTensor(entry), Number) };
+}
+
+const floats = (value: HostTensor): HostTensor => ({
+  dtype: "f32",
+  shape: value.shape,
+  data: Float32Array.from(value.data),
+});
+
+function transformer(config: Record<string, unknown>, args: Arguments): Call {
+  const settings = ltx.fromDiffusers(config);
+  const model = mount(new LtxTransformer(settings));
+  const latents = args.get("hidden_states");
+  const text = args.get("encoder_hidden_states");
+  const mask = args.optional("encoder_attention_mask");
+  const time = args.get("timestep");
+  const [batch, tokens] = latents.shape as [number, number];
+  const perToken = time.shape.length === 2 ? time.shape[1]! : 1;
+  const sinusoid = timestepSinusoid(Array.from(time.data), [batch, perToken]);
+  const { cos, sin } = rotary(ltx.widthOf(settings), tokens, args);
+  const feeds: Record<string, HostTensor> = { hidden_states: latents, encoder_hidden_states: text, sinusoid };
+  if (mask) feeds["encoder_attention_mask"] = floats(mask);
+  const at = (name: string) => input(name, feeds[name]!.shape);
+  const output = model.forward({
+    latents: at("hidden_states"),
+    text: at("encoder_hidden_states"),
+    textMask: mask && at("encoder_attention_mask"),
+    sinusoid: at("sinusoid"),
+    rope: { cos: constant(cos), sin: constant(sin) },
+  });
+  return { model, output, name: "sample", feeds, rename: ltxWeights.diffusersName, ignore: () => false, prefix: "" };
+}
+
+/** Positions from `video_coords`, or from the latent grid with its scale; without a scale, plain indices. */
+function rotary(width: number, tokens: number, args: Arguments): { cos: HostTensor; sin: HostTensor } {
+  const coords = args.optional("video_coords");
+  if (coords) {
+    const axes = [0, 1, 2].map((axis) => Float32Array.from(coords.data.subarray(axis * tokens, (axis + 1) * tokens)));
+    return ropeTables(axes, width);
+  }
+  const size = (name: string) => {
+    const value = args.json<number>(name);
+    if (value === undefined)
+      throw new InputError(`the inputs lack ${name}`, { hint: "a whole number as JSON in the file's metadata" });
+    return value;
+  };
+  const grid: Grid = { frames: size("num_frames"), height: size("height"), width: size("width") };
+  const scale = args.json<[number, number, number]>("rope_interpolation_scale");
+  if (grid.frames * grid.height * grid.width !== tokens)
+    throw new InputError(`${grid.frames} x ${grid.height} x ${grid.width} latents are not ${tokens} tokens`);
+  const places = coordinates(grid, { fps: 1, compression: scale ?? [1, 1, 1] });
+  return ropeTables(places, width, { raw: scale === undefined });
+}
+
+function vaeEncoder(config: Record<string, unknown>, args: Arguments): Call {
+  const model = mount({ encoder: new Encoder(vae.fromDiffusers(config)) }.encoder, "encoder");
+  const feeds = { sample: args.get("sample") };
+  const { mean } = model.forward(input("sample", feeds.sample.shape));
+  const ignore = (name: string) => vaeWeights.isStatistic(name) || !name.startsWith("encoder.");
+  return { model, output: mean, name: "sample", feeds, rename: vaeWeights.diffusersName, ignore, prefix: "encoder" };
+}
+
+function vaeDecoder(config: Record<string, unknown>, args: Arguments): Call {
+  const settings = vae.fromDiffusers(config);
+  const model = mount(new Decoder(settings), "decoder");
+  const latents = args.get("latents");
+  const feeds: Record<string, HostTensor> = { latents };
+  const level = args.optional("temb");
+  if (settings.decoder.timestep) {
+    if (!level) throw new InputError("this decoder takes a noise level: the inputs lack temb");
+    feeds["sinusoid"] = timestepSinusoid(Array.from(level.data, (x) => Math.fround(x * 1000)));
+  }
+  const output = model.forward(
+    input("latents", latents.shape),
+    feeds["sinusoid"] ? { sinusoid: input("sinusoid", feeds["sinusoid"].shape) } : {},
+  );
+  const ignore = (name: string) => vaeWeights.isStatistic(name) || !name.startsWith("decoder.");
+  return { model, output, name: "sample", feeds, rename: vaeWeights.diffusersName, ignore, prefix: "decoder" };
+}
+
+function textEncoder(config: Record<string, unknown>, args: Arguments): Call {
+  const settings = fromTransformers(config);
+  const model = mount(new T5Encoder(settings));
+  const ids = args.get("input_ids");
+  const mask = args.optional("attention_mask");
+  const feeds: Record<string, HostTensor> = { input_ids: ids };
+  if (mask) feeds["attention_mask"] = floats(mask);
+  const output = model.forward({
+    ids: input("input_ids", ids.shape, "i32"),
+    buckets: constant(relativeBuckets(ids.shape[1]!, settings)),
+    mask: mask && input("attention_mask", mask.shape),
+  });
+  return {
+    model,
+    output,
+    name: "last_hidden_state",
+    feeds,
+    rename: t5Weights.transformersName,
+    ignore: t5Weights.isAlias,
+    prefix: "",
+  };
+}
+
+const calls = {
+  transformer,
+  "vae.encoder": vaeEncoder,
+  "vae.decoder": vaeDecoder,
+  text_encoder: textEncoder,
+} satisfies Record<ProbeModule, (config: Record<string, unknown>, args: Arguments) => Call>;
+
+/** Runs a module and answers its output by name. `overrides` stand in for stored weights. */
+export async function probe(
+  module: ProbeModule,
+  opened: OpenedCheckpoint,
+  inputs: Checkpoint,
+  runtime: Runtime,
+  overrides?: Weights,
+): Promise<Record<string, HostTensor>> {
+  if (!opened.config) throw new CheckpointError("no config.json beside the weights", { where: opened.checkpoint.name });
+  const call = calls[module](opened.config as Record<string, unknown>, await Arguments.read(inputs));
+  const expected = new Map(
+    [...parametersOf(call.model, call.prefix)].map(([path, { shape }]) => [call.rename(path), { shape }]),
+  );
+  const weights = overrides ?? weightsOf(matchNames(expected, opened.checkpoint, { ignore: call.ignore }));
+  const named: Weights = new Map(
+    [...parametersOf(call.model, call.prefix).keys()].map((path) => [path, weights.get(call.rename(path))!]),
+  );
+  const executable = await runtime.compile(buildProgram({ [call.name]: call.output }, { keep: runtime.keeps }), {
+    weights: named,
+  });
+  try {
+    return await executable.run(call.feeds);
+  } finally {
+    executable.dispose();
+  }
+}
+
+/** For callers that make tensors by hand. */
+export const asFloats = (data: Float32Array, shape: readonly number[]): HostTensor => hostTensor(data, shape);

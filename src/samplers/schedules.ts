@@ -1,0 +1,90 @@
+/** Noise levels from 1 to 0 for a number of steps. */
+import { InputError } from "../base/errors.ts";
+
+export interface DynamicShift {
+  /** Shift at `baseTokens` and `maxTokens`; linear in between and, unclamped, beyond. */
+  readonly baseShift: number;
+  readonly maxShift: number;
+  readonly baseTokens: number;
+  readonly maxTokens: number;
+  /** Last noise level before 0. */
+  readonly terminal: number;
+  /**
+   * Keep the shift within [baseShift, maxShift]. Off, as published, it grows with the token count until f32 cannot
+   * hold the schedule (NaN at 57,600 tokens).
+   */
+  readonly clamp: boolean;
+}
+
+/** Settings of LTX-Video 0.9.0 and 0.9.1, with the clamp that 2K needs. */
+export const ltxShift: DynamicShift = {
+  baseShift: 0.95,
+  maxShift: 2.05,
+  baseTokens: 1024,
+  maxTokens: 4096,
+  terminal: 0.1,
+  clamp: true,
+};
+
+/** The shift μ for a number of latent tokens. */
+export function shiftFor(tokens: number, { baseShift, maxShift, baseTokens, maxTokens, clamp }: DynamicShift): number {
+  const shift = baseShift + ((tokens - baseTokens) * (maxShift - baseShift)) / (maxTokens - baseTokens);
+  return clamp ? Math.min(maxShift, Math.max(baseShift, shift)) : shift;
+}
+
+/**
+ * The exponentially shifted schedule stretched to end at `terminal`, in the closed form that stays exact where the
+ * published order of operations cancels: σ_i = 1 - (1 - t) · r/(E + r) · (E + S - 1)/(S - 1), r = i/(S - i), E = e^μ.
+ * @returns steps + 1 values, 1 first, 0 last
+ */
+export function dynamicShift(steps: number, tokens: number, settings: DynamicShift = ltxShift): number[] {
+  checkSteps(steps);
+  if (steps === 1) return [1, 0];
+  const power = Math.exp(shiftFor(tokens, settings));
+  const sigmas = Array.from({ length: steps }, (_, i) => {
+    const ratio = i / (steps - i);
+    return 1 - (1 - settings.terminal) * (ratio / (power + ratio)) * ((power + steps - 1) / (steps - 1));
+  });
+  return [...sigmas, 0];
+}
+
+/** Straight for half of the steps down to 1 - `threshold`, then quadratic to 0 (LTX-Video 0.9.5 and distilled). */
+export function linearQuadratic(steps: number, threshold = 0.025): number[] {
+  checkSteps(steps);
+  if (steps === 1) return [1, 0];
+  const linear = Math.floor(steps / 2);
+  const quadratic = steps - linear;
+  const slack = linear - threshold * steps;
+  const a = slack / (linear * quadratic ** 2);
+  const b = threshold / linear - (2 * slack) / quadratic ** 2;
+  const c = a * linear ** 2;
+  const sigmas = Array.from(
+    { length: steps },
+    (_, i) => 1 - (i < linear ? (threshold * i) / linear : a * i * i + b * i + c),
+  );
+  return [...sigmas, 0];
+}
+
+/** Even spacing, optionally shifted by a constant: s σ / (1 + (s - 1) σ). */
+export function uniform(steps: number, shift = 1): number[] {
+  checkSteps(steps);
+  return Array.from({ length: steps + 1 }, (_, i) => 1 - i / steps).map(
+    (sigma) => (shift * sigma) / (1 + (shift - 1) * sigma),
+  );
+}
+
+/** Noise levels as a user gave them: falling, from at most 1; a final 0 is added where it lacks. */
+export function explicit(sigmas: readonly number[]): number[] {
+  const falling = sigmas.every(
+    (sigma, i) => Number.isFinite(sigma) && sigma >= 0 && sigma <= 1 && (i === 0 || sigma < sigmas[i - 1]!),
+  );
+  if (!sigmas.length || !falling || sigmas[0] === 0)
+    throw new InputError(`sigmas must fall from at most 1 towards 0, got ${sigmas.join(", ") || "none"}`, {
+      hint: "for example 1, 0.75, 0.5, 0.25",
+    });
+  return sigmas.at(-1) === 0 ? [...sigmas] : [...sigmas, 0];
+}
+
+function checkSteps(steps: number): void {
+  if (!Number.isInteger(steps) || steps < 1) throw new InputError(`steps must be a whole number from 1, got ${steps}`);
+}
