@@ -78,6 +78,8 @@ const vae = z.strictObject({
   loss: z.strictObject({
     /** Weight of the object's pixels against 1 for the rest. */
     object: z.number().positive(),
+    /** Weight of the squared error beside the absolute one. */
+    square: z.number().nonnegative().default(1),
     /** Weight of the difference of neighbouring pixels (edges). */
     gradient: z.number().nonnegative(),
     kl: z.number().nonnegative(),

@@ -6,9 +6,9 @@ import { LtxVae } from "../models/ltx-vae/vae.ts";
 import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
-import { initialWeights } from "./initial.ts";
 import type { VaeRecipe } from "./recipe.ts";
 import type { Task } from "./trainer.ts";
+import { initialVaeWeights } from "./vae-initial.ts";
 
 /** |x|, smooth near zero (Charbonnier). */
 const magnitude = (x: Tensor): Tensor => x.square().add(1e-4).sqrt();
@@ -44,12 +44,8 @@ export class VaeTask implements Task {
     throw new RangeError(`step ${step} lies behind the recipe's end`);
   }
 
-  /** Resnets begin as identities, and latents with little noise: else the decoder learns to ignore them. */
   initial(): Map<string, HostTensor> {
-    const weights = initialWeights(this.model, this.recipe.seed, { zero: (name) => name.endsWith("conv2.weight") });
-    const bias = new Float32Array(this.recipe.model.latentChannels + 1);
-    bias[this.recipe.model.latentChannels] = -5;
-    return weights.set("encoder.convOut.bias", hostTensor(bias, [bias.length]));
+    return initialVaeWeights(this.model, this.recipe.seed);
   }
 
   bucket(step: number): string {
@@ -68,7 +64,8 @@ export class VaeTask implements Task {
     const error = this.model.decoder.forward(z).sub(pixels);
     const weight = mask.mul(object - 1).add(1);
     const scale = weight.mean();
-    const reconstruction = magnitude(error).mul(weight).mean().div(scale);
+    const size = magnitude(error).add(error.square().mul(this.recipe.loss.square));
+    const reconstruction = size.mul(weight).mean().div(scale);
     const edges = [3, 4]
       .map((axis) => magnitude(difference(error, axis)).mul(weight.slice(axis, 1)).mean().div(scale))
       .reduce((a, b) => a.add(b));
