@@ -20,6 +20,7 @@ export function addTrain(program: Command): void {
           folder: options.output,
           ...options,
           signal: stop.signal,
+          prepare: (done, count, what) => console.error(`latents of ${what}: ${done} of ${count}`),
         })) {
           if (event.type === "started")
             console.error(
@@ -34,8 +35,10 @@ export function addTrain(program: Command): void {
                 `step ${step}  loss ${loss.toFixed(4)}  ${rest.join("  ")}  norm ${norm.toFixed(2)}  rate ${rate.toExponential(1)}  ${seconds.toFixed(2)} s  ${left}`,
               );
             }
-          } else if (event.type === "checkpoint") console.error(`saved at step ${event.step}`);
-          else console.error(event.done ? "done" : `stopped at step ${event.step}; go on with --resume`);
+          } else if (event.type === "checkpoint") {
+            const figures = Object.entries(event.figures).map(([name, value]) => `  ${name} ${value.toFixed(2)}`);
+            console.error(`saved at step ${event.step}${figures.join("")}`);
+          } else console.error(event.done ? "done" : `stopped at step ${event.step}; go on with --resume`);
         }
       },
     );

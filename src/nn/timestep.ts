@@ -19,7 +19,7 @@ export function timestepSinusoid(
   const out = new Float32Array(timesteps.length * sinusoidChannels);
   for (let row = 0; row < timesteps.length; row++)
     for (let k = 0; k < half; k++) {
-      const frequency = Math.fround(Math.exp(Math.fround(Math.fround(-Math.log(10000) * k) / half)));
+      const frequency = Math.fround(Math.exp(Math.fround(Math.fround(Math.fround(-Math.log(10000)) * k) / half)));
       const angle = Math.fround(Math.fround(timesteps[row]!) * frequency);
       out[row * sinusoidChannels + k] = Math.cos(angle);
       out[row * sinusoidChannels + half + k] = Math.sin(angle);

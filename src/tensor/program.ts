@@ -48,43 +48,44 @@ export function buildProgram(
   const resolve = (node: Tensor): Tensor => {
     let current = node;
     while (current.is("kernel") && (current.differentiated || !keep(current.attributes.kernel, current))) {
-      current.expansion ??= current.attributes.kernel.definition(current.inputs, current.attributes.options);
-      current = current.expansion;
+      current = current.expansion!;
     }
     return current;
   };
 
-  const add = (root: Tensor): number => {
+  const reached = new Set<Tensor>();
+  const reach = (root: Tensor): Tensor => {
     const pending = [resolve(root)];
     while (pending.length) {
-      const node = pending.at(-1)!;
-      if (index.has(node)) {
-        pending.pop();
-        continue;
-      }
-      const operands = node.inputs.map(resolve);
-      const missing = operands.filter((x) => !index.has(x));
-      if (missing.length) {
-        pending.push(...missing.reverse());
-        continue;
-      }
-      pending.pop();
-      const name = node.op === "input" || node.op === "parameter" ? (node.name ?? `unnamed.${node.id}`) : undefined;
-      index.set(node, nodes.length);
-      if (node.op === "input") inputs.set(name!, nodes.length);
-      if (node.op === "parameter") parameters.set(name!, nodes.length);
-      const { op, attributes, shape, dtype, scope } = node;
-      nodes.push({ op, attributes, inputs: operands.map((x) => index.get(x)!), shape, dtype, scope, name });
+      const node = pending.pop()!;
+      if (reached.has(node)) continue;
+      reached.add(node);
+      pending.push(...node.inputs.map(resolve));
     }
-    return index.get(resolve(root))!;
+    return resolve(root);
   };
+  const outputRoots = Object.entries(outputs).map(([name, x]) => [name, reach(x)] as const);
+  const updateRoots = [...updates].map(([target, value]) => [nameOf(reach(target)), reach(value)] as const);
 
-  const outputNodes = new Map(Object.entries(outputs).map(([name, x]) => [name, add(x)]));
-  const updateNodes = new Map(
-    [...updates].map(([target, value]) => {
-      add(target);
-      return [target.name ?? `unnamed.${target.id}`, add(value)];
-    }),
-  );
-  return optimise({ nodes, inputs, parameters, outputs: outputNodes, updates: updateNodes });
+  // In the order of tracing: operands come before their users, and a weight's gradient is made where the backward
+  // pass has its operands at hand, rather than at the end.
+  for (const node of [...reached].sort((a, b) => a.id - b.id)) {
+    const { op, attributes, shape, dtype, scope } = node;
+    const name = op === "input" || op === "parameter" ? nameOf(node) : undefined;
+    if (op === "input") inputs.set(name!, nodes.length);
+    if (op === "parameter") parameters.set(name!, nodes.length);
+    index.set(node, nodes.length);
+    nodes.push({ op, attributes, inputs: node.inputs.map((x) => index.get(resolve(x))!), shape, dtype, scope, name });
+  }
+  const placed = (roots: readonly (readonly [string, Tensor])[]) =>
+    new Map(roots.map(([name, node]) => [name, index.get(node)!]));
+  return optimise({
+    nodes,
+    inputs,
+    parameters,
+    outputs: placed(outputRoots),
+    updates: placed(updateRoots),
+  });
 }
+
+const nameOf = (node: Tensor): string => node.name ?? `unnamed.${node.id}`;

@@ -175,7 +175,11 @@ class Recomputation {
     if (node.region !== this.#region) return node.barrier(this.#after);
     if (node.is("kernel") && !node.attributes.kernel.pullback) return this.copy(node.expansion!);
     const inputs = node.inputs.map((x) => this.copy(x));
-    return apply(node.op, node.attributes, inputs, node);
+    return within(node.scope, () =>
+      node.is("kernel")
+        ? call(node.attributes.kernel, inputs, node.attributes.options)
+        : apply(node.op, node.attributes, inputs),
+    );
   }
 }
 

@@ -89,14 +89,14 @@ const vae = z.strictObject({
 const flow = z.strictObject({
   kind: z.literal("text-to-video"),
   ...shared,
-  /** Folder of the trained autoencoder. */
+  /** Folder of the trained autoencoder (a module folder), relative to the recipe. */
   vae: z.string(),
   transformer: z.strictObject({ layers: count, heads: count, headWidth: count }),
   text: z.strictObject({ layers: count, width: count, heads: count, inner: count, tokens: count }),
   captionDropout: z.number().min(0).max(1),
   fps: z.number().positive(),
-  /** Clips encoded once per picture size and then drawn from. */
-  clips: count,
+  /** How many clips of each size are encoded once and then drawn from; WxHxF to a count. */
+  clips: z.record(z.string(), count),
   stages: z
     .array(
       z.strictObject({
@@ -106,7 +106,17 @@ const flow = z.strictObject({
       }),
     )
     .min(1),
-  timesteps: z.strictObject({ uniform: z.number().min(0).max(1), shift: z.number().optional() }),
+  /** Share of noise levels drawn evenly, and the shift of all of them towards noise. */
+  timesteps: z.strictObject({ uniform: z.number().min(0).max(1), shift: z.number().positive() }),
+  /** What each preview generates: test prompts of the world at one size. */
+  preview: z.strictObject({ picture, prompts: count }),
+  /** What the finished model does by default. */
+  defaults: z.strictObject({
+    picture,
+    steps: count,
+    guidanceScale: z.number().nonnegative(),
+    shift: z.number().positive(),
+  }),
 });
 
 export const recipeSchema = z.discriminatedUnion("kind", [vae, flow]);

@@ -6,6 +6,8 @@ export interface LtxVaeConfig {
   readonly latentChannels: number;
   /** Side of the pixel squares that become channels before the first conv. */
   readonly patch: number;
+  /** ε of the layer norm on shortcuts between widths; 1e-6 where absent. */
+  readonly shortcutEpsilon?: number;
   readonly encoder: {
     /** Channels of each stage, then (for `space-to-depth`) of the latent end. */
     readonly channels: readonly number[];
@@ -69,6 +71,7 @@ export function fromDiffusers(json: Record<string, unknown>): LtxVaeConfig {
   return {
     latentChannels: (json["latent_channels"] as number | undefined) ?? 128,
     patch: (json["patch_size"] as number | undefined) ?? 4,
+    shortcutEpsilon: (json["resnet_norm_eps"] as number | undefined) ?? 1e-6,
     encoder: {
       channels,
       layers,
@@ -86,5 +89,39 @@ export function fromDiffusers(json: Record<string, unknown>): LtxVaeConfig {
       causal: (json["decoder_causal"] as boolean | undefined) ?? false,
       timestep: (json["timestep_conditioning"] as boolean | undefined) ?? false,
     },
+  };
+}
+
+/** The diffusers `config.json` of these settings (space-to-depth generation and later). */
+export function toDiffusers(config: LtxVaeConfig): Record<string, unknown> {
+  const { encoder, decoder } = config;
+  const is095 = encoder.downsampler === "space-to-depth";
+  const named: Record<Scaling, string> = { none: "conv", space: "spatial", time: "temporal", both: "spatiotemporal" };
+  const [t, h] = compression(config);
+  return {
+    _class_name: "AutoencoderKLLTXVideo",
+    in_channels: 3,
+    out_channels: 3,
+    latent_channels: config.latentChannels,
+    block_out_channels: encoder.channels,
+    down_block_types: encoder.down.map(() => (is095 ? "LTXVideo095DownBlock3D" : "LTXVideoDownBlock3D")),
+    decoder_block_out_channels: decoder.channels,
+    layers_per_block: encoder.layers,
+    decoder_layers_per_block: decoder.layers,
+    spatio_temporal_scaling: encoder.down.map((scaling) => scaling !== "none"),
+    decoder_spatio_temporal_scaling: decoder.up,
+    decoder_inject_noise: decoder.injectNoise,
+    downsample_type: encoder.down.map((scaling) => named[scaling]),
+    upsample_residual: decoder.residual,
+    upsample_factor: decoder.factor,
+    timestep_conditioning: decoder.timestep,
+    patch_size: config.patch,
+    patch_size_t: 1,
+    resnet_norm_eps: 1e-6,
+    scaling_factor: 1,
+    encoder_causal: encoder.causal,
+    decoder_causal: decoder.causal,
+    spatial_compression_ratio: h,
+    temporal_compression_ratio: t,
   };
 }

@@ -33,10 +33,9 @@ class UpBlock {
     outer: number,
     layers: number,
     scale: boolean,
-    o: { injectNoise: boolean; timestep: boolean; residual: boolean; factor: number },
+    o: { injectNoise: boolean; timestep: boolean; residual: boolean; factor: number; epsilon: number | undefined },
   ) {
-    this.narrow =
-      inner === outer ? undefined : new Resnet({ inner, outer, injectNoise: o.injectNoise, timestep: o.timestep });
+    this.narrow = inner === outer ? undefined : new Resnet({ inner, outer, ...o });
     this.up = scale ? new DepthToSpaceUp(outer * o.factor, o) : undefined;
     this.stage = new Stage(outer, layers, o);
   }
@@ -79,6 +78,7 @@ export class Decoder {
         timestep,
         residual: residual[i]!,
         factor: factor[i]!,
+        epsilon: config.shortcutEpsilon,
       };
       return new UpBlock(inner, outer, layers[i + 1]!, up[i]!, options);
     });

@@ -11,13 +11,19 @@ class DownBlock {
   readonly down: Conv3d | SpaceToDepthDown | undefined;
   readonly widen: Resnet | undefined;
 
-  constructor(inner: number, outer: number, layers: number, scaling: Scaling, downsampler: "conv" | "space-to-depth") {
+  constructor(
+    inner: number,
+    outer: number,
+    layers: number,
+    scaling: Scaling,
+    { encoder, shortcutEpsilon }: LtxVaeConfig,
+  ) {
     this.resnets = Array.from({ length: layers }, () => new Resnet({ inner }));
-    if (downsampler === "space-to-depth") {
+    if (encoder.downsampler === "space-to-depth") {
       this.down = new SpaceToDepthDown(inner, outer, strideOf[scaling]);
     } else {
       this.down = scaling === "none" ? undefined : new Conv3d(inner, inner, { stride: [2, 2, 2] });
-      this.widen = inner === outer ? undefined : new Resnet({ inner, outer });
+      this.widen = inner === outer ? undefined : new Resnet({ inner, outer, epsilon: shortcutEpsilon });
     }
   }
 
@@ -38,11 +44,11 @@ export class Encoder {
   readonly config: LtxVaeConfig;
 
   constructor(config: LtxVaeConfig) {
-    const { channels, layers, down, downsampler } = config.encoder;
+    const { channels, layers, down } = config.encoder;
     this.config = config;
     this.convIn = new Conv3d(3 * config.patch ** 2, channels[0]!);
     this.blocks = down.map(
-      (scaling, i) => new DownBlock(channels[i]!, channels[i + 1] ?? channels[i]!, layers[i]!, scaling, downsampler),
+      (scaling, i) => new DownBlock(channels[i]!, channels[i + 1] ?? channels[i]!, layers[i]!, scaling, config),
     );
     const width = channels.at(-1)!;
     this.middle = Array.from({ length: layers.at(-1)! }, () => new Resnet({ inner: width }));

@@ -18,6 +18,8 @@ export interface ResnetConfig {
   readonly outer?: number;
   readonly injectNoise?: boolean;
   readonly timestep?: boolean;
+  /** ε of the shortcut's layer norm. */
+  readonly epsilon?: number;
 }
 
 /** norm, SiLU, conv, twice, around a shortcut; optionally moved by a noise level and given fresh noise. */
@@ -31,10 +33,10 @@ export class Resnet {
   readonly noise1: Tensor | undefined;
   readonly noise2: Tensor | undefined;
 
-  constructor({ inner, outer = inner, injectNoise = false, timestep = false }: ResnetConfig) {
+  constructor({ inner, outer = inner, injectNoise = false, timestep = false, epsilon = 1e-6 }: ResnetConfig) {
     this.conv1 = new Conv3d(inner, outer);
     this.conv2 = new Conv3d(outer, outer);
-    this.norm3 = inner === outer ? undefined : new LayerNorm(inner, 1e-6);
+    this.norm3 = inner === outer ? undefined : new LayerNorm(inner, epsilon);
     this.shortcut = inner === outer ? undefined : new Conv3d(inner, outer, { kernel: 1 });
     this.table = timestep ? parameter([4, inner]) : undefined;
     this.noise1 = injectNoise ? parameter([outer, 1, 1]) : undefined;

@@ -10,7 +10,7 @@ export interface LtxConfig {
   readonly captionChannels: number;
   /** ε of the norms on queries and keys. */
   readonly qkEpsilon: number;
-  /** ε of the other norms. */
+  /** ε of the norms before self-attention and feed-forward. */
   readonly epsilon: number;
   readonly ropeTheta: number;
 }
@@ -47,5 +47,27 @@ export function fromDiffusers(json: Record<string, unknown>): LtxConfig {
     qkEpsilon: 1e-5,
     epsilon: number("norm_eps", 1e-6),
     ropeTheta: 10000,
+  };
+}
+
+/** The diffusers `config.json` of these settings. */
+export function toDiffusers(config: LtxConfig): Record<string, unknown> {
+  return {
+    _class_name: "LTXVideoTransformer3DModel",
+    in_channels: config.channels,
+    out_channels: config.outChannels,
+    patch_size: 1,
+    patch_size_t: 1,
+    num_attention_heads: config.heads,
+    attention_head_dim: config.headWidth,
+    cross_attention_dim: widthOf(config),
+    num_layers: config.layers,
+    activation_fn: "gelu-approximate",
+    qk_norm: "rms_norm_across_heads",
+    norm_elementwise_affine: false,
+    norm_eps: config.epsilon,
+    caption_channels: config.captionChannels,
+    attention_bias: true,
+    attention_out_bias: true,
   };
 }

@@ -38,7 +38,7 @@ export function coordinates(grid: Grid, { fps, compression, causal = false }: Po
         Math.floor(token / grid.width) % grid.height,
         token % grid.width,
       ][axis]!;
-      out[token] = axis === 0 && causal ? f(Math.max(0, index * t + 1 - t) / fps) : f(index * scale[axis]!);
+      out[token] = axis === 0 && causal ? f(Math.max(0, index * t + 1 - t) * f(1 / fps)) : f(index * scale[axis]!);
     }
     return out;
   });

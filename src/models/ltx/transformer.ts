@@ -91,6 +91,9 @@ export interface ForwardOptions {
   readonly around?: (block: () => Tensor) => Tensor;
 }
 
+/** Published as a constant, whatever the blocks' ε. */
+const headEpsilon = 1e-6;
+
 export class LtxTransformer {
   readonly projectIn: Linear;
   readonly timeEmbedding: TimeEmbedding;
@@ -128,6 +131,6 @@ export class LtxTransformer {
         index,
       );
     const [shift, scale] = this.table.add(time.head.unsqueeze(2)).unstack(2) as [Tensor, Tensor];
-    return this.projectOut.forward(modulate(layerNorm(x, { epsilon: this.config.epsilon }), shift, scale));
+    return this.projectOut.forward(modulate(layerNorm(x, { epsilon: headEpsilon }), shift, scale));
   }
 }

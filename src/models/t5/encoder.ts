@@ -48,6 +48,25 @@ export function fromTransformers(json: Record<string, unknown>): T5Config {
   };
 }
 
+/** The transformers `config.json` of these settings. */
+export function toTransformers(config: T5Config): Record<string, unknown> {
+  return {
+    architectures: ["T5EncoderModel"],
+    model_type: "t5",
+    num_layers: config.layers,
+    d_model: config.width,
+    num_heads: config.heads,
+    d_kv: config.headWidth,
+    d_ff: config.inner,
+    vocab_size: config.vocabulary,
+    relative_attention_num_buckets: config.buckets,
+    relative_attention_max_distance: config.maxDistance,
+    layer_norm_epsilon: config.epsilon,
+    feed_forward_proj: "gated-gelu",
+    is_encoder_decoder: false,
+  };
+}
+
 class SelfAttention {
   readonly query: Linear;
   readonly key: Linear;

@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
 import type { HostTensor } from "../../../tensor/dtype.ts";
 import type { StepReport } from "../../../training/trainer.ts";
+import { contactSheet, type SheetClip } from "../../../video/contact-sheet.ts";
+import { plotLines } from "../../../video/plot.ts";
+import { encodePng } from "../../../video/png.ts";
 import { readFloat32 } from "../../../weights/safetensors.ts";
 import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
@@ -37,7 +40,7 @@ export class RunFolder {
 
   /** Everything needed to go on to the same bits, in f32, replacing the previous one at once. */
   async saveSnapshot(values: ReadonlyMap<string, HostTensor>, step: number): Promise<void> {
-    await writeSafetensorsFile(join(this.path, "snapshot.safetensors"), stored(values, "F32"), {
+    await writeSafetensorsFile(join(this.path, "snapshot.safetensors"), stored(values), {
       metadata: { step: String(step) },
     });
   }
@@ -58,18 +61,43 @@ export class RunFolder {
     return { values, step };
   }
 
-  /** Weights to use or ship, in f16. */
-  async saveWeights(
-    values: ReadonlyMap<string, HostTensor>,
-    file = "weights.safetensors",
-    metadata: Record<string, string> = {},
+  /** Drops reports behind `step`: a resumed run writes them again. */
+  async forgetAfter(step: number): Promise<void> {
+    const lines = (await this.history(step)).map((report) => `${JSON.stringify(report)}\n`);
+    await writeFile(join(this.path, "log.jsonl"), lines.join(""));
+  }
+
+  /** loss.png: the loss of each step and its running mean. */
+  async plot(): Promise<void> {
+    const reports = await this.history();
+    if (!reports.length) return;
+    let mean = reports[0]!.loss;
+    const smooth = reports.map(({ step, loss }) => {
+      mean += (loss - mean) * Math.max(0.02, 1 / step);
+      return [step, mean] as const;
+    });
+    const each = reports.map(({ step, loss }) => [step, loss] as const);
+    const series = [
+      { name: "each step", points: each },
+      { name: "running mean", points: smooth },
+    ];
+    const frame = plotLines(series, { title: "loss", xLabel: "step", yLabel: "loss", logY: true });
+    await writeFile(join(this.path, "loss.png"), await encodePng(frame));
+  }
+
+  /** A contact sheet, and a line of figures in previews.jsonl. */
+  async savePreview(
+    clips: readonly SheetClip[],
+    step: number,
+    figures: Readonly<Record<string, number>>,
   ): Promise<void> {
-    await writeSafetensorsFile(join(this.path, file), stored(values, "F16"), { metadata });
+    const sheet = contactSheet(clips, { columns: 5 });
+    const name = `step-${String(step).padStart(6, "0")}.png`;
+    await writeFile(join(this.path, "previews", name), await encodePng(sheet));
+    await appendFile(join(this.path, "previews.jsonl"), `${JSON.stringify({ step, ...figures })}\n`);
   }
 }
 
-function stored(values: ReadonlyMap<string, HostTensor>, dtype: "F32" | "F16") {
-  return new Map(
-    [...values].map(([name, { data, shape }]) => [name, storeFloat32(data as Float32Array, shape, dtype)]),
-  );
+function stored(values: ReadonlyMap<string, HostTensor>) {
+  return new Map([...values].map(([name, { data, shape }]) => [name, storeFloat32(data as Float32Array, shape)]));
 }

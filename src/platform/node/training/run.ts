@@ -5,9 +5,9 @@ import { parse } from "yaml";
 import { InputError } from "../../../base/errors.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { parseRecipe, type Recipe } from "../../../training/recipe.ts";
-import { type StepReport, type Task, Trainer } from "../../../training/trainer.ts";
+import { type StepReport, Trainer } from "../../../training/trainer.ts";
 import { RunFolder } from "./run-folder.ts";
-import { openTask } from "./tasks.ts";
+import { openJob } from "./tasks.ts";
 
 export interface TrainOptions {
   readonly folder?: string;
@@ -17,6 +17,8 @@ export interface TrainOptions {
   /** Stop after this many steps of this sitting. */
   readonly steps?: number;
   readonly signal?: AbortSignal;
+  /** Hears how far the preparation of data is. */
+  readonly prepare?: (done: number, count: number, what: string) => void;
 }
 
 export type TrainEvent =
@@ -28,7 +30,7 @@ export type TrainEvent =
       readonly parameters: number;
     }
   | { readonly type: "step"; readonly report: StepReport; readonly secondsLeft: number }
-  | { readonly type: "checkpoint"; readonly step: number }
+  | { readonly type: "checkpoint"; readonly step: number; readonly figures: Readonly<Record<string, number>> }
   | { readonly type: "finished"; readonly folder: string; readonly step: number; readonly done: boolean };
 
 export async function readRecipe(path: string): Promise<Recipe> {
@@ -47,11 +49,18 @@ export async function readRecipe(path: string): Promise<Recipe> {
 export async function* train(path: string, runtime: Runtime, options: TrainOptions = {}): AsyncGenerator<TrainEvent> {
   const recipe = await readRecipe(path);
   const folder = new RunFolder(resolve(options.folder ?? join("runs", recipe.name)));
-  const task: Task = await openTask(recipe, runtime, dirname(resolve(path)));
+  const job = await openJob(recipe, runtime, {
+    base: dirname(resolve(path)),
+    cache: join(dirname(folder.path), "latents"),
+    signal: options.signal,
+    report: options.prepare ?? (() => {}),
+  });
+  const { task } = job;
   let trainer: Trainer;
   if (options.resume) {
     const { values, step } = await folder.loadSnapshot();
     trainer = await Trainer.resume(task, runtime, values, step, recipe.optimiser);
+    await folder.forgetAfter(step);
   } else {
     await folder.create(recipe);
     trainer = await Trainer.start(task, runtime, task.initial(), recipe.optimiser);
@@ -62,13 +71,15 @@ export async function* train(path: string, runtime: Runtime, options: TrainOptio
   const started = performance.now();
   const first = trainer.step;
   let saved = started;
-  const save = async (): Promise<void> => {
+  const save = async (): Promise<TrainEvent> => {
     await folder.saveSnapshot(await trainer.snapshot(), trainer.step);
-    await folder.saveWeights(await trainer.weights(), "weights.safetensors", {
-      step: String(trainer.step),
-      recipe: recipe.name,
-    });
+    const weights = await trainer.weights();
+    await job.save(weights, join(folder.path, "model"));
+    await folder.plot();
+    const { clips, figures } = await job.preview(weights);
+    await folder.savePreview(clips, trainer.step, figures);
     saved = performance.now();
+    return { type: "checkpoint", step: trainer.step, figures };
   };
   const over = (): boolean =>
     trainer.done ||
@@ -87,14 +98,13 @@ export async function* train(path: string, runtime: Runtime, options: TrainOptio
       const perStep = (performance.now() - started) / 1000 / (trainer.step - first);
       yield { type: "step", report, secondsLeft: perStep * (task.steps - trainer.step) };
       if (performance.now() - saved > recipe.checkpointMinutes * 60_000) {
-        await save();
-        yield { type: "checkpoint", step: trainer.step };
+        yield await save();
       }
     }
-    await save();
-    yield { type: "checkpoint", step: trainer.step };
+    yield await save();
   } finally {
     trainer.dispose();
+    job.dispose();
   }
   yield { type: "finished", folder: folder.path, step: trainer.step, done: trainer.done };
 }

@@ -1,14 +1,15 @@
 import type { Runtime } from "../../../tensor/runtime.ts";
 import type { Recipe } from "../../../training/recipe.ts";
-import type { Task } from "../../../training/trainer.ts";
-import { VaeTask } from "../../../training/vae-task.ts";
+import { type FlowJobOptions, flowJob } from "./flow-job.ts";
+import type { Job } from "./job.ts";
+import { vaeJob } from "./vae-job.ts";
 
-/** The task that a recipe describes. Paths in it are relative to the recipe. */
-export async function openTask(recipe: Recipe, _runtime: Runtime, _folder: string): Promise<Task> {
+/** What a recipe describes, ready to run. */
+export async function openJob(recipe: Recipe, runtime: Runtime, options: FlowJobOptions): Promise<Job> {
   switch (recipe.kind) {
     case "vae":
-      return new VaeTask(recipe);
+      return vaeJob(recipe, runtime);
     case "text-to-video":
-      throw new Error("unreachable until the flow task stands");
+      return flowJob(recipe, runtime, options);
   }
 }

@@ -1,0 +1,174 @@
+/** Latents to frames, a window of time after another and, where a frame is large, tile by tile. */
+import type { Grid } from "../models/ltx/rope.ts";
+import { compression } from "../models/ltx-vae/config.ts";
+import { Decoder } from "../models/ltx-vae/decoder.ts";
+import { timestepSinusoid } from "../nn/timestep.ts";
+import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
+import { mount } from "../tensor/mount.ts";
+import { buildProgram, type Program } from "../tensor/program.ts";
+import type { Executable, Runtime } from "../tensor/runtime.ts";
+import { input } from "../tensor/tensor.ts";
+import { type Frame, planarToFrames } from "../video/frame.ts";
+import type { TextToVideoModel } from "./model.ts";
+import { overlaps, ramp, type Window, windows } from "./tiles.ts";
+
+/** Sizes of a tile in latent cells, and how many cells neighbours share. */
+export interface Tiling {
+  readonly frames: number;
+  readonly height: number;
+  readonly width: number;
+  readonly overlap: { readonly frames: number; readonly height: number; readonly width: number };
+}
+
+/** Tiles of 7 latent frames by 16 x 16 cells (for 32x32x8: 49 frames of 512x512), sharing 2 frames and 4 cells. */
+export const defaultTiling: Tiling = {
+  frames: 7,
+  height: 16,
+  width: 16,
+  overlap: { frames: 2, height: 4, width: 4 },
+};
+
+export type DecoderModel = Pick<TextToVideoModel, "vae">;
+
+/** The decoder on latents of one size [1, C, f, h, w] (not normalised). */
+export function decodeProgram({ vae }: DecoderModel, grid: Grid, keep: Runtime["keeps"] = () => false): Program {
+  const decoder = mount(new Decoder(vae.config), "decoder");
+  const latents = input("latents", [1, vae.config.latentChannels, grid.frames, grid.height, grid.width]);
+  const sinusoid = vae.config.decoder.timestep ? { sinusoid: input("sinusoid", [1, 256]) } : {};
+  return buildProgram({ pixels: decoder.forward(latents, sinusoid) }, { keep });
+}
+
+/** Windows of time, rows and columns that a clip is decoded in. */
+export function tilesOf(grid: Grid, tiling: Tiling): { times: Window[]; rows: Window[]; columns: Window[] } {
+  return {
+    times: windows(grid.frames, tiling.frames, tiling.overlap.frames),
+    rows: windows(grid.height, tiling.height, tiling.overlap.height),
+    columns: windows(grid.width, tiling.width, tiling.overlap.width),
+  };
+}
+
+/** Frames of one window of time, with weights that still have to be blended along time: [3, F, H, W]. */
+class Slab {
+  readonly data: Float32Array;
+  readonly #size: readonly [number, number, number];
+
+  constructor(frames: number, height: number, width: number) {
+    this.#size = [frames, height, width];
+    this.data = new Float32Array(3 * frames * height * width);
+  }
+
+  /** Adds a tile [3, F, h, w] at (top, left), weighted by row and column. */
+  add(tile: Float32Array, top: number, left: number, rows: Float32Array, columns: Float32Array): void {
+    const [frames, height, width] = this.#size;
+    for (let plane = 0; plane < 3 * frames; plane++)
+      for (let y = 0; y < rows.length; y++) {
+        const from = (plane * rows.length + y) * columns.length;
+        const to = (plane * height + top + y) * width + left;
+        const weight = rows[y]!;
+        for (let x = 0; x < columns.length; x++) this.data[to + x]! += tile[from + x]! * weight * columns[x]!;
+      }
+  }
+}
+
+/** One program for each size of tile. */
+class TileDecoder {
+  readonly #model: DecoderModel;
+  readonly #runtime: Runtime;
+  readonly #made = new Map<string, Executable>();
+
+  constructor(model: DecoderModel, runtime: Runtime) {
+    this.#model = model;
+    this.#runtime = runtime;
+  }
+
+  async decode(latents: Float32Array, grid: Grid): Promise<Float32Array> {
+    const { latentChannels, decoder } = this.#model.vae.config;
+    const shape = [1, latentChannels, grid.frames, grid.height, grid.width];
+    const key = shape.join("x");
+    let executable = this.#made.get(key);
+    if (!executable) {
+      const program = decodeProgram(this.#model, grid, this.#runtime.keeps);
+      executable = await this.#runtime.compile(program, { weights: this.#model.vae.weights });
+      this.#made.set(key, executable);
+    }
+    const feeds: Record<string, HostTensor> = { latents: hostTensor(latents, shape) };
+    if (decoder.timestep) feeds["sinusoid"] = timestepSinusoid([decodeTimestep * 1000]);
+    return (await executable.run(feeds))["pixels"]!.data as Float32Array;
+  }
+
+  dispose(): void {
+    for (const executable of this.#made.values()) executable.dispose();
+  }
+}
+
+/** Noise level at which decoders that take one are run by default. */
+const decodeTimestep = 0.05;
+
+/** A box of latents [C, f, h, w]. */
+function cut(latents: Float32Array, channels: number, grid: Grid, [t, y, x]: readonly [Window, Window, Window]) {
+  const out = new Float32Array(channels * t.length * y.length * x.length);
+  let to = 0;
+  for (let c = 0; c < channels; c++)
+    for (let f = t.start; f < t.start + t.length; f++)
+      for (let row = y.start; row < y.start + y.length; row++) {
+        const from = ((c * grid.frames + f) * grid.height + row) * grid.width + x.start;
+        out.set(latents.subarray(from, from + x.length), to);
+        to += x.length;
+      }
+  return out;
+}
+
+/**
+ * Decodes latents [C, f, h, w] (not normalised) and yields the frames in order, as soon as no later window changes
+ * them. A window that starts at latent frame s > 0 gives the frames from 8 s on.
+ */
+export async function* decodeFrames(
+  model: DecoderModel,
+  runtime: Runtime,
+  latents: Float32Array,
+  grid: Grid,
+  tiling: Tiling = defaultTiling,
+): AsyncGenerator<Frame> {
+  const [t, h, w] = compression(model.vae.config);
+  const { latentChannels } = model.vae.config;
+  const { times, rows, columns } = tilesOf(grid, tiling);
+  const [height, width] = [grid.height * h, grid.width * w];
+  const area = height * width;
+  const decoder = new TileDecoder(model, runtime);
+  /** Frames of earlier windows that the next one still adds to, [3] each, by frame number. */
+  let pending = new Map<number, Float32Array>();
+  try {
+    for (const [index, time] of times.entries()) {
+      const frames = (time.length - 1) * t + 1;
+      const slab = new Slab(frames, height, width);
+      for (const [i, row] of rows.entries())
+        for (const [j, column] of columns.entries()) {
+          const box = cut(latents, latentChannels, grid, [time, row, column]);
+          const tile = await decoder.decode(box, { frames: time.length, height: row.length, width: column.length });
+          const down = ramp(row.length * h, ...overlaps(rows, i, h));
+          const across = ramp(column.length * w, ...overlaps(columns, j, w));
+          slab.add(tile, row.start * h, column.start * w, down, across);
+        }
+      const next = times[index + 1];
+      const first = time.start * t;
+      const shared = next ? next.start * t : Number.POSITIVE_INFINITY;
+      const overlapBefore = pending.size;
+      const kept = new Map<number, Float32Array>();
+      for (let f = 0; f < frames; f++) {
+        const planes = new Float32Array(3 * area);
+        for (let c = 0; c < 3; c++)
+          planes.set(slab.data.subarray((c * frames + f) * area, (c * frames + f + 1) * area), c * area);
+        const before = pending.get(first + f);
+        if (before) {
+          const share = (f + 0.5) / overlapBefore;
+          for (let i = 0; i < planes.length; i++) planes[i] = before[i]! * (1 - share) + planes[i]! * share;
+        }
+        if (first + f >= shared) kept.set(first + f, planes);
+        else yield planarToFrames(planes, 1, height, width)[0]!;
+      }
+      pending = kept;
+    }
+  } finally {
+    decoder.dispose();
+  }
+}

@@ -1,0 +1,116 @@
+/** Text to video: prompt, states, noise, steps, latents, frames. */
+import { CancelledError, InputError } from "../base/errors.ts";
+import { gaussian } from "../base/philox.ts";
+import { type Grid, tokensOf } from "../models/ltx/rope.ts";
+import { euler } from "../samplers/euler.ts";
+import { explicit } from "../samplers/schedules.ts";
+import type { Runtime } from "../tensor/runtime.ts";
+import type { Frame } from "../video/frame.ts";
+import { decodeFrames, type Tiling } from "./decode.ts";
+import { openDenoiser } from "./denoiser.ts";
+import { denormalise, gridOf, pack, unpack, type VideoSize } from "./latents.ts";
+import { sigmasOf, type TextToVideoModel } from "./model.ts";
+import { encodeText } from "./text.ts";
+
+export interface TextToVideoRequest extends VideoSize {
+  readonly prompt: string;
+  readonly negativePrompt?: string;
+  readonly seed: number;
+  readonly fps?: number;
+  readonly steps?: number;
+  readonly guidanceScale?: number;
+  /** Noise levels to step through, in place of the model's schedule. */
+  readonly sigmas?: readonly number[];
+  readonly tiling?: Tiling;
+}
+
+/** What is known after each stage, in order. Latents are [C, f, h, w], not normalised. */
+export type PipelineEvent =
+  | { readonly type: "started"; readonly grid: Grid; readonly sigmas: readonly number[] }
+  | { readonly type: "text"; readonly truncated: boolean }
+  | {
+      readonly type: "step";
+      readonly index: number;
+      readonly steps: number;
+      readonly sigma: number;
+      /** The clean estimate, to preview. */
+      readonly estimate: () => Float32Array;
+    }
+  | { readonly type: "latents"; readonly latents: Float32Array; readonly grid: Grid }
+  | { readonly type: "frame"; readonly index: number; readonly frames: number; readonly frame: Frame };
+
+/**
+ * Generates one video.
+ * @throws InputError for an empty prompt, a size off the grid, bad steps or sigmas
+ * @throws CancelledError once `signal` aborts, between two stages
+ */
+export async function* textToVideo(
+  model: TextToVideoModel,
+  runtime: Runtime,
+  request: TextToVideoRequest,
+  { signal }: { signal?: AbortSignal } = {},
+): AsyncGenerator<PipelineEvent> {
+  const { settings } = model;
+  const { prompt, negativePrompt = "", seed, fps = settings.fps, guidanceScale = settings.guidanceScale } = request;
+  if (!prompt.trim()) throw new InputError("the prompt is empty", { hint: 'for example "a red ball moving left"' });
+  const grid = gridOf(request, model.vae.config);
+  const sigmas = request.sigmas
+    ? explicit(request.sigmas)
+    : sigmasOf(settings.schedule, request.steps ?? settings.steps, tokensOf(grid));
+  const check = () => {
+    if (signal?.aborted) throw new CancelledError();
+  };
+  check();
+  yield { type: "started", grid, sigmas };
+
+  const guided = guidanceScale !== 1;
+  const text = await encodeText(model, runtime, guided ? [negativePrompt, prompt] : [prompt]);
+  yield { type: "text", truncated: text.truncated.at(-1)! };
+  check();
+
+  const channels = model.transformer.config.channels;
+  const clean = (tokens: Float32Array) => denormalise(unpack(tokens, channels, grid), model.statistics);
+  const { denoise, dispose } = await openDenoiser(model, runtime, {
+    grid,
+    fps,
+    batch: guided ? 2 : 1,
+    text,
+    guidanceScale,
+  });
+  let x = initialNoise(channels, grid, seed);
+  try {
+    for await (const step of euler(denoise, x, sigmas)) {
+      x = step.x;
+      const { index, sigma } = step;
+      yield { type: "step", index, steps: sigmas.length - 1, sigma, estimate: () => clean(step.denoised) };
+      check();
+    }
+  } finally {
+    dispose();
+  }
+  const latents = clean(x);
+  yield { type: "latents", latents, grid };
+  check();
+  yield* decode(model, runtime, latents, grid, request, signal);
+}
+
+/** Standard normal tokens [N, C] of a seed, the same on every device. */
+export const initialNoise = (channels: number, grid: Grid, seed: number): Float32Array =>
+  pack(gaussian(channels * tokensOf(grid), seed, "latents"), channels);
+
+/** The last stage alone, for latents that an earlier run saved. */
+export async function* decode(
+  model: Pick<TextToVideoModel, "vae">,
+  runtime: Runtime,
+  latents: Float32Array,
+  grid: Grid,
+  { frames, tiling }: { frames: number; tiling?: Tiling },
+  signal?: AbortSignal,
+): AsyncGenerator<PipelineEvent> {
+  let index = 0;
+  for await (const frame of decodeFrames(model, runtime, latents, grid, tiling)) {
+    if (signal?.aborted) throw new CancelledError();
+    yield { type: "frame", index, frames, frame };
+    index++;
+  }
+}

@@ -1,0 +1,79 @@
+/** Trained models as diffusers folders, in f16. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as ltx from "../../../models/ltx/config.ts";
+import * as ltxWeights from "../../../models/ltx/weights.ts";
+import * as vae from "../../../models/ltx-vae/config.ts";
+import * as vaeWeights from "../../../models/ltx-vae/weights.ts";
+import { type T5Config, toTransformers } from "../../../models/t5/encoder.ts";
+import type { TokenizerFile } from "../../../models/t5/tokenizer.ts";
+import * as t5Weights from "../../../models/t5/weights.ts";
+import type { Statistics } from "../../../pipelines/latents.ts";
+import type { Settings } from "../../../pipelines/model.ts";
+import type { HostTensor } from "../../../tensor/dtype.ts";
+import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
+import { writeSafetensorsFile } from "../files/atomic-file.ts";
+
+type Values = ReadonlyMap<string, HostTensor>;
+
+async function saveModule(
+  folder: string,
+  file: string,
+  config: object,
+  values: Values,
+  rename: (path: string) => string,
+  extra: ReadonlyMap<string, Float32Array> = new Map(),
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
+  const tensors = new Map(
+    [...values].map(([path, { data, shape }]) => [rename(path), storeFloat32(data as Float32Array, shape, "F16")]),
+  );
+  for (const [name, data] of extra) tensors.set(name, storeFloat32(data, [data.length]));
+  await writeSafetensorsFile(join(folder, file), tensors, { metadata: { format: "pt" } });
+}
+
+/** `encoder.*` and `decoder.*` with the statistics of their latents, as AutoencoderKLLTXVideo. */
+export async function saveVae(
+  folder: string,
+  config: vae.LtxVaeConfig,
+  values: Values,
+  { mean, deviation }: Statistics,
+): Promise<void> {
+  const statistics = new Map([
+    ["latents_mean", mean],
+    ["latents_std", deviation],
+  ]);
+  const file = "diffusion_pytorch_model.safetensors";
+  await saveModule(folder, file, vae.toDiffusers(config), values, vaeWeights.diffusersName, statistics);
+}
+
+export interface TextToVideoParts {
+  readonly settings: Settings;
+  readonly tokenizer: TokenizerFile;
+  readonly text: { readonly config: T5Config; readonly values: Values };
+  readonly transformer: { readonly config: ltx.LtxConfig; readonly values: Values };
+}
+
+/** Everything of a pipeline but its VAE. */
+export async function saveTextToVideo(folder: string, parts: TextToVideoParts): Promise<void> {
+  const { settings, tokenizer, text, transformer } = parts;
+  const file = "diffusion_pytorch_model.safetensors";
+  const { config, values } = transformer;
+  await saveModule(join(folder, "transformer"), file, ltx.toDiffusers(config), values, ltxWeights.diffusersName);
+  const encoder = join(folder, "text_encoder");
+  await saveModule(encoder, "model.safetensors", toTransformers(text.config), text.values, t5Weights.transformersName);
+  await mkdir(join(folder, "tokenizer"), { recursive: true });
+  await writeFile(join(folder, "tokenizer", "tokenizer.json"), `${JSON.stringify(tokenizer)}\n`);
+  await writeFile(join(folder, "turbo2k.json"), `${JSON.stringify(settings, null, 2)}\n`);
+  await writeFile(join(folder, "model_index.json"), `${JSON.stringify(index, null, 2)}\n`);
+}
+
+const index = {
+  _class_name: "LTXPipeline",
+  scheduler: ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+  text_encoder: ["transformers", "T5EncoderModel"],
+  tokenizer: ["transformers", "T5TokenizerFast"],
+  transformer: ["diffusers", "LTXVideoTransformer3DModel"],
+  vae: ["diffusers", "AutoencoderKLLTXVideo"],
+};

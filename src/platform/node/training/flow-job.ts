@@ -1,0 +1,122 @@
+import { createHash } from "node:crypto";
+import { cp, mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { describe, vocabulary } from "../../../data/world/captions.ts";
+import { presets } from "../../../data/world/draw.ts";
+import { testPrompts } from "../../../data/world/split.ts";
+import { fromDiffusers } from "../../../models/ltx-vae/config.ts";
+import { LtxVae } from "../../../models/ltx-vae/vae.ts";
+import { diffusersName, isStatistic } from "../../../models/ltx-vae/weights.ts";
+import { buildWordTokenizer, TextTokenizer } from "../../../models/t5/tokenizer.ts";
+import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
+import { textToVideo } from "../../../pipelines/text-to-video.ts";
+import { parametersOf } from "../../../tensor/mount.ts";
+import type { Runtime } from "../../../tensor/runtime.ts";
+import { modelConfigs } from "../../../training/flow-model.ts";
+import { FlowTask, type LatentSet, pictureKey } from "../../../training/flow-task.ts";
+import type { FlowRecipe } from "../../../training/recipe.ts";
+import type { Frame } from "../../../video/frame.ts";
+import { matchNames } from "../../../weights/checkpoint.ts";
+import { readTensor } from "../../../weights/safetensors.ts";
+import { openCheckpointPath } from "../files/open-checkpoint.ts";
+import { weightsOf } from "../files/weights-of.ts";
+import { statisticsOf } from "../models/open-model.ts";
+import { saveTextToVideo } from "../models/save-model.ts";
+import { type Job, under, type Values } from "./job.ts";
+import { compressionOf, type LatentSource, latentSet } from "./latent-cache.ts";
+import { inMemory } from "./vae-job.ts";
+
+export interface FlowJobOptions {
+  /** Folder that paths in the recipe are relative to, and where latents are kept. */
+  readonly base: string;
+  readonly cache: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly report?: (done: number, count: number, key: string) => void;
+}
+
+/** Training of text encoder and transformer on latents of a finished autoencoder. */
+export async function flowJob(recipe: FlowRecipe, runtime: Runtime, options: FlowJobOptions): Promise<Job> {
+  const vaeFolder = resolve(options.base, recipe.vae);
+  const { source, close } = await openLatentSource(vaeFolder);
+  const sets = new Map<string, LatentSet>();
+  const pictures = recipe.stages.flatMap(({ buckets }) => buckets.map((bucket) => bucket.picture));
+  for (const picture of pictures) {
+    const key = pictureKey(picture);
+    if (sets.has(key)) continue;
+    const count = recipe.clips[key] ?? 1000;
+    const { seed, world } = recipe;
+    sets.set(key, await latentSet(source, runtime, { ...options, folder: options.cache, world, seed, picture, count }));
+  }
+  const file = buildWordTokenizer(vocabulary());
+  const tokenizer = new TextTokenizer(file);
+  const channels = source.config.latentChannels;
+  const settings = settingsOf(recipe);
+  const configs = modelConfigs(recipe, tokenizer.size, channels);
+  const modelOf = (values: Values): TextToVideoModel => ({
+    settings,
+    tokenizer,
+    text: { config: configs.text, weights: inMemory(under(values, "text.")) },
+    transformer: { config: configs.transformer, weights: inMemory(under(values, "transformer.")) },
+    vae: { config: source.config, weights: source.weights },
+    statistics: source.statistics,
+    files: [],
+  });
+  return {
+    task: new FlowTask(recipe, { tokenizer, channels, compression: compressionOf(source), sets }),
+    async preview(values) {
+      const clips: { frames: Frame[]; caption: string }[] = [];
+      for (const [index, prompt] of previewPrompts(recipe).entries()) {
+        const { picture } = recipe.preview;
+        const frames: Frame[] = [];
+        const request = { prompt, seed: index, ...picture };
+        for await (const event of textToVideo(modelOf(values), runtime, request))
+          if (event.type === "frame") frames.push(event.frame);
+        clips.push({ frames, caption: prompt });
+      }
+      return { clips, figures: {} };
+    },
+    async save(values, folder) {
+      await saveTextToVideo(folder, {
+        settings,
+        tokenizer: file,
+        text: { config: configs.text, values: under(values, "text.") },
+        transformer: { config: configs.transformer, values: under(values, "transformer.") },
+      });
+      await mkdir(join(folder, "vae"), { recursive: true });
+      await cp(vaeFolder, join(folder, "vae"), { recursive: true });
+    },
+    dispose: close,
+  };
+}
+
+const previewPrompts = (recipe: FlowRecipe): string[] =>
+  testPrompts(presets[recipe.world])
+    .slice(0, recipe.preview.prompts)
+    .map(({ scene }) => describe(scene));
+
+function settingsOf({ name, defaults, fps, text, world }: FlowRecipe): Settings {
+  const { picture, steps, guidanceScale, shift } = defaults;
+  const schedule = { kind: "uniform", shift } as const;
+  return { name, ...picture, fps, steps, guidanceScale, textLength: text.tokens, schedule, world };
+}
+
+/** An autoencoder's folder as what makes latents. */
+export async function openLatentSource(folder: string): Promise<{ source: LatentSource; close(): void }> {
+  const { config: json, checkpoint } = await openCheckpointPath(folder);
+  const config = fromDiffusers((json ?? {}) as Record<string, unknown>);
+  const paths = [...parametersOf(new LtxVae(config))];
+  const expected = new Map(paths.map(([path, { shape }]) => [diffusersName(path), { shape }]));
+  const found = weightsOf(matchNames(expected, checkpoint, { ignore: isStatistic }));
+  const hash = createHash("sha256");
+  for (const [, entry] of [...checkpoint.tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const data = await readTensor(entry);
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  const source = {
+    config,
+    weights: new Map(paths.map(([path]) => [path, found.get(diffusersName(path))!])),
+    statistics: await statisticsOf(checkpoint, config.latentChannels),
+    hash: hash.digest("hex"),
+  };
+  return { source, close: () => void checkpoint.close() };
+}

@@ -1,0 +1,82 @@
+/** Latents of the world's clips, encoded once and kept on disk in chunks, so that a stopped run goes on. */
+import { createHash } from "node:crypto";
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { type Picture, pixelsAt } from "../../../data/world/batch.ts";
+import type { PresetName } from "../../../data/world/clip.ts";
+import { compression, type LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
+import { gridOf, normalise, pack, type Statistics } from "../../../pipelines/latents.ts";
+import type { Runtime, Weights } from "../../../tensor/runtime.ts";
+import { type LatentSet, pictureKey } from "../../../training/flow-task.ts";
+import { f16ToF32 } from "../../../weights/half.ts";
+import { readTensor } from "../../../weights/safetensors.ts";
+import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
+import { writeSafetensorsFile } from "../files/atomic-file.ts";
+import { openCheckpointPath } from "../files/open-checkpoint.ts";
+import { openClipEncoder } from "./vae-coding.ts";
+
+export interface LatentSource {
+  readonly config: LtxVaeConfig;
+  readonly weights: Weights;
+  readonly statistics: Statistics;
+  /** Tells one autoencoder from another. */
+  readonly hash: string;
+}
+
+export interface CacheRequest {
+  readonly folder: string;
+  readonly world: PresetName;
+  readonly seed: number;
+  readonly picture: Picture;
+  readonly count: number;
+  readonly signal?: AbortSignal | undefined;
+  readonly report?: (done: number, count: number, key: string) => void;
+}
+
+const chunkSize = 100;
+
+/** The latents of clips 0 to count - 1 at one size, from disk where they are already. */
+export async function latentSet(source: LatentSource, runtime: Runtime, request: CacheRequest): Promise<LatentSet> {
+  const { picture, count, folder, world, seed, signal } = request;
+  const key = pictureKey(picture);
+  const id = createHash("sha256").update(`${source.hash} ${world} ${seed} ${key}`).digest("hex").slice(0, 12);
+  const home = join(folder, `${key}-${id}`);
+  await mkdir(home, { recursive: true });
+  const grid = gridOf(picture, source.config);
+  const channels = source.config.latentChannels;
+  const size = channels * grid.frames * grid.height * grid.width;
+  const chunks: Uint16Array[] = [];
+  let encoder: Awaited<ReturnType<typeof openClipEncoder>> | undefined;
+  try {
+    for (let first = 0; first < count; first += chunkSize) {
+      const path = join(home, `${first}.safetensors`);
+      if (!(await stat(path).catch(() => undefined))) {
+        encoder ??= await openClipEncoder(source.config, source.weights, runtime, picture);
+        const values = new Float32Array(chunkSize * size);
+        for (let i = 0; i < chunkSize; i++) {
+          signal?.throwIfAborted();
+          const latents = await encoder.encode(pixelsAt(world, seed, first + i, picture).pixels);
+          values.set(pack(normalise(latents, source.statistics), channels), i * size);
+        }
+        await writeSafetensorsFile(path, new Map([["latents", storeFloat32(values, [chunkSize, size], "F16")]]));
+      }
+      const { checkpoint } = await openCheckpointPath(path);
+      chunks.push((await readTensor(checkpoint.tensors.get("latents")!)) as Uint16Array);
+      await checkpoint.close();
+      request.report?.(Math.min(count, first + chunkSize), count, key);
+    }
+  } finally {
+    encoder?.dispose();
+  }
+  return {
+    grid,
+    moving: picture.frames > 1,
+    count,
+    read: (clip) => {
+      const at = (clip % chunkSize) * size;
+      return f16ToF32(chunks[Math.floor(clip / chunkSize)]!.subarray(at, at + size));
+    },
+  };
+}
+
+export const compressionOf = (source: LatentSource): [number, number, number] => compression(source.config);
