@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import { openOrt } from "../platform/node/devices/ort.ts";
 import { train } from "../platform/node/training/run.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** `turbo2k train RECIPE`. */
-export function addTrain(program: Command): void {
+export function addTrain(program: Command, _terminal: Terminal): void {
   program
     .command("train")
     .argument("<recipe>", "training settings (recipes/*.yaml)")

@@ -11,7 +11,7 @@ import { hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { buildProgram, type Program } from "../tensor/program.ts";
 import type { Runtime } from "../tensor/runtime.ts";
-import { constant, input } from "../tensor/tensor.ts";
+import { input } from "../tensor/tensor.ts";
 import type { TextToVideoModel } from "./model.ts";
 import type { TextStates } from "./text.ts";
 
@@ -22,23 +22,25 @@ export interface DenoiserOptions {
   readonly batch: number;
 }
 
-/** The velocity of `batch` copies of the latents, as a program. */
+export type DenoiserModel = Pick<TextToVideoModel, "settings"> & {
+  readonly transformer: Pick<TextToVideoModel["transformer"], "config">;
+};
+
+/** The velocity of `batch` copies of the latents, as a program; its rotary tables are inputs. */
 export function velocityProgram(
-  model: TextToVideoModel,
-  { grid, fps, batch }: DenoiserOptions,
+  model: DenoiserModel,
+  { grid, batch }: Pick<DenoiserOptions, "grid" | "batch">,
   keep: Runtime["keeps"] = () => false,
 ): Program {
   const { config } = model.transformer;
   const { textLength } = model.settings;
-  const tables = ropeTables(coordinates(grid, { fps, compression: compression(model.vae.config) }), widthOf(config), {
-    theta: config.ropeTheta,
-  });
+  const table = [tokensOf(grid), widthOf(config) / 2];
   const velocity = mount(new LtxTransformer(config)).forward({
     latents: input("latents", [batch, tokensOf(grid), config.channels]),
     text: input("text", [batch, textLength, config.captionChannels]),
     textMask: input("mask", [batch, textLength]),
     sinusoid: input("sinusoid", [batch, 1, 256]),
-    rope: { cos: constant(tables.cos), sin: constant(tables.sin) },
+    rope: { cos: input("cos", table), sin: input("sin", table) },
   });
   return buildProgram({ velocity }, { keep });
 }
@@ -49,8 +51,11 @@ export async function openDenoiser(
   runtime: Runtime,
   options: DenoiserOptions & { readonly text: TextStates; readonly guidanceScale: number },
 ): Promise<{ denoise: Denoiser; dispose(): void }> {
-  const { batch, text, guidanceScale } = options;
-  const shape = [batch, tokensOf(options.grid), model.transformer.config.channels];
+  const { grid, fps, batch, text, guidanceScale } = options;
+  const { config } = model.transformer;
+  const shape = [batch, tokensOf(grid), config.channels];
+  const places = coordinates(grid, { fps, compression: compression(model.vae.config) });
+  const tables = ropeTables(places, widthOf(config), { theta: config.ropeTheta });
   const executable = await runtime.compile(velocityProgram(model, options, runtime.keeps), {
     weights: model.transformer.weights,
   });
@@ -59,6 +64,7 @@ export async function openDenoiser(
     for (let item = 0; item < batch; item++) latents.set(x, item * x.length);
     const results = await executable.run({
       latents: hostTensor(latents, shape),
+      ...tables,
       text: text.states,
       mask: text.mask,
       sinusoid: timestepSinusoid(new Array<number>(batch).fill(timestepOf(sigma)), [batch, 1]),

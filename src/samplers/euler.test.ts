@@ -47,9 +47,7 @@ async function openModel(runtime: Runtime) {
     rope: { cos: constant(cos), sin: constant(sin) },
   });
   const weights = weightsOf(
-    new Map(
-      [...parametersOf(model).keys()].map((path) => [path, opened.checkpoint.tensors.get(diffusersName(path))!]),
-    ),
+    new Map([...parametersOf(model).keys()].map((path) => [path, opened.checkpoint.tensors.get(diffusersName(path))!])),
   );
   const program = buildProgram({ velocity: output }, { keep: runtime.keeps });
   const executable = await runtime.compile(program, { weights });
@@ -89,7 +87,7 @@ describe.each([
       return denoised(x, guide(conditional, unconditional, model.scale), sigma);
     };
     const steps: number[] = [];
-    let last = model.noise;
+    let last: Float32Array = model.noise;
     for await (const step of euler(denoise, model.noise, sigmas)) {
       steps.push(...step.x);
       last = step.x;
@@ -112,7 +110,7 @@ test("a perfect model is followed to the data in any number of steps", async () 
     seen.push(relativeError(x, addNoise(data, noise, sigma)));
     return denoised(x, velocity(data, noise), sigma);
   };
-  let result = noise;
+  let result: Float32Array = noise;
   for await (const { x } of euler(exact, noise, [1, 0.7, 0.2, 0])) result = x;
   expect(relativeError(result, data)).toBeLessThan(1e-6);
   expect(Math.max(...seen)).toBeLessThan(1e-6);

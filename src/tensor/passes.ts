@@ -1,7 +1,7 @@
 /** Rewrites that leave a program's meaning alone: constant folding, common subexpressions, dead code. */
 import { type Shape, sizeOf } from "./dtype.ts";
 import { evaluate, hostValues, type Value, type Values } from "./evaluate.ts";
-import type { OpAttributes, OpName } from "./ops.ts";
+import type { OpAttributes } from "./ops.ts";
 import type { Node, Program } from "./program.ts";
 
 /** Results of folding larger than this stay computed: a program should not carry big tables that are cheap to make. */
@@ -91,7 +91,10 @@ export function foldConstants(program: Program): Program {
 export function mergeCommon(program: Program): Program {
   const seen = new Map<string, number>();
   const ids = new Map<object, number>();
-  const identity = (x: object): number => ids.get(x) ?? (ids.set(x, ids.size), ids.size - 1);
+  const identity = (x: object): number => {
+    if (!ids.has(x)) ids.set(x, ids.size);
+    return ids.get(x)!;
+  };
   return rebuild(program, (node, emitted) => {
     const key = keyOf(node, identity);
     const known = seen.get(key);

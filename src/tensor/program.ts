@@ -1,5 +1,6 @@
 /** A traced computation, closed: what runtimes compile and `plan` measures. */
-import type { DType, Shape } from "./dtype.ts";
+import { ShapeError } from "../base/errors.ts";
+import { type DType, formatShape, type Shape } from "./dtype.ts";
 import type { Kernel } from "./kernel.ts";
 import type { OpName } from "./ops.ts";
 import { optimise } from "./passes.ts";
@@ -67,13 +68,22 @@ export function buildProgram(
   const outputRoots = Object.entries(outputs).map(([name, x]) => [name, reach(x)] as const);
   const updateRoots = [...updates].map(([target, value]) => [nameOf(reach(target)), reach(value)] as const);
 
+  const enter = (table: Map<string, number>, name: string, { op, shape, dtype }: Tensor): void => {
+    const other = nodes[table.get(name) ?? -1];
+    // Inputs of one name and type are one input; parameters of one name would share a weight by accident.
+    if (other && (op === "parameter" || formatShape(other.shape) !== formatShape(shape) || other.dtype !== dtype))
+      throw new ShapeError(`two ${op}s are called ${name}`, {
+        hint: op === "parameter" ? "mount the models of one program under different paths" : "give them two names",
+      });
+    table.set(name, nodes.length);
+  };
+
   // In the order of tracing: operands come before their users, and a weight's gradient is made where the backward
   // pass has its operands at hand, rather than at the end.
   for (const node of [...reached].sort((a, b) => a.id - b.id)) {
     const { op, attributes, shape, dtype, scope } = node;
     const name = op === "input" || op === "parameter" ? nameOf(node) : undefined;
-    if (op === "input") inputs.set(name!, nodes.length);
-    if (op === "parameter") parameters.set(name!, nodes.length);
+    if (name !== undefined) enter(op === "input" ? inputs : parameters, name, node);
     index.set(node, nodes.length);
     nodes.push({ op, attributes, inputs: node.inputs.map((x) => index.get(resolve(x))!), shape, dtype, scope, name });
   }

@@ -5,7 +5,8 @@
 import { convInputGradient, convWeightGradient, dilate } from "./conv-gradients.ts";
 import type { Shape } from "./dtype.ts";
 import type { OpAttributes, OpName } from "./ops.ts";
-import { apply, fill, type Region, type Tensor } from "./tensor.ts";
+import { within } from "./scope.ts";
+import { apply, call, fill, type Region, type Tensor } from "./tensor.ts";
 
 type Gradients = (Tensor | undefined)[];
 type Pullback<K extends OpName> = (
@@ -197,7 +198,7 @@ export function gradients(
   const wanted = new Set(wrt);
   const add = (node: Tensor, g: Tensor): void => {
     const sum = arrived.get(node);
-    arrived.set(node, sum ? sum.add(g) : g);
+    arrived.set(node, sum ? within(node.scope, () => sum.add(g)) : g);
   };
   const path = between([output], wanted);
   const onPath = new Set(path);
@@ -205,7 +206,8 @@ export function gradients(
     const g = arrived.get(node);
     if (!g || node.op === "parameter" || node.op === "input") continue;
     if (node.is("kernel") && !node.attributes.kernel.pullback) {
-      node.differentiated = true;
+      // A recomputed block's first pass may stay as fast as it is: the copy is what gradients go through.
+      if (!node.region) node.differentiated = true;
       add(node.expansion!, g);
       continue;
     }
@@ -216,9 +218,11 @@ export function gradients(
       const redo = again;
       [out, inputs] = [redo.copy(node), node.inputs.map((x) => redo.copy(x))];
     }
-    const parts = node.is("kernel")
-      ? node.attributes.kernel.pullback!(g, out, inputs, node.attributes.options)
-      : (pullbacks[node.op] as Pullback<OpName>)(g, out, inputs, node.attributes);
+    const parts = within(node.scope, () =>
+      node.is("kernel")
+        ? node.attributes.kernel.pullback!(g, out, inputs, node.attributes.options)
+        : (pullbacks[node.op] as Pullback<OpName>)(g, out, inputs, node.attributes),
+    );
     for (const [index, part] of parts.entries())
       if (part && onPath.has(node.inputs[index]!)) add(node.inputs[index]!, part);
   }

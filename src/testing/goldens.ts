@@ -52,7 +52,9 @@ export async function goldenFile({ case: name, probe }: Golden, file: "inputs" |
 }
 
 /** All float tensors of a file. */
-export async function floatsOf(file: Checkpoint): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>> {
+export async function floatsOf(
+  file: Checkpoint,
+): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>> {
   const out = new Map<string, { shape: readonly number[]; data: Float32Array }>();
   for (const [name, entry] of file.tensors)
     if (/^(F|BF)/.test(entry.dtype)) out.set(name, { shape: entry.shape, data: await readFloat32(entry) });

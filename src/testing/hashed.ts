@@ -1,4 +1,5 @@
 /** Weights computed from their names, so that a full-width golden needs no weight file (tools/parity/hashed.py). */
+import { hashText } from "../base/philox.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import type { WeightSource, Weights } from "../tensor/runtime.ts";
 
@@ -10,16 +11,9 @@ export interface HashedTensor {
   readonly scale: number;
 }
 
-/** FNV-1a of a name's UTF-8 bytes. */
-export function fnv1a(name: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return hash >>> 0;
-}
-
 /** Element i of the tensor called `name`, in [-½, ½). */
 export function uniform(name: string, i: number): number {
-  return fromHash(fnv1a(name), i);
+  return fromHash(hashText(name), i);
 }
 
 function fromHash(hash: number, i: number): number {
@@ -31,7 +25,7 @@ function fromHash(hash: number, i: number): number {
 
 /** The values fround(offset + scale · u). */
 export function hashedValues({ name, shape, offset, scale }: HashedTensor, prefix = ""): Float32Array {
-  const hash = fnv1a(prefix + name);
+  const hash = hashText(prefix + name);
   const values = new Float32Array(sizeOf(shape));
   for (let i = 0; i < values.length; i++) values[i] = offset + scale * fromHash(hash, i);
   return values;

@@ -11,6 +11,11 @@ export interface AdamConfig {
   readonly clip: number;
   /** Decay of the running average of weights per step, once warm; 0 keeps none. */
   readonly average: number;
+  /**
+   * Weights with more inputs than this move less, by the root of the ratio, so that steps stay in proportion to how
+   * large weights start (compare maximal-update parametrisation: Yang et al. 2022, arXiv 2203.03466); 0: all alike.
+   */
+  readonly fanIn: number;
 }
 
 export const adamDefaults: AdamConfig = {
@@ -20,10 +25,16 @@ export const adamDefaults: AdamConfig = {
   weightDecay: 0,
   clip: 1,
   average: 0.999,
+  fanIn: 0,
 };
 
 /** Names of what the optimiser keeps beside a parameter. */
 export const momentNames = (name: string) => ({ first: `${name}#m`, second: `${name}#v`, average: `${name}#average` });
+
+/** Share of the learning rate that a parameter gets. */
+function shareOf({ rank, shape }: Tensor, fanIn: number): number {
+  return fanIn && rank > 1 ? Math.min(1, Math.sqrt(fanIn / sizeOf(shape.slice(1)))) : 1;
+}
 
 /** Sum over tensors of the sum of squares: [] */
 function squaredNorm(tensors: readonly Tensor[]): Tensor {
@@ -58,7 +69,7 @@ export function adam(
         .mul(1 - config.beta2),
     );
     const moved = (config.weightDecay && p.rank > 1 ? p.mul(decay) : p).sub(
-      first.div(second.sqrt().add(floor)).mul(rate),
+      first.div(second.sqrt().add(floor)).mul(rate.mul(shareOf(p, config.fanIn))),
     );
     updates.set(m, first).set(v, second).set(p, moved);
     if (config.average) {

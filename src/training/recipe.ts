@@ -24,6 +24,7 @@ const optimiser = z
     weightDecay: z.number().nonnegative(),
     clip: z.number().positive(),
     average: z.number().min(0).max(1),
+    fanIn: z.number().nonnegative(),
   })
   .partial();
 

@@ -1,5 +1,5 @@
 import type { Frame } from "../../video/frame.ts";
-import { type Blob, findBlobs, findForeground, joinParts, open } from "./detect/foreground.ts";
+import { type Blob, findBlobs, findForeground, joinParts, open, peel } from "./detect/foreground.ts";
 import { median, plateOf } from "./detect/lab.ts";
 import { bodyLab, nameColour, nameMaterial } from "./detect/looks.ts";
 import { hullOf, matchShapes, type Outline } from "./detect/outline.ts";
@@ -58,8 +58,10 @@ export function detect(frames: readonly Frame[]): Detected {
   const plates = frames.map((frame) => plateOf(frame, workingHeight));
   const { width, height } = plates[0]!;
   const sky = findSky(plates);
-  const raw = findForeground(plates, sky.value);
+  const foregrounds = findForeground(plates, sky.value);
+  const raw = foregrounds.map(({ mask }) => mask);
   const masks = raw.map((mask) => open(mask, width, height));
+  for (const mask of masks) (globalThis as any).__masks?.push({ mask, width, height });
   const middle = frames.length >> 1;
   const least = Math.max(6, 0.0015 * width * height);
   const blobs = masks.map((mask, frame) =>
@@ -70,40 +72,40 @@ export function detect(frames: readonly Frame[]): Detected {
   const camera = ground.value === "plain" ? { value: "static" as const, margin: 0 } : findCamera(plates, raw);
   const factor = Math.max(1, Math.ceil(frames[0]!.height / workingHeight));
   const bodies: (DetectedBody & { depth: number; tall: number })[] = [];
-  for (const chain of follow(blobs, width)) {
+  for (const raw of follow(blobs, width)) {
+    const peeled = raw.map((blob, frame) => blob && peel(blob, foregrounds[frame]!.far, width));
+    const nearest = nearestTo(raw, middle);
+    const own = factor > 1 ? plateOf(frames[nearest]!, Number.POSITIVE_INFINITY) : plates[nearest]!;
+    const materialOf = (chain: Chain): Material => {
+      const outline = hullOf(chain[nearest]!, width);
+      const ring = voteShape([outline], [masks[nearest]!], width).shape === "torus";
+      return nameMaterial(own, outline, ring ? masks[nearest]! : undefined, factor).value;
+    };
+    const material = materialOf(peeled);
+    // The dark bands of a pattern may be nearer to the backdrop than its bright ones: peeling would take them.
+    const chain = material === "plain" ? peeled : raw;
     const outlines = chain.map((blob) => blob && hullOf(blob, width));
-    const nearest = nearestTo(outlines, middle);
-    const outline = outlines[nearest]!;
     const { motion, depth } = nameMotion(outlines, plates, camera.value);
     const votes = voteShape(outlines, masks, width);
-    const colour = nameColour(
-      [0, 1, 2].map((axis) => median(votes.sampled.map((at) => labIn(at)[axis]!))) as unknown as [
-        number,
-        number,
-        number,
-      ],
-      sky.value,
-    );
-    const own = factor > 1 ? plateOf(frames[nearest]!, Number.POSITIVE_INFINITY) : plates[nearest]!;
-    const material = nameMaterial(own, outline, votes.shape === "torus" ? masks[nearest]! : undefined, factor);
+    const labs = votes.sampled.map((frame) => {
+      const inner = inside(chain[frame]!, masks[frame]!, width, height);
+      return bodyLab(plates[frame]!, inner.length > 4 ? inner : chain[frame]!.pixels);
+    });
+    const lab = [0, 1, 2].map((axis) => median(labs.map((one) => one[axis]!))) as [number, number, number];
+    const colour = nameColour(lab, sky.value);
     bodies.push({
       shape: votes.shape,
       colour: colour.value,
-      material: material.value,
+      material,
       size: "large",
       motion,
       confidence: { shape: votes.margin, colour: Math.min(1, colour.margin / 30) },
-      x: outline.x / width,
-      y: outline.y / height,
+      x: outlines[nearest]!.x / width,
+      y: outlines[nearest]!.y / height,
       found: outlines.filter(Boolean).length / outlines.length,
       depth,
-      tall: (Math.sqrt(outline.area) / height) * votes.scale,
+      tall: votes.tall / height,
     });
-    function labIn(frame: number): readonly [number, number, number] {
-      const blob = chain[frame]!;
-      const inner = inside(blob, masks[frame]!, width, height);
-      return bodyLab(plates[frame]!, inner.length > 4 ? inner : blob.pixels) as [number, number, number];
-    }
   }
   const two = bodies.length > 1;
   const sized = bodies.map((body) => ({ ...body, size: sizeOf(body, two) }));
@@ -124,8 +126,11 @@ const isBody = (blob: Blob, width: number): boolean => {
   return wide < 0.75 * width && wide < 4 * tall && tall < 5 * wide;
 };
 
+/** One body through the frames; undefined where it was not found. */
+type Chain = readonly (Blob | undefined)[];
+
 /** Chains of blobs through the frames: at most two bodies, each the nearest of like size to where it was. */
-function follow(blobs: readonly Blob[][], width: number): (Blob | undefined)[][] {
+function follow(blobs: readonly Blob[][], width: number): Chain[] {
   const middle = blobs.length >> 1;
   const start = blobs[middle]!.length ? middle : blobs.findIndex((list) => list.length > 0);
   if (start < 0) return [];
@@ -153,31 +158,44 @@ function follow(blobs: readonly Blob[][], width: number): (Blob | undefined)[][]
   });
 }
 
-function nearestTo(outlines: readonly (Outline | undefined)[], middle: number): number {
+function nearestTo(outlines: readonly unknown[], middle: number): number {
   let best = -1;
   for (const [index, outline] of outlines.entries())
     if (outline && (best < 0 || Math.abs(index - middle) < Math.abs(best - middle))) best = index;
   return best;
 }
 
-/** Sums the overlaps over up to nine frames, so that one bad outline does not decide. */
+/**
+ * Sums the overlaps over up to nine frames, so that one bad outline does not decide; frames in which the body hardly moves
+ * count most, because codecs smear what is fast. `tall` is the height of the solid in pixels if it stood at depth 0.
+ */
 function voteShape(
   outlines: readonly (Outline | undefined)[],
   masks: readonly Uint8Array[],
   width: number,
-): { shape: Shape; margin: number; scale: number; sampled: number[] } {
+): { shape: Shape; margin: number; tall: number; sampled: number[] } {
   const step = Math.max(1, Math.floor(outlines.length / 9));
   const sums = Object.fromEntries(shapes.map((shape) => [shape, 0])) as Record<Shape, number>;
-  const scales = Object.fromEntries(shapes.map((shape) => [shape, [] as number[]])) as Record<Shape, number[]>;
+  const talls = Object.fromEntries(shapes.map((shape) => [shape, [] as [number, number][]])) as Record<
+    Shape,
+    [number, number][]
+  >;
   const sampled: number[] = [];
+  let total = 0;
   for (let frame = 0; frame < outlines.length; frame += step) {
     const outline = outlines[frame];
     if (!outline) continue;
     sampled.push(frame);
+    const side = Math.sqrt(outline.area);
+    const speeds = [outlines[frame - 1], outlines[frame + 1]].map((other) =>
+      other ? Math.hypot(other.x - outline.x, other.y - outline.y) / side : 0,
+    );
+    const weight = 1 / (1 + (Math.max(...speeds) / 0.06) ** 2);
+    total += weight;
     const matches = matchShapes(outline, masks[frame]!, width);
     for (const shape of shapes) {
-      sums[shape] += matches[shape].overlap;
-      scales[shape].push(matches[shape].scale);
+      sums[shape] += weight * matches[shape].overlap;
+      talls[shape].push([side * matches[shape].scale, weight]);
     }
   }
   const ranked = shapes.toSorted((a, b) => sums[b] - sums[a]);
@@ -185,10 +203,17 @@ function voteShape(
   if (!sampled.length) sampled.push(nearestTo(outlines, outlines.length >> 1));
   return {
     shape: first,
-    margin: Math.min(1, ((sums[first] - sums[second]) / Math.max(1, sampled.length)) * 5),
-    scale: median(scales[first]) || 1,
+    margin: Math.min(1, ((sums[first] - sums[second]) / Math.max(1e-6, total)) * 5),
+    tall: weightedMedian(talls[first]),
     sampled,
   };
+}
+
+/** The value below which half of the weight lies; of (value, weight) pairs. */
+function weightedMedian(pairs: readonly (readonly [number, number])[]): number {
+  const sorted = pairs.toSorted((a, b) => a[0] - b[0]);
+  let left = sorted.reduce((sum, [, weight]) => sum + weight, 0) / 2;
+  return sorted.find(([, weight]) => (left -= weight) <= 0)?.[0] ?? 0;
 }
 
 /** Pixels of a blob that do not touch its edge. */

@@ -18,11 +18,17 @@ export interface Blob {
 /** How far (dE) a pixel must be from every colour the backdrop can have. */
 const threshold = 11;
 
+/** What is neither ground nor sky: for each pixel how far (dE) it is from what the backdrop can be there, and whether that is far. */
+export interface Foreground {
+  readonly far: Float32Array;
+  readonly mask: Uint8Array;
+}
+
 /**
- * Marks what is neither ground nor sky. Ground may be darker (a dark cell, a shadow) but never brighter or of another
+ * Finds what is neither ground nor sky. Ground may be darker (a dark cell, a shadow) but never brighter or of another
  * hue than its row; sky is what the renderer draws for it, or on the way from that to a cloud.
  */
-export function findForeground(plates: readonly Plate[], sky: Sky): Uint8Array[] {
+export function findForeground(plates: readonly Plate[], sky: Sky): Foreground[] {
   const { width, height } = plates[0]!;
   const horizon = horizonRow(height);
   const { bright } = groundRows(plates);
@@ -36,7 +42,8 @@ export function findForeground(plates: readonly Plate[], sky: Sky): Uint8Array[]
   for (let pixel = 0; pixel < hazy * width; pixel++) skyLabs.set(labAt(clean, pixel), pixel * 3);
   const cloudy = isCloudy(plates, skyLabs, horizon) ? 0.8 : 0;
   return plates.map((plate) => {
-    const out = new Uint8Array(width * height);
+    const fars = new Float32Array(width * height),
+      mask = new Uint8Array(width * height);
     for (let row = 0; row < height; row++) {
       const br = bright[row * 3]!,
         bg = bright[row * 3 + 1]!,
@@ -69,10 +76,11 @@ export function findForeground(plates: readonly Plate[], sky: Sky): Uint8Array[]
           );
           far = Math.min(far, Math.hypot(L - sl - along * dl, A - sa - along * da, B - sb - along * db));
         }
-        if (far > threshold) out[pixel] = 1;
+        fars[pixel] = far;
+        if (far > threshold) mask[pixel] = 1;
       }
     }
-    return out;
+    return { far: fars, mask };
   });
 }
 
@@ -142,6 +150,34 @@ export function joinParts(blobs: readonly Blob[], plate: Plate): Blob[] {
     out.push(whole);
   }
   return out.sort((a, b) => b.pixels.length - a.pixels.length);
+}
+
+/**
+ * Peels off the rim of a blob up to where it is half as far from the backdrop as a little further in: blur and the trail
+ * that a codec leaves behind what moves widen a body, but not its contour at half of its strength.
+ */
+export function peel(blob: Blob, far: Float32Array, width: number): Blob {
+  const depth = 0.14 * Math.sqrt(blob.pixels.length);
+  const inside = new Set(blob.pixels);
+  let rim = blob.pixels;
+  for (let layer = 0; layer < depth; layer++) {
+    const gone = rim.filter((pixel) => {
+      if ([1, -1, width, -width].every((step) => inside.has(pixel + step))) return false;
+      const dx = blob.x - 0.5 - (pixel % width),
+        dy = blob.y - 0.5 - ((pixel / width) | 0);
+      const away = Math.hypot(dx, dy) + 1e-6;
+      return [1, 2].some((steps) => {
+        const part = Math.min(1, (steps * depth + 1) / away);
+        const inner = pixel + Math.round(dx * part) + Math.round(dy * part) * width;
+        return inside.has(inner) && far[pixel]! < 0.5 * far[inner]!;
+      });
+    });
+    if (!gone.length) break;
+    for (const pixel of gone) inside.delete(pixel);
+    const next = new Set(gone.flatMap((pixel) => [pixel + 1, pixel - 1, pixel + width, pixel - width]));
+    rim = [...next].filter((pixel) => inside.has(pixel));
+  }
+  return inside.size === blob.pixels.length || inside.size < 6 ? blob : measure([...inside], width);
 }
 
 function measure(pixels: number[], width: number): Blob {

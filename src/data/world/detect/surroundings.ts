@@ -85,12 +85,17 @@ export function findGround(
   const aside: number[] = [],
     ahead: number[] = [];
   const shadow = 1.4 / Math.tan(climates[sky].elevation);
-  // Where next to nothing would be left without the shadow, it has to be put up with.
-  for (const reach of [shadow, 0.2]) {
-    if (aside.length < 20)
-      for (const frame of new Set([0, plates.length >> 1, plates.length - 1])) compare(frame, reach);
+  // Where next to nothing is left to compare with both sides, one has to do, and shadows have to be put up with.
+  for (const [reach, both] of [
+    [shadow, true],
+    [shadow, false],
+    [0.2, false],
+  ] as const) {
+    if (aside.length >= 20) break;
+    (globalThis as any).__pass = [reach, both].join();
+    for (const frame of new Set([0, plates.length >> 1, plates.length - 1])) compare(frame, reach, both);
   }
-  function compare(frame: number, shadow: number): void {
+  function compare(frame: number, shadow: number, both: boolean): void {
     const plate = plates[frame]!;
     const hidden = hiddenColumns(taken[frame]!, width, shadow);
     /** Lightness of the ground at (x, z), NaN where it is hidden. */
@@ -109,8 +114,10 @@ export function findGround(
       const sideways: number[] = [],
         inward: number[] = [];
       for (let x = -reach; x < reach; x += 0.025) {
-        const here = lightness(x, z),
-          beside = lightness(x + half, z),
+        const here = lightness(x, z);
+        // Against the mean of both sides: light that changes smoothly from left to right is no pattern.
+        const right = lightness(x + half, z),
+          beside = both ? (lightness(x - half, z) + right) / 2 : right,
           behind = lightness(x, z + half);
         if (!Number.isNaN(here + beside)) sideways.push(Math.abs(beside - here));
         if (!Number.isNaN(here + behind)) inward.push(Math.abs(behind - here));
@@ -122,6 +129,7 @@ export function findGround(
   // A row or a column of cells changes all along or not at all, so only the mean over rows tells.
   const across = mean(aside),
     inward = mean(ahead);
+  (globalThis as any).__ground?.push([across, inward, (globalThis as any).__pass, aside.length]);
   return {
     value: across < 1.6 ? "plain" : inward > 0.45 * across ? "checkered" : "striped",
     aside: across,

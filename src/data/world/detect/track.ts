@@ -116,7 +116,8 @@ export function nameMotion(
   const filled = outlines.map((outline) => (last = outline ?? last));
   const xs: number[] = [],
     ys: number[] = [],
-    sizes: number[] = [];
+    talls: number[] = [],
+    spans: number[] = [];
   const middle = filled[n >> 1]!;
   // Where a body that stands at the same place would go for the camera alone. Its foot tells how far away it is, in the
   // frame in which it is on the ground.
@@ -131,12 +132,15 @@ export function nameMotion(
     const drift = project(viewOf(camera, clipTime(index, n)), aspect, worldX, worldY, depth) ?? [0, 0, 1];
     xs.push(outline.x / width - drift[0]);
     ys.push(outline.y / height - drift[1]);
-    // By height: a ring or a cube that turns changes its width.
-    sizes.push(Math.log(outline.left.length) - Math.log(drift[2]));
+    talls.push(Math.log(outline.left.length / drift[2]));
+    spans.push(Math.log(Math.sqrt(outline.area) / drift[2]));
   }
   const across = slope(xs),
     down = slope(ys),
-    growth = slope(sizes);
+    // What turns changes its width, and what rises shows less of its top; what comes nearer grows in every way.
+    growths = [slope(talls), slope(spans)].sort((a, b) => Math.abs(a) - Math.abs(b)),
+    growth = growths[0]! * growths[1]! > 0 ? growths[0]! : 0;
+  (globalThis as any).__grow?.push(growth);
   // A hop leaves the line between the ends and comes back.
   const hop = Math.max(...ys) - Math.min(...ys);
   const line = Math.abs(ys[n - 1]! - ys[0]!);
@@ -159,9 +163,9 @@ function footDepth(outline: Outline, height: number, view: ReturnType<typeof vie
 }
 
 /** Mean dE inside a body from which on it is taken to turn. */
-const spinChange = 2.2;
+const spinChange = 1.6;
 
-/** How much the inside of a body (its middle two thirds) changes over a quarter of the clip, dE of means over small tiles. */
+/** How much the inside of a body (its middle two thirds) changes over a third of the clip, dE of means over small tiles. */
 function innerChange(outlines: readonly Outline[], plates: readonly Plate[]): number {
   const { width, height } = plates[0]!;
   const tiles = 6;
@@ -190,15 +194,26 @@ function innerChange(outlines: readonly Outline[], plates: readonly Plate[]): nu
     }
     return out;
   });
-  const lag = Math.max(1, Math.round((looks.length - 1) / 4));
-  const changes: number[] = [];
-  for (let frame = 0; frame + lag < looks.length; frame++) {
-    let sum = 0;
-    for (const [index, a] of looks[frame]!.entries()) {
-      const b = looks[frame + lag]![index]!;
-      sum += Math.hypot(a[0]! - b[0]!, a[1]! - b[1]!, a[2]! - b[2]!);
+  const lag = Math.max(1, Math.round((looks.length - 1) / 3));
+  const changes: number[] = [],
+    jitters: number[] = [];
+  for (const [frame, look] of looks.entries()) {
+    const later = looks[frame + lag],
+      before = looks[frame - 1],
+      after = looks[frame + 1];
+    let change = 0,
+      jitter = 0;
+    for (const [index, a] of look.entries()) {
+      const gap = (other: readonly number[], part: (value: number, axis: number) => number): number =>
+        Math.hypot(...[0, 1, 2].map((axis) => part(other[axis]!, axis)));
+      if (later) change += gap(later[index]!, (value, axis) => value - a[axis]!);
+      if (before && after) jitter += gap(after[index]!, (value, axis) => value - 2 * a[axis]! + before[index]![axis]!);
     }
-    changes.push(sum / looks[frame]!.length);
+    if (later) changes.push(change / look.length);
+    if (before && after) jitters.push(jitter / look.length);
   }
-  return changes.length ? median(changes) : 0;
+  const change = median(changes),
+    noise = jitters.length ? median(jitters) / Math.sqrt(3) : 0;
+  (globalThis as any).__spin?.push({ change, noise });
+  return Math.sqrt(Math.max(0, change ** 2 - noise ** 2));
 }

@@ -1,0 +1,27 @@
+import type { Command } from "commander";
+import { generate } from "../platform/node/generate/generate.ts";
+import { follow } from "./follow.ts";
+import { addRequestFlags, requestOf, seeded } from "./request.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** `turbo2k generate PROMPT`. */
+export function addGenerate(program: Command, terminal: Terminal): void {
+  const command = program
+    .command("generate")
+    .argument("[prompt]", "what the video shows")
+    .description("make a video from a sentence")
+    .option(
+      "-o, --output <file>",
+      "out.mp4, out.webm, out.gif, sheet.png or frames/%05d.png (default: outputs/DATE/…)",
+    );
+  addRequestFlags(command)
+    .option("--force", "replace an existing file")
+    .option("--preview", "write a contact sheet of what it is heading for every few steps")
+    .option("--keep-latents", "keep what is decoded in the end, for turbo2k decode")
+    .option("--json", "print one JSON object on stdout")
+    .action(async (prompt: string | undefined, flags: Record<string, unknown>) => {
+      const request = seeded(await requestOf(prompt, flags));
+      const result = await follow(generate(request, { signal: terminal.signal }), terminal);
+      terminal.out(flags["json"] ? JSON.stringify(result) : result.output);
+    });
+}

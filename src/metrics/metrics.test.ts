@@ -1,0 +1,165 @@
+import { describe, expect, test } from "vitest";
+import { InputError } from "../base/errors.ts";
+import type { Frame } from "../video/frame.ts";
+import { psnr } from "./psnr.ts";
+import { ssim } from "./ssim.ts";
+import { difference, shareOf } from "./wilson.ts";
+import { accuracyOf, formatAccuracy, promptAccuracy, roundTrip } from "./world.ts";
+
+/** A grey picture of waves and noise, a pure function of whole numbers: figures below are those of scikit-image and pyiqa. */
+function waves(height: number, width: number): Frame {
+  const data = new Uint8Array(height * width * 3);
+  for (let i = 0; i < height; i++)
+    for (let j = 0; j < width; j++) {
+      let h = Math.imul(i, 0x9e3779b1) ^ Math.imul(j, 0x85ebca77);
+      h ^= h >>> 15;
+      h = Math.imul(h, 0x2c1b3c6d);
+      h ^= h >>> 12;
+      h = Math.imul(h, 0x297a2d39);
+      h ^= h >>> 15;
+      const noise = (h >>> 0) / 2 ** 32 - 0.5;
+      const strength = 4 + 70 * Math.sin((Math.PI * i) / 233) ** 2 * Math.sin((Math.PI * j) / 311) ** 2;
+      const value =
+        128 + 40 * Math.sin((2 * Math.PI * i) / 17) + 30 * Math.cos((2 * Math.PI * j) / 11 + i / 23) + strength * noise;
+      data.fill(Math.max(0, Math.min(255, Math.floor(value + 0.5))), (i * width + j) * 3, (i * width + j) * 3 + 3);
+    }
+  return { width, height, data };
+}
+
+/** Every 2 x 2 pixels replaced by their rounded mean. */
+function blocks({ width, height, data }: Frame): Frame {
+  const out = new Uint8Array(data.length);
+  for (let at = 0; at < data.length; at++) {
+    const pixel = Math.floor(at / 3),
+      x = (pixel % width) & ~1,
+      y = Math.floor(pixel / width) & ~1;
+    const here = (y * width + x) * 3 + (at % 3);
+    const sum = data[here]! + data[here + 3]! + data[here + width * 3]! + data[here + width * 3 + 3]!;
+    out[at] = Math.floor(sum / 4 + 0.5);
+  }
+  return { width, height, data: out };
+}
+
+const flat = (value: number, width = 16, height = 16): Frame => ({
+  width,
+  height,
+  data: new Uint8Array(width * height * 3).fill(value),
+});
+
+describe("PSNR and SSIM", () => {
+  const truth = waves(288, 384),
+    coarse = blocks(truth);
+
+  test("agree with published implementations on a fixed picture", () => {
+    expect(truth.data.reduce((a, b) => a + b, 0) / 3).toBe(14162431);
+    expect(psnr([truth], [coarse])).toBeCloseTo(28.130989, 4);
+    expect(ssim([truth], [coarse])).toBeCloseTo(0.903384, 5);
+  });
+
+  test("are perfect for equal clips", () => {
+    expect(psnr([truth, coarse], [truth, coarse])).toBe(Number.POSITIVE_INFINITY);
+    expect(ssim([truth, coarse], [truth, coarse])).toBeCloseTo(1, 12);
+  });
+
+  test("PSNR pools the error of all frames, and looks only where the mask does", () => {
+    const clip = [flat(100), flat(100)],
+      other = [flat(100), flat(110)];
+    expect(psnr(clip, other)).toBeCloseTo(10 * Math.log10(255 ** 2 / 50), 10);
+    const mask = new Uint8Array(256);
+    mask[7] = 2;
+    expect(psnr(clip, other, [new Uint8Array(256), mask])).toBeCloseTo(10 * Math.log10(255 ** 2 / 100), 10);
+    expect(psnr(clip, other, [mask, new Uint8Array(256)])).toBe(Number.POSITIVE_INFINITY);
+    expect(psnr(clip, other, [new Uint8Array(256), new Uint8Array(256)])).toBeNaN();
+  });
+
+  test.each([
+    ["no frames", [], []],
+    ["another length", [flat(1)], [flat(1), flat(1)]],
+    ["another size", [flat(1)], [flat(1, 8, 16)]],
+  ])("refuse clips of %s", (_, a, b) => {
+    expect(() => psnr(a, b)).toThrow(InputError);
+    expect(() => ssim(a, b)).toThrow(InputError);
+  });
+
+  test("refuse masks of another size and frames too small for the window", () => {
+    expect(() => psnr([flat(1)], [flat(1)], [new Uint8Array(3)])).toThrow(InputError);
+    expect(() => psnr([flat(1)], [flat(1)], [])).toThrow(InputError);
+    expect(() => ssim([flat(1, 8, 8)], [flat(1, 8, 8)])).toThrow(InputError);
+  });
+});
+
+describe("shares", () => {
+  test("have Wilson intervals", () => {
+    const half = shareOf(5, 10);
+    expect(half.low).toBeCloseTo(0.2366, 4);
+    expect(half.high).toBeCloseTo(0.7634, 4);
+    const all = shareOf(60, 60);
+    expect(all).toMatchObject({ rate: 1, high: 1 });
+    expect(all.low).toBeCloseTo(0.9398, 4);
+    expect(shareOf(0, 0)).toMatchObject({ low: 0, high: 1 });
+  });
+
+  test("differ by Newcombe's interval", () => {
+    // Newcombe 1998, table II: 56/70 and 48/80.
+    const { value, low, high } = difference(shareOf(56, 70), shareOf(48, 80));
+    expect(value).toBeCloseTo(0.2, 10);
+    expect(low).toBeCloseTo(0.0524, 4);
+    expect(high).toBeCloseTo(0.3339, 4);
+  });
+});
+
+describe("caption accuracy", () => {
+  /** A world of one attribute: how light a clip is. */
+  const judge = (expected: { light: boolean; flat?: boolean }, frames: readonly Frame[]) => ({
+    light: frames[0]!.data[0]! > 127 === expected.light,
+    flat: expected.flat === undefined ? undefined : expected.flat,
+  });
+
+  test("counts each attribute over the clips that ask for it", () => {
+    const table = accuracyOf([
+      { shape: true, colour: true },
+      { shape: true, colour: false, relation: undefined },
+      { shape: false },
+      { shape: true, relation: true },
+    ]);
+    expect(table.clips).toBe(4);
+    expect(table.attributes["shape"]).toMatchObject({ right: 3, asked: 4 });
+    expect(table.attributes["colour"]).toMatchObject({ right: 1, asked: 2 });
+    expect(table.attributes["relation"]).toMatchObject({ right: 1, asked: 1 });
+    expect(table.joint).toMatchObject({ right: 2, asked: 4 });
+    expect(table.mean).toBeCloseTo((0.75 + 0.5 + 1) / 3, 12);
+    expect(formatAccuracy(table)).toMatch(/^shape +75\.0 %.*3\/4\n.*\n.*\nall of a clip +50\.0 %.*2\/4\n4 clips$/);
+  });
+
+  test("judges frames against prompts", () => {
+    const table = promptAccuracy(
+      [
+        { expected: { light: true }, frames: [flat(200)] },
+        { expected: { light: true, flat: true }, frames: [flat(3)] },
+      ],
+      judge,
+    );
+    expect(table.attributes["light"]).toMatchObject({ right: 1, asked: 2 });
+    expect(table.attributes["flat"]).toMatchObject({ right: 1, asked: 1 });
+  });
+
+  test("says what a codec costs", () => {
+    const masks = [new Uint8Array(256).fill(1)];
+    const report = roundTrip(
+      [200, 220, 40, 130].map((value) => ({
+        expected: { light: value > 127 },
+        truth: [flat(value)],
+        trip: [flat(value - 5)],
+        masks,
+      })),
+      judge,
+    );
+    expect(report.truth.joint.rate).toBe(1);
+    expect(report.trip.joint.rate).toBe(0.75);
+    expect(report.lost["light"]!.points).toBeCloseTo(25, 10);
+    expect(report.lost["joint"]!.low).toBeLessThan(25);
+    expect(report.psnr).toBeCloseTo(10 * Math.log10(255 ** 2 / 25), 10);
+    expect(report.bodyPsnr).toBeCloseTo(report.psnr, 10);
+    expect(report.ssim).toBeLessThan(1);
+  });
+});

@@ -1,0 +1,123 @@
+/**
+ * Caption accuracy on the procedural world: how many of the attributes that prompts ask for can be read off the frames.
+ * What an attribute is and how it is read is the judge's affair, `judge` of `data/world/detect.ts` or
+ * `judgeStudy` of `data/world/study-detect.ts`.
+ */
+import type { Frame } from "../video/frame.ts";
+import { psnr } from "./psnr.ts";
+import { ssim } from "./ssim.ts";
+import { difference, type Share, shareOf } from "./wilson.ts";
+
+/** For each attribute that was asked for, whether it was recovered; what could not be told counts as wrong. */
+export type Marks = Readonly<Partial<Record<string, boolean>>>;
+
+/** Marks frames against what they should show. */
+export type Judge<Expected> = (expected: Expected, frames: readonly Frame[]) => Marks;
+
+export interface Accuracy {
+  readonly clips: number;
+  readonly attributes: Readonly<Record<string, Share>>;
+  /** Clips with every attribute right. */
+  readonly joint: Share;
+  /** Mean of the attributes' rates. */
+  readonly mean: number;
+}
+
+/** What one clip's marks add up to. */
+export const isAllRight = (marks: Marks): boolean => !Object.values(marks).includes(false);
+
+/** Accuracy over the marks of many clips, each attribute over the clips that were asked for it. */
+export function accuracyOf(marks: readonly Marks[]): Accuracy {
+  const names = [...new Set(marks.flatMap((one) => Object.keys(one).filter((name) => one[name] !== undefined)))];
+  const attributes = Object.fromEntries(
+    names.map((name) => {
+      const asked = marks.filter((one) => one[name] !== undefined);
+      return [name, shareOf(asked.filter((one) => one[name]).length, asked.length)];
+    }),
+  );
+  const rates = Object.values(attributes).map(({ rate }) => rate);
+  return {
+    clips: marks.length,
+    attributes,
+    joint: shareOf(marks.filter(isAllRight).length, marks.length),
+    mean: rates.reduce((sum, rate) => sum + rate, 0) / rates.length,
+  };
+}
+
+/** Accuracy of clips that were generated from prompts: `expected` is what the prompt asks for. */
+export function promptAccuracy<Expected>(
+  clips: Iterable<{ readonly expected: Expected; readonly frames: readonly Frame[] }>,
+  judge: Judge<Expected>,
+): Accuracy {
+  return accuracyOf(Array.from(clips, ({ expected, frames }) => judge(expected, frames)));
+}
+
+export interface RoundTripClip<Expected> {
+  readonly expected: Expected;
+  readonly truth: readonly Frame[];
+  /** What came back from a codec. */
+  readonly trip: readonly Frame[];
+  /** Where the bodies are in each frame, not 0. */
+  readonly masks?: readonly Uint8Array[];
+}
+
+export interface RoundTrip {
+  readonly truth: Accuracy;
+  readonly trip: Accuracy;
+  /** Percentage points that the codec costs, with 95 % intervals. */
+  readonly lost: Readonly<Record<string, { readonly points: number; readonly low: number; readonly high: number }>>;
+  /** Decibels over all clips (the mean of theirs), inside the bodies (NaN without masks), and mean SSIM. */
+  readonly psnr: number;
+  readonly bodyPsnr: number;
+  readonly ssim: number;
+}
+
+/** How much of what the judge reads off true clips it still reads off them after a codec. Clips are taken one at a time. */
+export function roundTrip<Expected>(clips: Iterable<RoundTripClip<Expected>>, judge: Judge<Expected>): RoundTrip {
+  const before: Marks[] = [],
+    after: Marks[] = [];
+  const whole: number[] = [],
+    inside: number[] = [],
+    alike: number[] = [];
+  for (const { expected, truth, trip, masks } of clips) {
+    before.push(judge(expected, truth));
+    after.push(judge(expected, trip));
+    whole.push(psnr(truth, trip));
+    if (masks) inside.push(psnr(truth, trip, masks));
+    alike.push(ssim(truth, trip));
+  }
+  const truth = accuracyOf(before),
+    trip = accuracyOf(after);
+  const points = (a: Share, b: Share): RoundTrip["lost"][string] => {
+    const { value, low, high } = difference(a, b);
+    return { points: 100 * value, low: 100 * low, high: 100 * high };
+  };
+  const names = Object.keys(truth.attributes);
+  return {
+    truth,
+    trip,
+    lost: {
+      ...Object.fromEntries(names.map((name) => [name, points(truth.attributes[name]!, trip.attributes[name]!)])),
+      joint: points(truth.joint, trip.joint),
+    },
+    psnr: meanOf(whole),
+    bodyPsnr: meanOf(inside),
+    ssim: meanOf(alike),
+  };
+}
+
+const meanOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** The table as text: one line an attribute, in percent. */
+export function formatAccuracy({ attributes, joint, clips }: Accuracy): string {
+  const percent = (value: number): string => (100 * value).toFixed(1).padStart(5);
+  const rows = [...Object.entries(attributes), ["all of a clip", joint] as const];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows
+    .map(
+      ([name, { rate, low, high, right, asked }]) =>
+        `${name.padEnd(width)}  ${percent(rate)} %  [${percent(low)}, ${percent(high)}]  ${right}/${asked}`,
+    )
+    .concat(`${clips} clip${clips === 1 ? "" : "s"}`)
+    .join("\n");
+}

@@ -1,0 +1,134 @@
+/** What a video will take, in memory and time, without computing or loading anything: programs are only traced. */
+import { tokensOf } from "../models/ltx/rope.ts";
+import { compression } from "../models/ltx-vae/config.ts";
+import { type ProgramPlan, planProgram } from "../runtimes/null/null.ts";
+import type { OpAttributes } from "../tensor/ops.ts";
+import type { Program } from "../tensor/program.ts";
+import type { Runtime } from "../tensor/runtime.ts";
+import { decodeProgram, defaultTiling, tilesOf } from "./decode.ts";
+import { velocityProgram } from "./denoiser.ts";
+import { gridOf, type VideoSize } from "./latents.ts";
+import type { TextToVideoModel } from "./model.ts";
+import type { ResolvedRequest } from "./resolve.ts";
+import { textProgram } from "./text.ts";
+
+export interface StagePlan {
+  readonly name: "text" | "denoise" | "decode" | "encode";
+  /** How often its program runs: steps, tiles, frames. */
+  readonly runs: number;
+  readonly flops: number;
+  readonly seconds: number;
+  readonly peakBytes: number;
+}
+
+export interface VideoPlan {
+  readonly stages: readonly StagePlan[];
+  readonly seconds: number;
+  readonly peakBytes: number;
+  readonly tokens: number;
+  /** Pieces that the latents are decoded in. */
+  readonly tiles: number;
+  /** Latents and, roughly, the video. */
+  readonly diskBytes: number;
+  /** Multiply-adds count as two; what the estimate of seconds rests on. */
+  readonly gflops: number;
+}
+
+/** What is known about the machine. */
+export interface Machine {
+  /** Matrix products, billions of operations a second. */
+  readonly gflops: number;
+  /** Memory that the process has before it loads anything. */
+  readonly baseBytes: number;
+  readonly keeps: Runtime["keeps"];
+}
+
+export type PlannedModel = Pick<TextToVideoModel, "settings"> & {
+  readonly [part in "text" | "transformer" | "vae"]: Pick<TextToVideoModel[part], "config">;
+};
+
+/** Share of a matrix product's rate that whole programs reach (measured on 2 cores, see plan.test.ts). */
+const efficiency = { text: 0.3, denoise: 0.75, decode: 0.55 } as const;
+/** Seconds to encode a pixel, and bytes that it takes on disk, as H.264. */
+const encoding = { seconds: 40e-9, bytes: 0.02 } as const;
+const float = 4;
+
+export function planVideo(
+  model: PlannedModel,
+  { made, asked, sigmas, guidanceScale }: Pick<ResolvedRequest, "made" | "asked" | "sigmas" | "guidanceScale">,
+  { gflops, baseBytes, keeps }: Machine,
+): VideoPlan {
+  const grid = gridOf(made, model.vae.config);
+  const tokens = tokensOf(grid);
+  const { channels } = model.transformer.config;
+  const batch = guidanceScale === 1 ? 1 : 2;
+  const stage = (name: keyof typeof efficiency, program: Program, runs: number, extraBytes: number): StagePlan => {
+    const plan = planProgram(program);
+    const flops = runs * plan.flops;
+    const seconds = flops / (gflops * 1e9 * efficiency[name]);
+    return { name, runs, flops, seconds, peakBytes: baseBytes + extraBytes + bytesOf(plan, program) };
+  };
+  const latentBytes = tokens * channels * float;
+  const { times, rows, columns } = tilesOf(grid, defaultTiling);
+  const tiles = times.length * rows.length * columns.length;
+  const tile = { frames: times[0]!.length, height: rows[0]!.length, width: columns[0]!.length };
+  const [t] = compression(model.vae.config);
+  const slab = 3 * ((tile.frames - 1) * t + 1) * made.width * made.height * float;
+  const encoded = asked.width * asked.height * asked.frames;
+  const stages = [
+    stage("text", textProgram(model, batch, keeps), 1, 0),
+    // Noise, latents before and after a step, estimate and packed copies.
+    stage("denoise", velocityProgram(model, { grid, batch }, keeps), sigmas.length - 1, 6 * latentBytes),
+    // The blended window, its neighbour's frames, and one frame on its way out.
+    stage("decode", decodeProgram(model as TextToVideoModel, tile, keeps), tiles, latentBytes + 1.5 * slab),
+    encodeStage(asked, encoded, baseBytes),
+  ];
+  return {
+    stages,
+    seconds: stages.reduce((sum, { seconds }) => sum + seconds, 0),
+    peakBytes: Math.max(...stages.map(({ peakBytes }) => peakBytes)),
+    tokens,
+    tiles,
+    diskBytes: Math.ceil(latentBytes + encoding.bytes * encoded),
+    gflops,
+  };
+}
+
+const encodeStage = ({ width, height, frames }: VideoSize, pixels: number, baseBytes: number): StagePlan => ({
+  name: "encode",
+  runs: frames,
+  flops: 0,
+  seconds: encoding.seconds * pixels,
+  peakBytes: baseBytes + 32 * width * height,
+});
+
+/** Weights in the width that they are used in, values at the worst moment, and what kernels need besides. */
+function bytesOf(plan: ProgramPlan, program: Program): number {
+  return plan.parameterBytes + plan.constantBytes + plan.inputBytes + plan.peakBytes + scratchOf(program);
+}
+
+/** Logits of the largest attention that has a bias; without one they are never whole. */
+function scratchOf({ nodes }: Program): number {
+  let most = 0;
+  for (const node of nodes) {
+    if (node.op !== "kernel") continue;
+    const { kernel, options } = node.attributes as OpAttributes["kernel"];
+    if (kernel.name !== "attention" || node.inputs.length < 4) continue;
+    const [q, k] = node.inputs.map((at) => nodes[at]!.shape);
+    most = Math.max(most, q![0]! * (options as { heads: number }).heads * q![1]! * k![1]! * float);
+  }
+  return most;
+}
+
+/** Candidates that are smaller than asked, nearest first: fewer frames, then smaller pictures. */
+export function* smaller(asked: VideoSize, { vae }: PlannedModel): Generator<VideoSize> {
+  const [t, h, w] = compression(vae.config);
+  for (let steps = Math.ceil((asked.frames - 1) / t) - 1; steps > 0; steps = Math.floor(steps * 0.8))
+    yield { ...asked, frames: steps * t + 1 };
+  for (let share = 0.9; share > 0.02; share *= 0.85) {
+    const down = (side: number, step: number) => Math.max(step, Math.floor((side * share) / step) * step);
+    const [width, height] = [down(asked.width, w), down(asked.height, h)];
+    yield { width, height, frames: asked.frames };
+    yield { width, height, frames: t + 1 };
+  }
+}

@@ -1,0 +1,84 @@
+/** A request with everything decided: the model's defaults filled in, sizes moved to its grid. */
+import { InputError } from "../base/errors.ts";
+import { tokensOf } from "../models/ltx/rope.ts";
+import { compression } from "../models/ltx-vae/config.ts";
+import { explicit } from "../samplers/schedules.ts";
+import { type GenerateRequest, parseSize } from "../schema/request.ts";
+import { gridOf, snap, type VideoSize } from "./latents.ts";
+import { sigmasOf, type TextToVideoModel } from "./model.ts";
+
+export interface ResolvedRequest {
+  readonly prompt: string;
+  readonly negativePrompt: string;
+  readonly seed: number;
+  readonly fps: number;
+  readonly guidanceScale: number;
+  /** Noise levels, 1 first and 0 last. */
+  readonly sigmas: readonly number[];
+  /** What the video will have. */
+  readonly asked: VideoSize;
+  /** What is generated, on the model's grid; then cropped and trimmed. */
+  readonly made: VideoSize;
+  /** What a user should be told about the choices made here. */
+  readonly notices: readonly string[];
+}
+
+export const promptExample = 'for example "a red ball moving left"';
+
+/** @throws InputError for an empty prompt, flags that exclude each other, and bad sizes or sigmas */
+export function resolveRequest(
+  request: GenerateRequest & { readonly seed: number },
+  { settings, vae }: Pick<TextToVideoModel, "settings" | "vae">,
+): ResolvedRequest {
+  const { prompt = "", negativePrompt = "", seed, sigmas } = request;
+  if (!prompt.trim()) throw new InputError("the prompt is empty", { hint: promptExample });
+  const fps = request.fps ?? settings.fps;
+  const asked = { ...sizeOf(request, settings), frames: framesOf(request, fps, settings.frames) };
+  const made = snap(asked, vae.config);
+  if (sigmas && request.steps !== undefined)
+    throw new InputError("give steps or sigmas, not both", { hint: "the number of sigmas is the number of steps" });
+  const tokens = tokensOf(gridOf(made, vae.config));
+  return {
+    prompt,
+    negativePrompt,
+    seed,
+    fps,
+    guidanceScale: request.guidanceScale ?? settings.guidanceScale,
+    sigmas: sigmas ? explicit(sigmas) : sigmasOf(settings.schedule, request.steps ?? settings.steps, tokens),
+    asked,
+    made,
+    notices: movesOf(asked, made, compression(vae.config)),
+  };
+}
+
+function sizeOf({ size, width, height }: GenerateRequest, defaults: { width: number; height: number }) {
+  if (size !== undefined) {
+    if (width !== undefined || height !== undefined)
+      throw new InputError("give a size, or a width and a height, not both");
+    return parseSize(size);
+  }
+  if ((width === undefined) !== (height === undefined))
+    throw new InputError(`a ${width === undefined ? "height" : "width"} alone is not a size`, {
+      hint: "give both, or --size WxH",
+    });
+  return { width: width ?? defaults.width, height: height ?? defaults.height };
+}
+
+function framesOf({ frames, seconds }: GenerateRequest, fps: number, fallback: number): number {
+  if (seconds === undefined) return frames ?? fallback;
+  if (frames !== undefined) throw new InputError("give frames or seconds, not both");
+  return Math.max(1, Math.round(seconds * fps));
+}
+
+/** Sentences about what is made larger or longer than asked. */
+function movesOf(asked: VideoSize, made: VideoSize, [t, h, w]: readonly [number, number, number]): string[] {
+  const size = ({ width, height }: VideoSize) => `${width}x${height}`;
+  const moves: string[] = [];
+  if (size(asked) !== size(made))
+    moves.push(
+      `${size(asked)} is off the model's grid (multiples of ${w === h ? w : `${w} and ${h}`}): ${size(made)} is made and cropped`,
+    );
+  if (asked.frames !== made.frames)
+    moves.push(`the model makes ${t}k+1 frames: ${made.frames} are made and the first ${asked.frames} kept`);
+  return moves;
+}

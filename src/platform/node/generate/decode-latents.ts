@@ -1,0 +1,68 @@
+/** Saved latents to a finished file: the engine of `turbo2k decode`. */
+import { CancelledError, CheckpointError, MediaError } from "../../../base/errors.ts";
+import { gridOf, snap } from "../../../pipelines/latents.ts";
+import { decode } from "../../../pipelines/text-to-video.ts";
+import type { GenerateRequest } from "../../../schema/request.ts";
+import { type OpenedModel, openModel } from "../models/open-model.ts";
+import { defaultOutputPath } from "../video/output-path.ts";
+import { openVideoWriter, type VideoWriter } from "../video/write.ts";
+import type { GenerateEvent } from "./events.ts";
+import { openDevice } from "./generate.ts";
+import { type ReceiptDraft, readLatents, type SavedLatents } from "./latents-file.ts";
+import { modelFolder } from "./package-root.ts";
+import { StageClock } from "./stage-clock.ts";
+import { fitFrames, writeFrames } from "./write-frames.ts";
+
+export interface DecodeRequest extends Pick<GenerateRequest, "output" | "model" | "force" | "device"> {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Decodes a latents file; the file itself stays. */
+export async function* decodeLatents(path: string, request: DecodeRequest): AsyncGenerator<GenerateEvent> {
+  const clock = new StageClock();
+  clock.enter("load");
+  const { signal } = request;
+  const saved = await readLatents(path);
+  const runtime = openDevice(request.device);
+  const model = await openModel(await modelFolder(request.model ?? saved.model));
+  let writer: VideoWriter | undefined;
+  try {
+    const { draft, latents, grid } = saved;
+    refuseOther(model, draft, ["vae"]);
+    const made = madeSize(saved, model, path);
+    const output = request.output ?? (await defaultOutputPath(draft.prompt, draft.seed));
+    writer = await openVideoWriter(output, { ...draft, force: request.force, title: draft.prompt });
+    if (signal?.aborted) throw new CancelledError();
+    const frames = fitFrames(decode(model, runtime, latents, grid, made, signal), draft);
+    const written = yield* writeFrames(frames, writer, draft, clock);
+    yield { type: "finished", result: { ...written, stages: clock.stop() } };
+  } finally {
+    await writer?.abort();
+    clock.stop();
+    await model.close();
+  }
+}
+
+/** @throws CheckpointError where one of these modules has other weights than a receipt names */
+export function refuseOther(model: OpenedModel, { models }: Pick<ReceiptDraft, "models">, modules?: string[]): void {
+  for (const { name, sha256 } of models) {
+    if (modules && !modules.includes(name)) continue;
+    const here = model.files.find((file) => file.name === name);
+    if (here?.sha256 !== sha256)
+      throw new CheckpointError(`${model.settings.name} is not the model that made this: its ${name} differs`, {
+        hint: "name the folder of the model that did with --model",
+      });
+  }
+}
+
+/** The size that latents decode to, which must be the one that their receipt tells of. */
+function madeSize({ draft, latents, grid }: SavedLatents, { vae }: OpenedModel, where: string) {
+  const { generatedWidth: width, generatedHeight: height, frames } = draft;
+  const made = snap({ width, height, frames }, vae.config);
+  const wanted = gridOf(made, vae.config);
+  const size = vae.config.latentChannels * wanted.frames * wanted.height * wanted.width;
+  const fits = (["frames", "height", "width"] as const).every((axis) => wanted[axis] === grid[axis]);
+  if (!fits || latents.length !== size || draft.width > made.width || draft.height > made.height)
+    throw new MediaError("these latents are not of the size that their receipt tells", { where });
+  return made;
+}

@@ -1,0 +1,18 @@
+import type { ResolvedRequest } from "../../../pipelines/resolve.ts";
+import type { Receipt } from "../../../schema/receipt.ts";
+import type { StageReport } from "./stage-clock.ts";
+
+export interface GenerateResult {
+  readonly output: string;
+  readonly receipt: Receipt;
+  readonly stages: readonly StageReport[];
+}
+
+/** What a run says while it goes on, in order. */
+export type GenerateEvent =
+  /** Something that a user should know; nothing is wrong. */
+  | { readonly type: "notice"; readonly text: string }
+  | { readonly type: "started"; readonly request: ResolvedRequest; readonly model: string; readonly output: string }
+  | { readonly type: "progress"; readonly stage: "denoise" | "decode"; readonly done: number; readonly of: number }
+  | { readonly type: "saved"; readonly what: "latents" | "preview"; readonly path: string }
+  | { readonly type: "finished"; readonly result: GenerateResult };

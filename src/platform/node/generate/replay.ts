@@ -1,0 +1,120 @@
+/** A video from its own receipt once more: the engine of `turbo2k replay`. */
+import { InputError } from "../../../base/errors.ts";
+import { snap } from "../../../pipelines/latents.ts";
+import { textToVideo } from "../../../pipelines/text-to-video.ts";
+import type { Receipt } from "../../../schema/receipt.ts";
+import type { GenerateRequest } from "../../../schema/request.ts";
+import type { Frame } from "../../../video/frame.ts";
+import { FrameHash } from "../../../video/hash.ts";
+import { openModel } from "../models/open-model.ts";
+import { readReceipt, readVideo } from "../video/read.ts";
+import { openVideoWriter, type VideoWriter } from "../video/write.ts";
+import { refuseOther } from "./decode-latents.ts";
+import type { GenerateEvent } from "./events.ts";
+import { openDevice } from "./generate.ts";
+import { defaultModel, modelFolder, version } from "./package-root.ts";
+import { fitFrame } from "./write-frames.ts";
+
+export interface ReplayRequest extends Pick<GenerateRequest, "output" | "model" | "force" | "device"> {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReplayResult {
+  /** Whether the frames are the very same, before encoding. */
+  readonly match: boolean;
+  readonly framesSha256: string;
+  readonly receipt: Receipt;
+  /** Against the frames in the file (which its codec has changed), in dB; of files whose frames can be read. */
+  readonly psnr: number | undefined;
+  /** What differs between then and now. */
+  readonly differences: readonly string[];
+  readonly output: string | undefined;
+}
+
+export async function* replay(path: string, request: ReplayRequest): AsyncGenerator<GenerateEvent, ReplayResult> {
+  const { signal } = request;
+  const receipt = await readReceipt(path);
+  const runtime = openDevice(request.device);
+  const model = await openModel(await modelFolder(request.model ?? modelOf(receipt)));
+  const comparison = new Comparison(path);
+  let writer: VideoWriter | undefined;
+  try {
+    refuseOther(model, receipt);
+    const { prompt, frames, generatedWidth: width, generatedHeight: height } = receipt;
+    if (request.output !== undefined)
+      writer = await openVideoWriter(request.output, { ...receipt, force: request.force, title: prompt });
+    const hash = new FrameHash();
+    const made = snap({ width, height, frames }, model.vae.config);
+    for await (const event of textToVideo(model, runtime, { ...receipt, ...made }, { signal })) {
+      if (event.type === "step") yield { type: "progress", stage: "denoise", done: event.index + 1, of: event.steps };
+      if (event.type !== "frame") continue;
+      const frame = fitFrame(event.frame, receipt);
+      await Promise.all([hash.update(frame), comparison.add(frame), writer?.write(frame)]);
+      yield { type: "progress", stage: "decode", done: event.index + 1, of: frames };
+      if (event.index + 1 === frames) break;
+    }
+    const framesSha256 = await hash.digest();
+    const now: Receipt = { ...receipt, engine: { name: "turbo2k", version }, runtime: runtime.name, framesSha256 };
+    const written = await writer?.finish({ ...now, created: new Date().toISOString() });
+    return {
+      match: framesSha256 === receipt.framesSha256,
+      framesSha256,
+      receipt,
+      psnr: comparison.psnr,
+      differences: differencesOf(receipt, now),
+      output: written?.path,
+    };
+  } finally {
+    await writer?.abort();
+    await comparison.close();
+    await model.close();
+  }
+}
+
+function modelOf({ extra }: Receipt): string {
+  const name = extra?.["model"];
+  if (name === defaultModel) return name;
+  throw new InputError(`this video was made by ${typeof name === "string" ? name : "a model without a name"}`, {
+    hint: "say where that model is: --model FOLDER",
+  });
+}
+
+function differencesOf(then: Receipt, now: Receipt): string[] {
+  const pairs = [
+    ["turbo2k", then.engine.version, now.engine.version],
+    ["runtime", then.runtime, now.runtime],
+    ["device", then.device, now.device],
+  ] as const;
+  return pairs.filter(([, a, b]) => a !== b).map(([what, a, b]) => `${what} ${b}, then ${a}`);
+}
+
+/** New frames against those in the file, as they come. */
+class Comparison {
+  readonly #frames: AsyncGenerator<Frame>;
+  #sum = 0;
+  #count = 0;
+  #readable = true;
+
+  constructor(path: string) {
+    this.#frames = readVideo(path);
+  }
+
+  async add(frame: Frame): Promise<void> {
+    if (!this.#readable) return;
+    const next = await this.#frames.next().catch(() => undefined); // a gif cannot be read
+    const old = next?.value as Frame | undefined;
+    this.#readable = old !== undefined && old.width === frame.width && old.height === frame.height;
+    if (!old || !this.#readable) return;
+    for (const [i, value] of frame.data.entries()) this.#sum += (value - old.data[i]!) ** 2;
+    this.#count += frame.data.length;
+  }
+
+  get psnr(): number | undefined {
+    if (!this.#readable || !this.#count) return undefined;
+    return 10 * Math.log10((255 ** 2 * this.#count) / Math.max(this.#sum, Number.MIN_VALUE));
+  }
+
+  async close(): Promise<void> {
+    await this.#frames.return(undefined).catch(() => {});
+  }
+}

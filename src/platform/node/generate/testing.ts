@@ -1,0 +1,71 @@
+/** A whole pipeline with random weights, small enough that a test can make a video with it. */
+import { join } from "node:path";
+import { vocabulary } from "../../../data/world/captions.ts";
+import type { LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
+import { LtxVae } from "../../../models/ltx-vae/vae.ts";
+import { buildWordTokenizer, TextTokenizer } from "../../../models/t5/tokenizer.ts";
+import type { Settings } from "../../../pipelines/model.ts";
+import { mount } from "../../../tensor/mount.ts";
+import { initialFlowWeights } from "../../../training/flow-initial.ts";
+import { modelConfigs } from "../../../training/flow-model.ts";
+import { TextToVideoNet } from "../../../training/flow-task.ts";
+import type { FlowRecipe } from "../../../training/recipe.ts";
+import { initialVaeWeights } from "../../../training/vae-initial.ts";
+import { saveTextToVideo, saveVae } from "../models/save-model.ts";
+import { under } from "../training/job.ts";
+
+const vae: LtxVaeConfig = {
+  latentChannels: 16,
+  patch: 4,
+  encoder: {
+    channels: [8, 16, 32, 64],
+    layers: [1, 1, 1, 0],
+    down: ["both", "both", "both"],
+    downsampler: "space-to-depth",
+    causal: true,
+  },
+  decoder: {
+    channels: [16, 32, 64],
+    layers: [1, 1, 1, 1],
+    up: [true, true, true],
+    injectNoise: [false, false, false, false],
+    residual: [true, true, true],
+    factor: [2, 2, 2],
+    causal: false,
+    timestep: false,
+  },
+};
+
+const recipe = {
+  transformer: { layers: 1, heads: 2, headWidth: 16 },
+  text: { layers: 1, width: 32, heads: 2, inner: 32, tokens: 16 },
+} as FlowRecipe;
+
+const settings: Settings = {
+  name: "tiny",
+  width: 64,
+  height: 64,
+  frames: 9,
+  fps: 8,
+  steps: 2,
+  guidanceScale: 2,
+  textLength: 16,
+  schedule: { kind: "uniform", shift: 1 },
+  world: "mini",
+};
+
+/** Writes the folder of a model whose videos are noise, but the same for the same seed. */
+export async function saveTinyModel(folder: string, change: Partial<Settings> = {}): Promise<void> {
+  const statistics = { mean: new Float32Array(16), deviation: new Float32Array(16).fill(1) };
+  await saveVae(join(folder, "vae"), vae, initialVaeWeights(mount(new LtxVae(vae)), 1), statistics);
+  const tokenizer = buildWordTokenizer(vocabulary());
+  const words = new TextTokenizer(tokenizer).size;
+  const values = initialFlowWeights(new TextToVideoNet(recipe, words, vae.latentChannels), 1);
+  const configs = modelConfigs(recipe, words, vae.latentChannels);
+  await saveTextToVideo(folder, {
+    settings: { ...settings, ...change },
+    tokenizer,
+    text: { config: configs.text, values: under(values, "text.") },
+    transformer: { config: configs.transformer, values: under(values, "transformer.") },
+  });
+}

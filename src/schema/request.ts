@@ -1,0 +1,84 @@
+/** What can be asked of `generate`: by flags, by a config file, later over HTTP. */
+import { z } from "zod";
+import { InputError } from "../base/errors.ts";
+
+/** Range of a number that a user may give. */
+export interface Limit {
+  readonly least: number;
+  readonly most: number;
+  readonly whole: boolean;
+}
+
+const whole = (least: number, most: number): Limit => ({ least, most, whole: true });
+const real = (least: number, most: number): Limit => ({ least, most, whole: false });
+
+export const limits = {
+  width: whole(16, 16384),
+  height: whole(16, 16384),
+  frames: whole(1, 100_000),
+  seconds: real(0.001, 3600),
+  fps: real(1, 240),
+  steps: whole(1, 1000),
+  guidanceScale: real(0, 100),
+  seed: whole(0, Number.MAX_SAFE_INTEGER),
+} satisfies Record<string, Limit>;
+
+/** What a number of this range is called in errors. */
+export const describeLimit = ({ least, most, whole }: Limit): string =>
+  `a ${whole ? "whole " : ""}number from ${least} to ${most}`;
+
+function within(limit: Limit) {
+  const error = ({ input }: { input?: unknown }) => `must be ${describeLimit(limit)}, got ${JSON.stringify(input)}`;
+  const number = z.number({ error });
+  return (limit.whole ? number.int({ error }) : number).min(limit.least, { error }).max(limit.most, { error });
+}
+
+export const sizeNames = { "2k": [2560, 1440], "1080p": [1920, 1080], "720p": [1280, 720] } as const;
+
+/** `2k`, `1080p`, `720p` or WxH. */
+export function parseSize(text: string): { width: number; height: number } {
+  const named = sizeNames[text.toLowerCase() as keyof typeof sizeNames] as readonly [number, number] | undefined;
+  const [width, height] = named ?? /^(\d{1,6})\s*[x×]\s*(\d{1,6})$/i.exec(text)?.slice(1).map(Number) ?? [];
+  const fits = (side: number | undefined) =>
+    side !== undefined && side >= limits.width.least && side <= limits.width.most;
+  if (!fits(width) || !fits(height))
+    throw new InputError(
+      `size must be ${Object.keys(sizeNames).join(", ")} or WIDTHxHEIGHT with sides from ${limits.width.least} to ${limits.width.most}, got ${JSON.stringify(text)}`,
+    );
+  return { width: width!, height: height! };
+}
+
+export const devices = ["auto", "cpu", "webgpu"] as const;
+
+export const requestSchema = z
+  .strictObject({
+    prompt: z.string(),
+    model: z.string(),
+    output: z.string(),
+    size: z.string(),
+    width: within(limits.width),
+    height: within(limits.height),
+    frames: within(limits.frames),
+    seconds: within(limits.seconds),
+    fps: within(limits.fps),
+    steps: within(limits.steps),
+    guidanceScale: within(limits.guidanceScale),
+    negativePrompt: z.string(),
+    seed: within(limits.seed),
+    /** Noise levels to step through, in place of the model's schedule. */
+    sigmas: z.array(z.number()).min(1),
+    device: z.enum(devices),
+    /** Replace an existing output. */
+    force: z.boolean(),
+    /** Write a contact sheet of the estimate every few steps. */
+    preview: z.boolean(),
+    /** Keep the latents after they are decoded. */
+    keepLatents: z.boolean(),
+  })
+  .partial();
+
+/** What is missing is the model's default. */
+export type GenerateRequest = z.infer<typeof requestSchema>;
+export type RequestKey = keyof GenerateRequest;
+
+export const requestKeys = Object.keys(requestSchema.shape) as RequestKey[];
