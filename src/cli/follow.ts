@@ -1,24 +1,19 @@
 import type { GenerateEvent, GenerateResult } from "../platform/node/generate/events.ts";
-import { bytes, duration, Progress } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
+import { bytes, duration } from "./units.ts";
 
 /** Shows a run as it goes on and answers what came of it. */
 export async function follow(events: AsyncIterable<GenerateEvent>, terminal: Terminal): Promise<GenerateResult> {
-  const progress = new Progress(terminal);
   let result: GenerateResult | undefined;
-  try {
-    for await (const event of events) {
-      if (event.type === "started") {
-        const { asked, fps, seed, sigmas } = event.request;
-        const size = `${asked.width}x${asked.height}, ${asked.frames} frames at ${fps} fps`;
-        progress.note(`${event.model}: ${size}, ${sigmas.length - 1} steps, seed ${seed}`);
-      } else if (event.type === "notice") progress.note(`note: ${event.text}`);
-      else if (event.type === "progress") progress.update(event.stage, event.done, event.of);
-      else if (event.type === "saved") progress.note(`${event.what}: ${event.path}`);
-      else result = event.result;
-    }
-  } finally {
-    progress.end();
+  for await (const event of events) {
+    if (event.type === "started") {
+      const { asked, fps, seed, sigmas } = event.request;
+      const size = `${asked.width}x${asked.height}, ${asked.frames} frames at ${fps} fps`;
+      terminal.note(`${event.model}: ${size}, ${sigmas.length - 1} steps, seed ${seed}`);
+    } else if (event.type === "notice") terminal.note(`note: ${event.text}`);
+    else if (event.type === "progress") terminal.progress(event.stage, event.done, event.of);
+    else if (event.type === "saved") terminal.note(`${event.what}: ${event.path}`);
+    else result = event.result;
   }
   terminal.note(summary(result!));
   return result!;

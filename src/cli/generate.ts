@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { generate } from "../platform/node/generate/generate.ts";
 import { follow } from "./follow.ts";
+import { printConfig, printPlan } from "./plan.ts";
 import { addRequestFlags, requestOf, seeded } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -18,9 +19,13 @@ export function addGenerate(program: Command, terminal: Terminal): void {
     .option("--force", "replace an existing file")
     .option("--preview", "write a contact sheet of what it is heading for every few steps")
     .option("--keep-latents", "keep what is decoded in the end, for turbo2k decode")
+    .option("--plan", "print what it would take, and stop")
+    .option("--print-config", "print all settings as a file for --config, and stop")
     .option("--json", "print one JSON object on stdout")
     .action(async (prompt: string | undefined, flags: Record<string, unknown>) => {
       const request = seeded(await requestOf(prompt, flags));
+      if (flags["printConfig"]) return printConfig(request, terminal);
+      if (flags["plan"]) return printPlan(request, terminal, flags["json"] === true);
       const result = await follow(generate(request, { signal: terminal.signal }), terminal);
       terminal.out(flags["json"] ? JSON.stringify(result) : result.output);
     });

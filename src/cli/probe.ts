@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
 import { writeSafetensorsFile } from "../platform/node/files/atomic-file.ts";
 import { openCheckpointPath } from "../platform/node/files/open-checkpoint.ts";
-import { openDevice } from "../platform/node/generate/generate.ts";
 import { modelFolder } from "../platform/node/generate/package-root.ts";
+import { openDevice } from "../platform/node/generate/prepare.ts";
 import { type ProbeModule, probe, probeModules } from "../platform/node/probe.ts";
 import type { GenerateRequest } from "../schema/request.ts";
 import { storeFloat32 } from "../weights/safetensors-writer.ts";

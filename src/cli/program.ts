@@ -1,9 +1,15 @@
 /** `turbo2k`: all commands, and one way to say what went wrong. */
 import { Command, CommanderError } from "commander";
-import { exitCodes, InputError } from "../base/errors.ts";
+import { InputError } from "../base/errors.ts";
 import { version } from "../platform/node/generate/package-root.ts";
+import { addBench } from "./bench.ts";
 import { addDecode } from "./decode.ts";
+import { addDoctor } from "./doctor.ts";
+import { addEval } from "./eval.ts";
 import { addGenerate } from "./generate.ts";
+import { addInfo } from "./info.ts";
+import { nearest } from "./nearest.ts";
+import { addPlan } from "./plan.ts";
 import { addProbe } from "./probe.ts";
 import { addReplay } from "./replay.ts";
 import { report, type Terminal } from "./terminal.ts";
@@ -19,13 +25,15 @@ Exit codes: 0 done, 1 failure, 2 usage, 3 model files, 4 unsupported here, 5 doe
 
 /** Runs a command line (without node and script) and answers its exit code. */
 export async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const program = programFor(terminal);
+  const words = kebab(argv);
   try {
-    await programFor(terminal).parseAsync(kebab(argv), { from: "user" });
+    await program.parseAsync(words, { from: "user" });
     return 0;
   } catch (cause) {
     if (!(cause instanceof CommanderError)) return report(cause, terminal);
     if (cause.exitCode === 0) return 0; // help and version have been printed
-    return report(usageError(cause), terminal);
+    return report(usageError(cause, commandOf(program, words)), terminal);
   }
 }
 
@@ -33,7 +41,7 @@ export function programFor(terminal: Terminal): Command {
   const program = new Command("turbo2k")
     .description("text to 2K video on your own machine")
     .version(version)
-    .showHelpAfterError(false)
+    .showSuggestionAfterError(false)
     .configureHelp({ helpWidth: 110, showGlobalOptions: false })
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
@@ -41,7 +49,19 @@ export function programFor(terminal: Terminal): Command {
     })
     .exitOverride()
     .addHelpText("after", examples);
-  for (const add of [addGenerate, addDecode, addReplay, addProbe, addTrain]) add(program, terminal);
+  for (const add of [
+    addGenerate,
+    addDecode,
+    addReplay,
+    addPlan,
+    addInfo,
+    addDoctor,
+    addTrain,
+    addEval,
+    addBench,
+    addProbe,
+  ])
+    add(program, terminal);
   return program;
 }
 
@@ -53,16 +73,33 @@ export function kebab(argv: readonly string[]): string[] {
   );
 }
 
-/** Commander's messages in the form of all others. */
-function usageError({ code, message }: CommanderError): InputError {
-  const [first = "", ...rest] = message.replace(/^error: /, "").split("\n");
-  const nearest = /\(Did you mean (.*)\?\)/.exec(rest.join(" "))?.[1];
-  if (code === "commander.help") return new InputError("no command given", { hint: "turbo2k --help lists them" });
-  const hints: Record<string, string> = {
-    "commander.excessArguments": 'put the prompt in quotes: turbo2k generate "a red ball moves left"',
-  };
-  const hint = nearest ? `did you mean ${nearest}?` : (hints[code] ?? "turbo2k --help, or turbo2k COMMAND --help");
-  return new InputError(first, { hint });
+/** The command that a line is about: `eval world` of `eval world --promts 3`. */
+function commandOf(program: Command, words: readonly string[]): Command {
+  let command = program;
+  for (const word of words) {
+    const next = command.commands.find((candidate) => candidate.name() === word);
+    if (!next) break;
+    command = next;
+  }
+  return command;
 }
 
-export const usageCode = exitCodes.usage;
+/** Commander's messages in the form of all others. */
+function usageError({ code, message }: CommanderError, command: Command): InputError {
+  const [first = ""] = message.replace(/^error: /, "").split("\n");
+  const name = command.parent ? ` ${command.name()}` : "";
+  if (code === "commander.help")
+    return new InputError(`no command given after turbo2k${name}`, { hint: `turbo2k${name} --help lists them` });
+  const word = /'([^']*)'/.exec(first)?.[1] ?? "";
+  const candidates = {
+    "commander.unknownOption": command.options.flatMap(({ long }) => long ?? []),
+    "commander.unknownCommand": command.commands.map((candidate) => candidate.name()),
+  }[code];
+  const meant = nearest(word, candidates ?? []);
+  if (meant) return new InputError(first, { hint: `did you mean ${meant}?` });
+  const isPrompt = code === "commander.excessArguments" && command.name() === "generate";
+  const hint = isPrompt
+    ? 'put the prompt in quotes: "a red ball moves left"'
+    : `turbo2k${name} --help shows what there is`;
+  return new InputError(first, { hint });
+}

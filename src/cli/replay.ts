@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { TurboError } from "../base/errors.ts";
-import { type ReplayResult, replay } from "../platform/node/generate/replay.ts";
-import { Progress } from "./progress.ts";
+import { replay } from "../platform/node/generate/replay.ts";
 import { addDevice } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -16,22 +15,11 @@ export function addReplay(program: Command, terminal: Terminal): void {
     .option("--force", "replace an existing file")
     .option("--json", "print one JSON object on stdout");
   addDevice(command).action(async (file: string, flags) => {
-    const progress = new Progress(terminal);
-    let result: ReplayResult;
-    try {
-      const events = replay(file, { ...flags, signal: terminal.signal });
-      for (;;) {
-        const { done, value } = await events.next();
-        if (done) {
-          result = value;
-          break;
-        }
-        if (value.type === "progress") progress.update(value.stage, value.done, value.of);
-      }
-    } finally {
-      progress.end();
-    }
-    const { match, psnr, differences, framesSha256, receipt } = result;
+    const events = replay(file, { ...flags, signal: terminal.signal });
+    let next = await events.next();
+    for (; !next.done; next = await events.next())
+      if (next.value.type === "progress") terminal.progress(next.value.stage, next.value.done, next.value.of);
+    const { match, psnr, differences, framesSha256, receipt } = next.value;
     if (flags.json) terminal.out(JSON.stringify({ match, psnr: psnr ?? null, framesSha256, differences, receipt }));
     else if (match) terminal.out(`match: the same ${receipt.frames} frames, ${framesSha256}`);
     if (match) return;

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { parse } from "yaml";
 import { InputError, UnsupportedError } from "../base/errors.ts";
-import type { SeededRequest } from "../platform/node/generate/generate.ts";
+import type { SeededRequest } from "../platform/node/generate/prepare.ts";
 import {
   devices,
   type GenerateRequest,
@@ -13,6 +13,7 @@ import {
   requestKeys,
   requestSchema,
 } from "../schema/request.ts";
+import { nearest } from "./nearest.ts";
 import { numberFor, parseList } from "./numbers.ts";
 
 /** Other names, as diffusers has them. */
@@ -106,11 +107,11 @@ async function readConfig(path: string): Promise<GenerateRequest> {
   for (const [name, setting] of Object.entries(value)) {
     const camel = name.replace(/[-_]([a-z])/g, (_, letter: string) => letter.toUpperCase());
     const key = aliases[camel] ?? camel;
-    if (!requestKeys.includes(key as RequestKey))
-      throw new InputError(`unknown setting ${JSON.stringify(name)}`, {
-        where: path,
-        hint: `settings are ${requestKeys.map(dashed).join(", ")}`,
-      });
+    if (!requestKeys.includes(key as RequestKey)) {
+      const meant = nearest(dashed(camel), [...requestKeys, ...Object.keys(aliases)].map(dashed));
+      const hint = meant ? `did you mean ${meant}?` : `settings are ${requestKeys.map(dashed).join(", ")}`;
+      throw new InputError(`unknown setting ${JSON.stringify(name)}`, { where: path, hint });
+    }
     renamed[key] = setting;
   }
   return checked(renamed, path);

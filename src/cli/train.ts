@@ -1,46 +1,69 @@
 import type { Command } from "commander";
+import { CancelledError } from "../base/errors.ts";
 import { openOrt } from "../platform/node/devices/ort.ts";
-import { train } from "../platform/node/training/run.ts";
+import { type TrainEvent, train } from "../platform/node/training/run.ts";
+import type { StepReport } from "../training/trainer.ts";
+import { numberFor } from "./numbers.ts";
 import type { Terminal } from "./terminal.ts";
 
+interface Flags {
+  readonly output?: string;
+  readonly resume?: boolean;
+  readonly minutes?: number;
+  readonly steps?: number;
+}
+
+const limits = {
+  minutes: { least: 0.01, most: 100_000, whole: false },
+  steps: { least: 1, most: 1e9, whole: true },
+} as const;
+
 /** `turbo2k train RECIPE`. */
-export function addTrain(program: Command, _terminal: Terminal): void {
+export function addTrain(program: Command, terminal: Terminal): void {
   program
     .command("train")
     .argument("<recipe>", "training settings (recipes/*.yaml)")
-    .description("train a model from a recipe")
+    .description("train a model from a recipe; Ctrl-C saves and stops, --resume goes on to the same bits")
     .option("-o, --output <folder>", "run folder (default: runs/NAME)")
     .option("--resume", "go on from the run folder's snapshot")
-    .option("--minutes <n>", "stop after this many minutes", Number)
-    .option("--steps <n>", "stop after this many steps", Number)
-    .action(
-      async (recipe: string, options: { output?: string; resume?: boolean; minutes?: number; steps?: number }) => {
-        const stop = new AbortController();
-        process.once("SIGINT", () => stop.abort());
-        for await (const event of train(recipe, openOrt(), {
-          folder: options.output,
-          ...options,
-          signal: stop.signal,
-          prepare: (done, count, what) => console.error(`latents of ${what}: ${done} of ${count}`),
-        })) {
-          if (event.type === "started")
-            console.error(
-              `${event.folder}: ${(event.parameters / 1e6).toFixed(2)} M parameters, step ${event.step} of ${event.steps}`,
-            );
-          else if (event.type === "step") {
-            const { step, loss, norm, rate, seconds, values } = event.report;
-            if (step % 10 === 0 || step < 10) {
-              const rest = Object.entries(values).map(([name, value]) => `${name} ${value.toPrecision(4)}`);
-              const left = `${Math.round(event.secondsLeft / 60)} min left`;
-              console.error(
-                `step ${step}  loss ${loss.toFixed(4)}  ${rest.join("  ")}  norm ${norm.toFixed(2)}  rate ${rate.toExponential(1)}  ${seconds.toFixed(2)} s  ${left}`,
-              );
-            }
-          } else if (event.type === "checkpoint") {
-            const figures = Object.entries(event.figures).map(([name, value]) => `  ${name} ${value.toFixed(2)}`);
-            console.error(`saved at step ${event.step}${figures.join("")}`);
-          } else console.error(event.done ? "done" : `stopped at step ${event.step}; go on with --resume`);
+    .option("--minutes <n>", "stop after this many minutes", numberFor("--minutes", limits.minutes))
+    .option("--steps <n>", "stop after this many steps", numberFor("--steps", limits.steps))
+    .action(async (recipe: string, { output, ...flags }: Flags) => {
+      const prepare = (done: number, count: number, what: string) => terminal.progress(`latents ${what}`, done, count);
+      let steps = 0;
+      for await (const event of train(recipe, openOrt(), {
+        ...flags,
+        folder: output,
+        signal: terminal.signal,
+        prepare,
+      })) {
+        if (event.type === "started") {
+          steps = event.steps;
+          terminal.note(startLine(event));
+        } else if (event.type === "step") terminal.progress("train", event.report.step, steps, figures(event.report));
+        else if (event.type === "checkpoint") {
+          const scores = Object.entries(event.figures).map(([name, value]) => `  ${name} ${value.toFixed(2)}`);
+          terminal.note(`saved at step ${event.step}${scores.join("")}`);
+        } else if (event.done) terminal.out(`${event.folder}/model`);
+        else {
+          terminal.note(`stopped at step ${event.step} of ${steps}; go on with --resume`);
+          if (terminal.signal.aborted) throw new CancelledError(`cancelled, saved in ${event.folder}`);
         }
-      },
-    );
+      }
+    });
+}
+
+const startLine = ({ folder, parameters, step, steps }: Extract<TrainEvent, { type: "started" }>): string =>
+  `${folder}: ${(parameters / 1e6).toFixed(2)} M parameters, step ${step} of ${steps}`;
+
+/** `loss 0.1234  mse 0.01  norm 1.20  rate 1.0e-3  0.52 s`. */
+function figures({ loss, norm, rate, seconds, values }: StepReport): string {
+  const rest = Object.entries(values).map(([name, value]) => `${name} ${value.toPrecision(3)}`);
+  return [
+    `loss ${loss.toFixed(4)}`,
+    ...rest,
+    `norm ${norm.toFixed(2)}`,
+    `rate ${rate.toExponential(1)}`,
+    `${seconds.toFixed(2)} s`,
+  ].join("  ");
 }

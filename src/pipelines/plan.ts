@@ -47,8 +47,20 @@ export type PlannedModel = Pick<TextToVideoModel, "settings"> & {
   readonly [part in "text" | "transformer" | "vae"]: Pick<TextToVideoModel[part], "config">;
 };
 
-/** Share of a matrix product's rate that whole programs reach (measured on 2 cores, see plan.test.ts). */
-const efficiency = { text: 0.3, denoise: 0.75, decode: 0.55 } as const;
+/** Share of a matrix product's rate that whole programs reach. */
+const efficiency = { text: 0.3, denoise: 0.7, decode: 0.7 } as const;
+/**
+ * Bytes that ONNX Runtime takes on the CPU for each byte of weights and of values at the worst moment: it packs
+ * weights anew, and its arena grows by doubling. Measured on mini sizes from 128x128x9 to 1920x1088x25 (weights 1.2 and
+ * 1.6; values 3.5 to 4.8 and 2.4 to 2.7).
+ */
+const overhead = {
+  text: { weights: 1.2, values: 4.5 },
+  denoise: { weights: 1.2, values: 4.5 },
+  decode: { weights: 1.6, values: 2.7 },
+} as const;
+/** What any compiled program takes. */
+const programBytes = 35e6;
 /** Seconds to encode a pixel, and bytes that it takes on disk, as H.264. */
 const encoding = { seconds: 40e-9, bytes: 0.02 } as const;
 const float = 4;
@@ -66,7 +78,7 @@ export function planVideo(
     const plan = planProgram(program);
     const flops = runs * plan.flops;
     const seconds = flops / (gflops * 1e9 * efficiency[name]);
-    return { name, runs, flops, seconds, peakBytes: baseBytes + extraBytes + bytesOf(plan, program) };
+    return { name, runs, flops, seconds, peakBytes: baseBytes + extraBytes + bytesOf(plan, program, overhead[name]) };
   };
   const latentBytes = tokens * channels * float;
   const { times, rows, columns } = tilesOf(grid, defaultTiling);
@@ -79,8 +91,8 @@ export function planVideo(
     stage("text", textProgram(model, batch, keeps), 1, 0),
     // Noise, latents before and after a step, estimate and packed copies.
     stage("denoise", velocityProgram(model, { grid, batch }, keeps), sigmas.length - 1, 6 * latentBytes),
-    // The blended window, its neighbour's frames, and one frame on its way out.
-    stage("decode", decodeProgram(model as TextToVideoModel, tile, keeps), tiles, latentBytes + 1.5 * slab),
+    // The latents and a window of frames.
+    stage("decode", decodeProgram(model as TextToVideoModel, tile, keeps), tiles, latentBytes + slab),
     encodeStage(asked, encoded, baseBytes),
   ];
   return {
@@ -102,9 +114,13 @@ const encodeStage = ({ width, height, frames }: VideoSize, pixels: number, baseB
   peakBytes: baseBytes + 32 * width * height,
 });
 
-/** Weights in the width that they are used in, values at the worst moment, and what kernels need besides. */
-function bytesOf(plan: ProgramPlan, program: Program): number {
-  return plan.parameterBytes + plan.constantBytes + plan.inputBytes + plan.peakBytes + scratchOf(program);
+function bytesOf(
+  { parameterBytes, constantBytes, inputBytes, peakBytes }: ProgramPlan,
+  program: Program,
+  factor: { readonly weights: number; readonly values: number },
+): number {
+  const values = factor.values * peakBytes + constantBytes + inputBytes + scratchOf(program);
+  return programBytes + factor.weights * parameterBytes + values;
 }
 
 /** Logits of the largest attention that has a bias; without one they are never whole. */

@@ -25,18 +25,43 @@ export interface ResolvedRequest {
 
 export const promptExample = 'for example "a red ball moving left"';
 
-/** @throws InputError for an empty prompt, flags that exclude each other, and bad sizes or sigmas */
+/** @throws InputError for an empty prompt, settings that exclude each other, bad sizes and sigmas */
+export function checkRequest({
+  prompt = "",
+  size,
+  width,
+  height,
+  frames,
+  seconds,
+  steps,
+  sigmas,
+}: GenerateRequest): void {
+  if (!prompt.trim()) throw new InputError("the prompt is empty", { hint: promptExample });
+  if (size !== undefined) {
+    if (width !== undefined || height !== undefined)
+      throw new InputError("give a size, or a width and a height, not both");
+    parseSize(size);
+  }
+  if ((width === undefined) !== (height === undefined))
+    throw new InputError(`a ${width === undefined ? "height" : "width"} alone is not a size`, {
+      hint: "give both, or --size WxH",
+    });
+  if (frames !== undefined && seconds !== undefined) throw new InputError("give frames or seconds, not both");
+  if (sigmas && steps !== undefined)
+    throw new InputError("give steps or sigmas, not both", { hint: "the number of sigmas is the number of steps" });
+  if (sigmas) explicit(sigmas);
+}
+
+/** @throws InputError as `checkRequest` does */
 export function resolveRequest(
   request: GenerateRequest & { readonly seed: number },
   { settings, vae }: Pick<TextToVideoModel, "settings" | "vae">,
 ): ResolvedRequest {
+  checkRequest(request);
   const { prompt = "", negativePrompt = "", seed, sigmas } = request;
-  if (!prompt.trim()) throw new InputError("the prompt is empty", { hint: promptExample });
   const fps = request.fps ?? settings.fps;
   const asked = { ...sizeOf(request, settings), frames: framesOf(request, fps, settings.frames) };
   const made = snap(asked, vae.config);
-  if (sigmas && request.steps !== undefined)
-    throw new InputError("give steps or sigmas, not both", { hint: "the number of sigmas is the number of steps" });
   const tokens = tokensOf(gridOf(made, vae.config));
   return {
     prompt,
@@ -52,23 +77,11 @@ export function resolveRequest(
 }
 
 function sizeOf({ size, width, height }: GenerateRequest, defaults: { width: number; height: number }) {
-  if (size !== undefined) {
-    if (width !== undefined || height !== undefined)
-      throw new InputError("give a size, or a width and a height, not both");
-    return parseSize(size);
-  }
-  if ((width === undefined) !== (height === undefined))
-    throw new InputError(`a ${width === undefined ? "height" : "width"} alone is not a size`, {
-      hint: "give both, or --size WxH",
-    });
-  return { width: width ?? defaults.width, height: height ?? defaults.height };
+  return size === undefined ? { width: width ?? defaults.width, height: height ?? defaults.height } : parseSize(size);
 }
 
-function framesOf({ frames, seconds }: GenerateRequest, fps: number, fallback: number): number {
-  if (seconds === undefined) return frames ?? fallback;
-  if (frames !== undefined) throw new InputError("give frames or seconds, not both");
-  return Math.max(1, Math.round(seconds * fps));
-}
+const framesOf = ({ frames, seconds }: GenerateRequest, fps: number, fallback: number): number =>
+  seconds === undefined ? (frames ?? fallback) : Math.max(1, Math.round(seconds * fps));
 
 /** Sentences about what is made larger or longer than asked. */
 function movesOf(asked: VideoSize, made: VideoSize, [t, h, w]: readonly [number, number, number]): string[] {

@@ -1,6 +1,6 @@
 /** Training of the LTX autoencoder: reconstruction of crops of the world, edges, and a pull of latents to a normal. */
 import { gaussian } from "../base/philox.ts";
-import { type Crop, cropAt, stackValues } from "../data/world/batch.ts";
+import { type Crop, cropAt, pixelsAt, stackValues } from "../data/world/batch.ts";
 import { compression } from "../models/ltx-vae/config.ts";
 import { LtxVae } from "../models/ltx-vae/vae.ts";
 import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
@@ -15,6 +15,10 @@ const magnitude = (x: Tensor): Tensor => x.square().add(1e-4).sqrt();
 
 /** Differences of neighbours along rows and columns: [B, 3, F, H, W] to one shorter along the axis. */
 const difference = (x: Tensor, axis: number): Tensor => x.slice(axis, 1).sub(x.slice(axis, 0, -1));
+
+/** What the starting weights are fitted to. */
+const startClips = 100;
+const startPicture = { width: 128, height: 128, frames: 9 };
 
 export class VaeTask implements Task {
   readonly model: LtxVae;
@@ -45,7 +49,12 @@ export class VaeTask implements Task {
   }
 
   initial(): Map<string, HostTensor> {
-    return initialVaeWeights(this.model, this.recipe.seed);
+    const { world, seed } = this.recipe;
+    const clips = Array.from({ length: startClips }, (_, index) => ({
+      pixels: pixelsAt(world, seed + 3, index, startPicture).pixels,
+      ...startPicture,
+    }));
+    return initialVaeWeights(this.model, seed, clips);
   }
 
   bucket(step: number): string {

@@ -11,7 +11,8 @@
 
 --config is a module's config.json (or its folder). Without it, `block` takes the 2B widths and the VAE cases the
 0.9.0 layout. `block` is one transformer block alone: the projections around it are left out. A training step is
-forward, MSE, backward, AdamW; random weights. --backward adds the backward pass to matmul, attention and conv3d.
+forward, MSE, backward, gradients clipped to norm 1, AdamW; random weights. --backward adds the backward pass to
+matmul, attention and conv3d.
 """
 
 import argparse
@@ -126,6 +127,7 @@ def training_step(args, model, forward, target):
     def run():
         loss = F.mse_loss(forward(), target)
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         return loss.detach()

@@ -1,7 +1,7 @@
 import type { Frame } from "../../video/frame.ts";
-import { type Blob, findBlobs, findForeground, joinParts, open, peel } from "./detect/foreground.ts";
+import { type Blob, findBlobs, findForeground, grow, isWhite, joinParts, open, peel } from "./detect/foreground.ts";
 import { median, plateOf } from "./detect/lab.ts";
-import { bodyLab, nameColour, nameMaterial } from "./detect/looks.ts";
+import { bodyLab, grainOf, nameColour, nameMaterial } from "./detect/looks.ts";
 import { hullOf, matchShapes, type Outline } from "./detect/outline.ts";
 import { findGround, findSky } from "./detect/surroundings.ts";
 import { findCamera, nameMotion } from "./detect/track.ts";
@@ -65,30 +65,29 @@ export function detect(frames: readonly Frame[]): Detected {
   const middle = frames.length >> 1;
   const least = Math.max(6, 0.0015 * width * height);
   const blobs = masks.map((mask, frame) =>
-    joinParts(findBlobs(mask, width, least), plates[frame]!).filter((blob) => isBody(blob, width)),
+    joinParts(findBlobs(mask, width, 6), plates[frame]!).filter(
+      (blob) => blob.pixels.length >= least && isBody(blob, width),
+    ),
   );
   const ground = findGround(plates, masks, sky.value);
   // Over plain ground a camera that moves cannot be told from bodies that do, and this world has none.
   const camera = ground.value === "plain" ? { value: "static" as const, margin: 0 } : findCamera(plates, raw);
   const factor = Math.max(1, Math.ceil(frames[0]!.height / workingHeight));
   const bodies: (DetectedBody & { depth: number; tall: number })[] = [];
-  for (const raw of follow(blobs, width)) {
+  for (const found of follow(blobs, width)) {
+    const raw = found.map((blob, frame) =>
+      blob && isWhite(blob, plates[frame]!) ? grow(blob, foregrounds[frame]!, width, height) : blob,
+    );
     const peeled = raw.map((blob, frame) => blob && peel(blob, foregrounds[frame]!.far, width));
     const nearest = nearestTo(raw, middle);
-    const own = factor > 1 ? plateOf(frames[nearest]!, Number.POSITIVE_INFINITY) : plates[nearest]!;
-    const materialOf = (chain: Chain): Material => {
-      const outline = hullOf(chain[nearest]!, width);
-      const ring = voteShape([outline], [masks[nearest]!], width).shape === "torus";
-      return nameMaterial(own, outline, ring ? masks[nearest]! : undefined, factor).value;
-    };
     const material = materialOf(peeled);
     // The dark bands of a pattern may be nearer to the backdrop than its bright ones: peeling would take them.
     const chain = material === "plain" ? peeled : raw;
     const outlines = chain.map((blob) => blob && hullOf(blob, width));
     const { motion, depth } = nameMotion(outlines, plates, camera.value);
-    const votes = voteShape(outlines, masks, width);
+    const votes = voteShape(outlines, chain, width, height);
     const labs = votes.sampled.map((frame) => {
-      const inner = inside(chain[frame]!, masks[frame]!, width, height);
+      const inner = innerPixels(chain[frame]!, width, height);
       return bodyLab(plates[frame]!, inner.length > 4 ? inner : chain[frame]!.pixels);
     });
     const lab = [0, 1, 2].map((axis) => median(labs.map((one) => one[axis]!))) as [number, number, number];
@@ -106,6 +105,19 @@ export function detect(frames: readonly Frame[]): Detected {
       depth,
       tall: votes.tall / height,
     });
+  }
+  function materialOf(chain: Chain): Material {
+    const nearest = chain[nearestTo(chain, middle)]!;
+    const { shape } = voteShape([hullOf(nearest, width)], [nearest], width, height);
+    const sampled = new Set([0, 0.25, 0.5, 0.75, 1].map((part) => Math.round(part * (frames.length - 1))));
+    const grains = [...sampled]
+      .filter((frame) => chain[frame])
+      .map((frame) => {
+        const plate = factor > 1 ? plateOf(frames[frame]!, Number.POSITIVE_INFINITY) : plates[frame]!;
+        const ring = shape === "torus" ? maskOf(chain[frame]!, width, height) : undefined;
+        return grainOf(plate, hullOf(chain[frame]!, width), ring, factor);
+      });
+    return nameMaterial(grains, shape);
   }
   const two = bodies.length > 1;
   const sized = bodies.map((body) => ({ ...body, size: sizeOf(body, two) }));
@@ -171,8 +183,9 @@ function nearestTo(outlines: readonly unknown[], middle: number): number {
  */
 function voteShape(
   outlines: readonly (Outline | undefined)[],
-  masks: readonly Uint8Array[],
+  chain: Chain,
   width: number,
+  height: number,
 ): { shape: Shape; margin: number; tall: number; sampled: number[] } {
   const step = Math.max(1, Math.floor(outlines.length / 9));
   const sums = Object.fromEntries(shapes.map((shape) => [shape, 0])) as Record<Shape, number>;
@@ -192,7 +205,7 @@ function voteShape(
     );
     const weight = 1 / (1 + (Math.max(...speeds) / 0.06) ** 2);
     total += weight;
-    const matches = matchShapes(outline, masks[frame]!, width);
+    const matches = matchShapes(outline, maskOf(chain[frame]!, width, height), width);
     for (const shape of shapes) {
       sums[shape] += weight * matches[shape].overlap;
       talls[shape].push([side * matches[shape].scale, weight]);
@@ -216,12 +229,17 @@ function weightedMedian(pairs: readonly (readonly [number, number])[]): number {
   return sorted.find(([, weight]) => (left -= weight) <= 0)?.[0] ?? 0;
 }
 
-/** Pixels of a blob that do not touch its edge. */
-function inside(blob: Blob, mask: Uint8Array, width: number, height: number): number[] {
+/** Pixels of a blob that are more than two away from its edge. */
+function innerPixels(blob: Blob, width: number, height: number): number[] {
+  const mask = maskOf(blob, width, height);
   const ring = [-1, 1, -width, width, -2, 2, -2 * width, 2 * width];
-  return blob.pixels.filter(
-    (pixel) => pixel > 2 * width && pixel < (height - 2) * width && ring.every((offset) => mask[pixel + offset]! > 0),
-  );
+  return blob.pixels.filter((pixel) => ring.every((offset) => mask[pixel + offset]! > 0));
+}
+
+function maskOf(blob: Blob, width: number, height: number): Uint8Array {
+  const mask = new Uint8Array(width * height);
+  for (const pixel of blob.pixels) mask[pixel] = 1;
+  return mask;
 }
 
 /** Halfway between the small and the large bodies of `draw.ts`; of two bodies the farther one looks smaller. */

@@ -117,7 +117,7 @@ export function toDiffusers(config: LtxVaeConfig): Record<string, unknown> {
     timestep_conditioning: decoder.timestep,
     patch_size: config.patch,
     patch_size_t: 1,
-    resnet_norm_eps: 1e-6,
+    resnet_norm_eps: config.shortcutEpsilon ?? 1e-6,
     scaling_factor: 1,
     encoder_causal: encoder.causal,
     decoder_causal: decoder.causal,

@@ -1,16 +1,13 @@
 /** From tensor programs to ONNX graphs. */
-import { UnsupportedError } from "../../base/errors.ts";
-import type { OnnxAttribute, OnnxEmitter, OrtForm } from "../../kernels/onnx.ts";
-import { isWeightBound, kernelOffsets } from "../../tensor/conv-gradients.ts";
-import { type DType, formatShape, type HostTensor, type Shape, sizeOf } from "../../tensor/dtype.ts";
+import type { OrtForm } from "../../kernels/onnx.ts";
+import { isWeightBound } from "../../tensor/conv-gradients.ts";
+import { formatShape, sizeOf } from "../../tensor/dtype.ts";
 import type { OpAttributes, OpName } from "../../tensor/ops.ts";
 import type { Node, Program } from "../../tensor/program.ts";
-import { INT64, type OnnxGraph, type OnnxNode, type OnnxTensor, onnxType } from "./onnx-file.ts";
-
-export interface LoweredOperand {
-  readonly name: string;
-  readonly node: Node;
-}
+import { convByColumns, slice } from "./conv.ts";
+import { Emitter, type LoweredOperand, operand } from "./emitter.ts";
+import { INT64, type OnnxGraph, type OnnxTensor, onnxType } from "./onnx-file.ts";
+import { keepOrder } from "./order.ts";
 
 type Lower<K extends OpName> = (
   emit: Emitter,
@@ -20,68 +17,6 @@ type Lower<K extends OpName> = (
 ) => string;
 
 const INT64_MIN = -(2 ** 62); // any start beyond the first element: a slice that runs backwards to the front
-
-/** Collects nodes and constants of one graph. */
-export class Emitter implements OnnxEmitter {
-  readonly nodeList: OnnxNode[] = [];
-  readonly initializers = new Map<string, OnnxTensor>();
-  scope = "";
-  #count = 0;
-
-  nodes(
-    op: string,
-    inputs: readonly string[],
-    outputs: number,
-    attributes: Record<string, OnnxAttribute> = {},
-    domain = "",
-  ): string[] {
-    const id = this.#count++;
-    const names = Array.from({ length: outputs }, (_, i) => `v${id}${i ? `.${i}` : ""}`);
-    this.nodeList.push({ op, domain, inputs, outputs: names, attributes, name: `${this.scope}/${op}.${id}` });
-    return names;
-  }
-
-  node(op: string, inputs: readonly string[], attributes: Record<string, OnnxAttribute> = {}, domain = ""): string {
-    return this.nodes(op, inputs, 1, attributes, domain)[0]!;
-  }
-
-  constant(key: string, dataType: number, dims: readonly number[], make: () => ArrayBufferView): string {
-    if (!this.initializers.has(key)) {
-      const view = make();
-      const rawData = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-      this.initializers.set(key, { name: key, dims, dataType, rawData });
-    }
-    return key;
-  }
-
-  integers(values: readonly number[], shape: readonly number[] = [values.length]): string {
-    return this.constant(`i64:${values.join()}:${shape.join()}`, INT64, shape, () =>
-      BigInt64Array.from(values, BigInt),
-    );
-  }
-
-  scalar(value: number, dtype: DType = "f32"): string {
-    return this.constant(`${dtype}:${Object.is(value, -0) ? "-0" : value}`, onnxType[dtype], [], () =>
-      scalarData(value, dtype),
-    );
-  }
-
-  floats(values: Float32Array, shape: readonly number[]): string {
-    return this.constant(`floats:${this.#count++}`, onnxType.f32, shape, () => values);
-  }
-
-  host(value: HostTensor): string {
-    const data = value.data instanceof Float64Array ? Float32Array.from(value.data) : value.data;
-    return this.constant(`constant:${this.#count++}`, onnxType[value.dtype], value.shape, () => data);
-  }
-}
-
-function scalarData(value: number, dtype: DType): ArrayBufferView {
-  if (dtype === "f32") return Float32Array.of(value);
-  if (dtype === "i32") return Int32Array.of(value);
-  if (dtype === "bool") return Uint8Array.of(value);
-  throw new UnsupportedError(`no ${dtype} scalars on ort; compute in f32`);
-}
 
 const plain =
   (op: string): Lower<OpName> =>
@@ -111,53 +46,6 @@ const elementwise =
         ),
       ),
     );
-
-/** The value's name; fills are only written out where a scalar cannot stand for them. */
-export function operand(emit: Emitter, { name, node }: LoweredOperand, scalar: boolean): string {
-  if (node.op !== "fill") return name;
-  const { value, shape, dtype } = node.attributes as OpAttributes["fill"];
-  if (scalar || shape.length === 0) return emit.scalar(value, dtype);
-  return emit.node("Expand", [emit.scalar(value, dtype), emit.integers(shape)]);
-}
-
-const slice = (
-  emit: Emitter,
-  x: string,
-  start: readonly number[],
-  stop: readonly number[],
-  axes: readonly number[],
-  step: readonly number[],
-) => emit.node("Slice", [x, emit.integers(start), emit.integers(stop), emit.integers(axes), emit.integers(step)]);
-
-/** A conv over few positions as one matrix product with the batch folded in: ORT's own runs image by image. */
-function convByColumns(
-  emit: Emitter,
-  [x, w]: [string, string],
-  shape: Shape,
-  weight: Shape,
-  { stride, padding }: OpAttributes["conv"],
-  out: Shape,
-): string {
-  const [batch, channels] = shape as [number, number];
-  const places = out.slice(2);
-  const pads = [0, 0, ...padding.map(([low]) => low), 0, 0, ...padding.map(([, high]) => high)];
-  let turned = emit.node("Transpose", [x], { perm: [1, 0, 2, 3, 4] });
-  if (pads.some((n) => n)) turned = emit.node("Pad", [turned, emit.integers(pads), emit.scalar(0)]);
-  const parts = kernelOffsets(weight).map((offset) => {
-    const stop = offset.map((n, axis) => n + (places[axis]! - 1) * stride[axis]! + 1);
-    return emit.node("Reshape", [
-      slice(emit, turned, offset, stop, [2, 3, 4], stride),
-      emit.integers([channels, 1, -1]),
-    ]);
-  });
-  const columns = emit.node("Reshape", [
-    emit.node("Concat", parts, { axis: 1 }),
-    emit.integers([channels * parts.length, -1]),
-  ]);
-  const product = emit.node("MatMul", [emit.node("Reshape", [w, emit.integers([weight[0]!, -1])]), columns]);
-  const five = emit.node("Reshape", [product, emit.integers([weight[0]!, batch, ...places])]);
-  return emit.node("Transpose", [five], { perm: [1, 0, 2, 3, 4] });
-}
 
 const lowerings = {
   input: (_, __, ___, node) => node.name!,
@@ -318,5 +206,7 @@ export function lower(program: Program, { initializer }: LowerOptions): OnnxGrap
   };
   for (const [name, at] of program.outputs) put(`output:${name}`, at);
   for (const [name, at] of program.updates) put(`update:${name}`, at);
-  return { nodes: emit.nodeList, initializers: [...emit.initializers.values()], inputs, outputs };
+  // Forward passes run in a good order by themselves.
+  const nodes = program.updates.size ? keepOrder(program, emit, operands, outputs) : emit.nodeList;
+  return { nodes, initializers: [...emit.initializers.values()], inputs, outputs };
 }

@@ -138,3 +138,17 @@ export function encodeModel({ nodes, initializers, inputs, outputs }: OnnxGraph)
   ];
   return Model.encode(Model.fromObject({ irVersion: 10, producerName: "turbo2k", graph, opsets })).finish();
 }
+
+/** The nodes of an .onnx file in their order, without attributes: what ONNX Runtime made of a graph (`OrtOptions.dump`). */
+export function decodeNodes(model: Uint8Array): Omit<OnnxNode, "attributes">[] {
+  const { graph } = Model.toObject(Model.decode(model), { arrays: true, defaults: true }) as {
+    graph: { node: { opType: string; domain: string; name: string; input: string[]; output: string[] }[] };
+  };
+  return graph.node.map(({ opType, domain, name, input, output }) => ({
+    op: opType,
+    domain,
+    name,
+    inputs: input,
+    outputs: output,
+  }));
+}

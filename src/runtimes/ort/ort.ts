@@ -147,6 +147,7 @@ async function compile(
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
+    enableMemPattern: false, // its one block for a run comes on top of what the first run took
     logSeverityLevel: 3,
     ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
     ...(options.dump ? { optimizedModelFilePath: options.dump } : {}),

@@ -120,18 +120,7 @@ export function findBlobs(mask: Uint8Array, width: number, least: number): Blob[
  */
 export function joinParts(blobs: readonly Blob[], plate: Plate): Blob[] {
   const near = 0.09 * plate.height;
-  const isWhite = (blob: Blob): boolean => {
-    const step = Math.max(1, blob.pixels.length >> 6);
-    let sum = 0,
-      count = 0;
-    for (let index = 0; index < blob.pixels.length; index += step) {
-      const [, a, b] = labAt(plate, blob.pixels[index]!);
-      sum += Math.hypot(a, b);
-      count++;
-    }
-    return sum < 22 * count;
-  };
-  const rest = blobs.map((blob) => ({ blob, white: isWhite(blob) }));
+  const rest = blobs.map((blob) => ({ blob, white: isWhite(blob, plate) }));
   const out: Blob[] = [];
   while (rest.length) {
     const { blob, white } = rest.shift()!;
@@ -150,6 +139,42 @@ export function joinParts(blobs: readonly Blob[], plate: Plate): Blob[] {
     out.push(whole);
   }
   return out.sort((a, b) => b.pixels.length - a.pixels.length);
+}
+
+export function isWhite(blob: Blob, plate: Plate): boolean {
+  const step = Math.max(1, blob.pixels.length >> 6);
+  let sum = 0,
+    count = 0;
+  for (let index = 0; index < blob.pixels.length; index += step) {
+    const [, a, b] = labAt(plate, blob.pixels[index]!);
+    sum += Math.hypot(a, b);
+    count++;
+  }
+  return sum < 22 * count;
+}
+
+/**
+ * Adds to a white patterned body its dark bands, which differ from dark ground by less than the threshold but by more
+ * than the ground of this clip itself does. Only below the horizon: clouds differ more.
+ */
+export function grow(blob: Blob, { far, mask }: Foreground, width: number, height: number): Blob {
+  const horizon = horizonRow(height);
+  const ground: number[] = [];
+  for (let pixel = (horizon + Math.ceil(0.06 * height)) * width; pixel < far.length; pixel += 5)
+    if (!mask[pixel]) ground.push(far[pixel]!);
+  ground.sort((a, b) => a - b);
+  const weak = Math.max(4, 1.1 * (ground[Math.floor(0.97 * ground.length)] ?? threshold) + 0.8);
+  if (weak >= threshold) return blob;
+  const reach = 0.3 * Math.max(blob.right - blob.left, blob.bottom - blob.top);
+  const wide = new Uint8Array(mask.length);
+  for (const pixel of blob.pixels) wide[pixel] = 1;
+  for (let y = Math.max(horizon, Math.floor(blob.top - reach)); y < Math.min(height, blob.bottom + reach); y++)
+    for (let x = Math.max(0, Math.floor(blob.left - reach)); x < Math.min(width, blob.right + reach); x++)
+      if (far[y * width + x]! > weak) wide[y * width + x] = 1;
+  const grown = findBlobs(open(wide, width, height), width, 6).filter(({ pixels }) =>
+    pixels.some((pixel) => mask[pixel]),
+  );
+  return grown.length ? measure([...new Set([...blob.pixels, ...grown.flatMap(({ pixels }) => pixels)])], width) : blob;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { render } from "../render.ts";
-import { type Body, type Colour, colours, type Material, type Sky } from "../scene.ts";
+import { type Body, type Colour, colours, type Material, type Shape, type Sky } from "../scene.ts";
 import { type Lab, labAt, median, type Plate, plateOf } from "./lab.ts";
 import type { Outline } from "./outline.ts";
 import { emptyScene } from "./surroundings.ts";
@@ -100,17 +100,19 @@ export function swings(line: ArrayLike<number>, count: number, least: number): {
   return { sum, turns };
 }
 
+/** How a body's lightness swings down its columns and along its rows: sums (in L*) and numbers, medians over the lines. */
+export interface Grain {
+  readonly down: number;
+  readonly across: number;
+  readonly turns: number;
+  readonly sideways: number;
+}
+
 /**
- * The pattern of a body from how its lightness swings down its columns and along its rows. Judged on the picture at its own
- * size, `factor` times as large as that of the outline. Of a ring,
- * which has a hole and whose plain tube is bright and dark in turn, the mask is given. Patterns finer than the pixels can carry look plain.
+ * Swings inside a body, judged on the picture at its own size, `factor` times as large as that of the outline. Of a ring,
+ * which has a hole, the mask is given.
  */
-export function nameMaterial(
-  plate: Plate,
-  outline: Outline,
-  mask: Uint8Array | undefined,
-  factor: number,
-): { value: Material; down: number; across: number; turns: number; sideways: number } {
+export function grainOf(plate: Plate, outline: Outline, mask: Uint8Array | undefined, factor: number): Grain {
   const top = outline.top * factor,
     height = outline.left.length * factor;
   const edge = (row: number, side: number[]): number =>
@@ -142,16 +144,33 @@ export function nameMaterial(
         line[count++] = labAt(plate, y * plate.width + x)[0];
     if (count > 6) columns.push(swings(line, count, 12));
   }
-  const down = median(columns.map(({ sum }) => sum)),
-    across = median(rows.map(({ sum }) => sum));
-  const turns = median(columns.map(({ turns }) => turns));
-  const sideways = median(rows.map(({ turns }) => turns));
-  // A highlight or an edge swings once; bands are crossed on the way down, cells both ways (and more often sideways).
-  let value: Material = "plain";
-  if (down > 30 && down + across > (mask ? 185 : 78) && turns + sideways >= 3 && Math.max(turns, sideways) >= 2) {
-    const fine = turns > 12;
-    if (across > 0.6 * down) value = fine ? "finely checkered" : "checkered";
-    else value = fine ? "finely striped" : "striped";
-  }
-  return { value, down, across, turns, sideways };
+  return {
+    down: median(columns.map(({ sum }) => sum)),
+    across: median(rows.map(({ sum }) => sum)),
+    turns: median(columns.map(({ turns }) => turns)),
+    sideways: median(rows.map(({ turns }) => turns)),
+  };
+}
+
+/**
+ * From which part of the swings down on those along rows tell of cells, not of bands: the light on a round or slanted side
+ * swings along rows too, and a cylinder may show a single edge between its cells.
+ */
+const cellShare: Record<Shape, number> = { sphere: 0.42, cylinder: 0.42, cube: 0.62, cone: 0.85, torus: 0.6 };
+
+/**
+ * The pattern of a body from its grain in several frames. Patterns finer than the pixels can carry look plain. The plain
+ * tube of a ring is bright and dark in turn.
+ */
+export function nameMaterial(grains: readonly Grain[], shape: Shape): Material {
+  const [down, across, turns, sideways] = (["down", "across", "turns", "sideways"] as const).map((key) =>
+    median(grains.map((grain) => grain[key]).filter((value) => !Number.isNaN(value))),
+  ) as [number, number, number, number];
+  (globalThis as any).__mat?.push([down, across, turns, sideways]);
+  // A highlight or an edge swings once.
+  const least = shape !== "torus" ? 64 : turns > 3 ? 150 : 190;
+  if (turns < 2 || down < 30 || down + across < least) return "plain";
+  const fine = turns > 12;
+  if (across > cellShare[shape] * down) return fine ? "finely checkered" : "checkered";
+  return fine ? "finely striped" : "striped";
 }

@@ -1,8 +1,9 @@
 import { clipTime, viewAt } from "../motion.ts";
 import { type Camera, cameras, type Motion, pictureHeight } from "../scene.ts";
-import { labAt, median, type Plate } from "./lab.ts";
+import { labAt, type Plate } from "./lab.ts";
 import type { Outline } from "./outline.ts";
 import { emptyScene } from "./surroundings.ts";
+import { turning, turns } from "./turning.ts";
 
 const viewOf = (camera: Camera, s: number): ReturnType<typeof viewAt> => viewAt({ ...emptyScene("clear"), camera }, s);
 
@@ -140,18 +141,17 @@ export function nameMotion(
     // What turns changes its width, and what rises shows less of its top; what comes nearer grows in every way.
     growths = [slope(talls), slope(spans)].sort((a, b) => Math.abs(a) - Math.abs(b)),
     growth = growths[0]! * growths[1]! > 0 ? growths[0]! : 0;
-  (globalThis as any).__grow?.push(growth);
   // A hop leaves the line between the ends and comes back.
   const hop = Math.max(...ys) - Math.min(...ys);
   const line = Math.abs(ys[n - 1]! - ys[0]!);
-  const change = innerChange(filled, plates);
+  const change = turning(filled, plates);
   let motion: Motion = "still";
   if (n >= 5 && hop > 0.1 && line < 0.4 * hop && Math.abs(across) < 0.12) motion = "bounce";
   else if (Math.abs(growth) > 0.2) motion = growth > 0 ? "toward" : "away";
   else if (Math.max(Math.abs(across), Math.abs(down)) > 0.1) {
     if (Math.abs(across) * aspect > Math.abs(down)) motion = across > 0 ? "right" : "left";
     else motion = down > 0 ? "down" : "up";
-  } else if (change > spinChange && camera !== "orbit") motion = "spin";
+  } else if (change > turns && camera !== "orbit") motion = "spin";
   return { motion, across, down, growth, hop, change, depth };
 }
 
@@ -160,60 +160,4 @@ function footDepth(outline: Outline, height: number, view: ReturnType<typeof vie
   const v = (0.5 - (outline.top + outline.left.length) / height) * 2 * view.tangent;
   const fall = view.forward[1] + v * view.up[1];
   return Math.max(-0.5, Math.min(1.8, fall < -0.05 ? -view.eye[1] / fall + view.eye[2] : 1.8));
-}
-
-/** Mean dE inside a body from which on it is taken to turn. */
-const spinChange = 1.6;
-
-/** How much the inside of a body (its middle two thirds) changes over a third of the clip, dE of means over small tiles. */
-function innerChange(outlines: readonly Outline[], plates: readonly Plate[]): number {
-  const { width, height } = plates[0]!;
-  const tiles = 6;
-  const looks = outlines.map((outline, frame) => {
-    const tall = outline.left.length;
-    const wide = Math.max(...outline.right) - Math.min(...outline.left);
-    const out: number[][] = [];
-    for (let row = 0; row < tiles; row++) {
-      for (let column = 0; column < tiles; column++) {
-        const sum = [0, 0, 0];
-        let count = 0;
-        const top = outline.y + ((row - tiles / 2) / tiles) * 0.6 * tall,
-          left = outline.x + ((column - tiles / 2) / tiles) * 0.66 * wide;
-        const bottom = top + (0.6 * tall) / tiles,
-          right = left + (0.66 * wide) / tiles;
-        for (let y = Math.round(top); y < Math.max(Math.round(top) + 1, Math.round(bottom)); y++) {
-          for (let x = Math.round(left); x < Math.max(Math.round(left) + 1, Math.round(right)); x++) {
-            if (x < 0 || y < 0 || x >= width || y >= height) continue;
-            const lab = labAt(plates[frame]!, y * width + x);
-            for (let axis = 0; axis < 3; axis++) sum[axis]! += lab[axis]!;
-            count++;
-          }
-        }
-        out.push(sum.map((value) => value / Math.max(1, count)));
-      }
-    }
-    return out;
-  });
-  const lag = Math.max(1, Math.round((looks.length - 1) / 3));
-  const changes: number[] = [],
-    jitters: number[] = [];
-  for (const [frame, look] of looks.entries()) {
-    const later = looks[frame + lag],
-      before = looks[frame - 1],
-      after = looks[frame + 1];
-    let change = 0,
-      jitter = 0;
-    for (const [index, a] of look.entries()) {
-      const gap = (other: readonly number[], part: (value: number, axis: number) => number): number =>
-        Math.hypot(...[0, 1, 2].map((axis) => part(other[axis]!, axis)));
-      if (later) change += gap(later[index]!, (value, axis) => value - a[axis]!);
-      if (before && after) jitter += gap(after[index]!, (value, axis) => value - 2 * a[axis]! + before[index]![axis]!);
-    }
-    if (later) changes.push(change / look.length);
-    if (before && after) jitters.push(jitter / look.length);
-  }
-  const change = median(changes),
-    noise = jitters.length ? median(jitters) / Math.sqrt(3) : 0;
-  (globalThis as any).__spin?.push({ change, noise });
-  return Math.sqrt(Math.max(0, change ** 2 - noise ** 2));
 }

@@ -7,9 +7,9 @@ import { type OpenedModel, openModel } from "../models/open-model.ts";
 import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
-import { openDevice } from "./generate.ts";
 import { type ReceiptDraft, readLatents, type SavedLatents } from "./latents-file.ts";
 import { modelFolder } from "./package-root.ts";
+import { openDevice } from "./prepare.ts";
 import { StageClock } from "./stage-clock.ts";
 import { fitFrames, writeFrames } from "./write-frames.ts";
 

@@ -1,34 +1,25 @@
 /** Text to video from a request to a finished file: the engine of `turbo2k generate`. */
 import { rm } from "node:fs/promises";
-import { CancelledError, UnsupportedError } from "../../../base/errors.ts";
+import { CancelledError, CheckpointError } from "../../../base/errors.ts";
 import type { Grid } from "../../../models/ltx/rope.ts";
-import { type ResolvedRequest, resolveRequest } from "../../../pipelines/resolve.ts";
+import type { ResolvedRequest } from "../../../pipelines/resolve.ts";
 import { decode, textToVideo } from "../../../pipelines/text-to-video.ts";
-import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
-import { openOrt } from "../devices/ort.ts";
-import { type OpenedModel, openModel } from "../models/open-model.ts";
+import type { OpenedModel } from "../models/open-model.ts";
 import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
+import { refuseTooLarge } from "./fit.ts";
 import { type ReceiptDraft, saveLatents } from "./latents-file.ts";
 import { unknownWordNotices } from "./notices.ts";
-import { defaultModel, modelFolder, version } from "./package-root.ts";
+import { defaultModel, version } from "./package-root.ts";
+import { prepare, type SeededRequest } from "./prepare.ts";
 import { Previewer } from "./preview.ts";
 import { StageClock } from "./stage-clock.ts";
 import { fitFrames, writeFrames } from "./write-frames.ts";
 
 export interface GenerateOptions {
   readonly signal?: AbortSignal | undefined;
-}
-
-export type SeededRequest = GenerateRequest & { readonly seed: number };
-
-/** The runtime of a device by name. */
-export function openDevice(device: GenerateRequest["device"] = "auto"): Runtime {
-  if (device === "webgpu")
-    throw new UnsupportedError("this version generates on the CPU only", { hint: "use --device cpu" });
-  return openOrt();
 }
 
 /** Generates a video file. Whatever happens, no half of one is left under its name. */
@@ -38,14 +29,12 @@ export async function* generate(
 ): AsyncGenerator<GenerateEvent> {
   const clock = new StageClock();
   clock.enter("load");
-  const runtime = openDevice(request.device);
-  const name = request.model ?? defaultModel;
-  const folder = await modelFolder(name);
-  const model = await openModel(folder);
+  const prepared = await prepare(request);
+  const { model, runtime, name, request: resolved } = prepared;
   let writer: VideoWriter | undefined;
   try {
-    const resolved = resolveRequest(request, model);
     const { prompt, seed, asked, made, fps } = resolved;
+    refuseTooLarge(prepared);
     const output = request.output ?? (await defaultOutputPath(prompt, seed));
     writer = await openVideoWriter(output, { ...asked, fps, force: request.force, title: prompt });
     if (signal?.aborted) throw new CancelledError();
@@ -54,9 +43,14 @@ export async function* generate(
 
     const preview = request.preview ? new Previewer(model, runtime, output, resolved) : undefined;
     const { latents, grid } = yield* denoise(model, runtime, resolved, { clock, preview, signal });
+    if (!latents.every(Number.isFinite))
+      throw new CheckpointError("the model's latents are not finite numbers", {
+        where: name,
+        hint: "its weights are damaged, or the guidance scale is far too high",
+      });
     clock.enter("save");
     const draft = draftOf(resolved, model, runtime, name);
-    const saved = await saveLatents(output, { latents, grid, draft, model: name === defaultModel ? name : folder });
+    const saved = await saveLatents(output, { latents, grid, draft, model: name });
     try {
       const frames = fitFrames(decode(model, runtime, latents, grid, made, signal), asked);
       const written = yield* writeFrames(frames, writer, draft, clock);

@@ -11,8 +11,8 @@ import { readReceipt, readVideo } from "../video/read.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import { refuseOther } from "./decode-latents.ts";
 import type { GenerateEvent } from "./events.ts";
-import { openDevice } from "./generate.ts";
 import { defaultModel, modelFolder, version } from "./package-root.ts";
+import { openDevice } from "./prepare.ts";
 import { fitFrame } from "./write-frames.ts";
 
 export interface ReplayRequest extends Pick<GenerateRequest, "output" | "model" | "force" | "device"> {

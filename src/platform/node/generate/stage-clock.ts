@@ -7,6 +7,7 @@ export interface StageReport {
 }
 
 const samplingMs = 20;
+const peakOfProcess = (): number => 1024 * process.resourceUsage().maxRSS;
 
 /** Time and memory by stage; a stage may be entered again and again (decoding and encoding take turns). */
 export class StageClock {
@@ -14,6 +15,7 @@ export class StageClock {
   readonly #timer: NodeJS.Timeout;
   #current: string | undefined;
   #since = performance.now();
+  #most = peakOfProcess();
 
   constructor() {
     this.#timer = setInterval(() => this.#sample(), samplingMs);
@@ -38,16 +40,24 @@ export class StageClock {
 
   #close(): void {
     const now = performance.now();
-    const stage = this.#current !== undefined ? this.#stages.get(this.#current) : undefined;
+    const stage = this.#stage;
     if (stage) {
       this.#sample();
+      // The process's peak belongs to the stage in which it grew, also while this thread was busy.
+      const most = peakOfProcess();
+      if (most > this.#most) stage.peakBytes = Math.max(stage.peakBytes, most);
       stage.seconds += (now - this.#since) / 1000;
     }
+    this.#most = peakOfProcess();
     this.#since = now;
   }
 
   #sample(): void {
-    const stage = this.#current !== undefined ? this.#stages.get(this.#current) : undefined;
+    const stage = this.#stage;
     if (stage) stage.peakBytes = Math.max(stage.peakBytes, process.memoryUsage.rss());
+  }
+
+  get #stage(): { seconds: number; peakBytes: number } | undefined {
+    return this.#current === undefined ? undefined : this.#stages.get(this.#current);
   }
 }

@@ -9,8 +9,8 @@ import { mount } from "../../../tensor/mount.ts";
 import { initialFlowWeights } from "../../../training/flow-initial.ts";
 import { modelConfigs } from "../../../training/flow-model.ts";
 import { TextToVideoNet } from "../../../training/flow-task.ts";
+import { initialWeights } from "../../../training/initial.ts";
 import type { FlowRecipe } from "../../../training/recipe.ts";
-import { initialVaeWeights } from "../../../training/vae-initial.ts";
 import { saveTextToVideo, saveVae } from "../models/save-model.ts";
 import { under } from "../training/job.ts";
 
@@ -57,7 +57,7 @@ const settings: Settings = {
 /** Writes the folder of a model whose videos are noise, but the same for the same seed. */
 export async function saveTinyModel(folder: string, change: Partial<Settings> = {}): Promise<void> {
   const statistics = { mean: new Float32Array(16), deviation: new Float32Array(16).fill(1) };
-  await saveVae(join(folder, "vae"), vae, initialVaeWeights(mount(new LtxVae(vae)), 1), statistics);
+  await saveVae(join(folder, "vae"), vae, initialWeights(mount(new LtxVae(vae)), 1), statistics);
   const tokenizer = buildWordTokenizer(vocabulary());
   const words = new TextTokenizer(tokenizer).size;
   const values = initialFlowWeights(new TextToVideoNet(recipe, words, vae.latentChannels), 1);

@@ -30,13 +30,32 @@ type Json = Record<string, unknown>;
 /** Opens a folder with transformer, vae, text_encoder and tokenizer. Weights stay in their files. */
 export async function openModel(folder: string): Promise<OpenedModel> {
   const settings = await readSettings(folder);
-  const [transformer, autoencoder, text] = (await Promise.all(
+  const opened = await Promise.allSettled(
     ["transformer", "vae", "text_encoder"].map((module) => openModule(folder, module)),
-  )) as [Module, Module, Module];
+  );
+  const modules = opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  const close = async () => {
+    await Promise.all(modules.map(({ checkpoint }) => checkpoint.close()));
+  };
+  try {
+    for (const result of opened) if (result.status === "rejected") throw result.reason;
+    return await assemble(folder, settings, modules as [Module, Module, Module], close);
+  } catch (cause) {
+    await close();
+    throw cause;
+  }
+}
+
+async function assemble(
+  folder: string,
+  settings: Settings,
+  modules: readonly [transformer: Module, vae: Module, text: Module],
+  close: () => Promise<void>,
+): Promise<OpenedModel> {
+  const [transformer, autoencoder, text] = modules;
   const vaeConfig = vae.fromDiffusers(autoencoder.config);
   const t5Config = fromTransformers(text.config);
   const ltxConfig = ltx.fromDiffusers(transformer.config);
-  const files = [transformer, autoencoder, text].flatMap(({ path, checkpoint }) => [{ path, checkpoint }]);
   return {
     settings,
     tokenizer: await readTokenizer(join(folder, "tokenizer", "tokenizer.json")),
@@ -53,10 +72,10 @@ export async function openModel(folder: string): Promise<OpenedModel> {
       weights: named(new LtxVae(vaeConfig), autoencoder.checkpoint, vaeWeights.diffusersName, vaeWeights.isStatistic),
     },
     statistics: await statisticsOf(autoencoder.checkpoint, vaeConfig.latentChannels),
-    files: await Promise.all(files.map(async ({ path }) => ({ name: basename(path), sha256: await hashFolder(path) }))),
-    async close() {
-      await Promise.all(files.map(({ checkpoint }) => checkpoint.close()));
-    },
+    files: await Promise.all(
+      modules.map(async ({ path }) => ({ name: basename(path), sha256: await hashFolder(path) })),
+    ),
+    close,
   };
 }
 
@@ -74,7 +93,10 @@ async function openModule(folder: string, module: string): Promise<Module> {
       hint: "a pipeline folder has transformer, vae, text_encoder and tokenizer",
     });
   const { config, checkpoint } = await openCheckpointPath(path);
-  if (!config) throw new CheckpointError("no config.json beside the weights", { where: path });
+  if (!config) {
+    await checkpoint.close();
+    throw new CheckpointError("no config.json beside the weights", { where: path });
+  }
   return { path, config: config as Json, checkpoint };
 }
 

@@ -6,6 +6,8 @@ import { fileError } from "./file-error.ts";
 
 /** Staging folders that still exist: what a process that ends early leaves is removed here. */
 const alive = new Set<string>();
+/** Folders that a killed process would leave behind. */
+export const stagingFolders = (): readonly string[] => [...alive];
 process.on("exit", () => {
   for (const folder of alive) rmSync(folder, { recursive: true, force: true });
 });

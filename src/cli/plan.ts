@@ -1,0 +1,64 @@
+import type { Command } from "commander";
+import { stringify } from "yaml";
+import type { VideoPlan } from "../pipelines/plan.ts";
+import { memoryLimit, planFor, refuseTooLarge } from "../platform/node/generate/fit.ts";
+import { type Prepared, prepare, type SeededRequest } from "../platform/node/generate/prepare.ts";
+import { measureRate } from "../platform/node/inspect/rate.ts";
+import { addRequestFlags, dashed, requestOf, seeded } from "./request.ts";
+import type { Terminal } from "./terminal.ts";
+import { bytes, duration } from "./units.ts";
+
+/** `turbo2k plan`: generate's flags. */
+export function addPlan(program: Command, terminal: Terminal): void {
+  const command = program
+    .command("plan")
+    .argument("[prompt]", "as for generate; it makes no difference")
+    .description("what a video would take: memory, time and disk, without making it");
+  addRequestFlags(command)
+    .option("--json", "print one JSON object on stdout")
+    .action(async (prompt: string | undefined, flags: Record<string, unknown>) => {
+      const request = await requestOf(prompt, flags);
+      await printPlan({ ...seeded(request), prompt: request.prompt ?? "a video" }, terminal, flags["json"] === true);
+    });
+}
+
+/** Prints what a request takes; throws where that does not fit. */
+export async function printPlan(request: SeededRequest, terminal: Terminal, json: boolean): Promise<void> {
+  const prepared = await prepare(request);
+  try {
+    const plan = planFor(prepared, { gflops: await measureRate(prepared.runtime) });
+    terminal.out(json ? JSON.stringify({ ...plan, freeBytes: memoryLimit() }) : describe(prepared, plan));
+    refuseTooLarge(prepared);
+  } finally {
+    await prepared.model.close();
+  }
+}
+
+/** Prints the request with everything decided, as a file for `--config`. */
+export async function printConfig(request: SeededRequest, terminal: Terminal): Promise<void> {
+  const { model, request: resolved } = await prepare(request);
+  await model.close();
+  const { prompt, negativePrompt, asked, fps, guidanceScale, seed, sigmas } = resolved;
+  const { model: name = "mini", output, device = "auto" } = request;
+  const noise = request.sigmas ? { sigmas } : { steps: sigmas.length - 1 };
+  const config = { prompt, model: name, output, ...asked, fps, ...noise, guidanceScale, negativePrompt, seed, device };
+  terminal.out(
+    stringify(Object.fromEntries(Object.entries(config).map(([key, value]) => [dashed(key), value]))).trim(),
+  );
+}
+
+function describe({ model, request }: Prepared, plan: VideoPlan): string {
+  const { asked, made, fps, sigmas } = request;
+  const moved = asked.width !== made.width || asked.height !== made.height || asked.frames !== made.frames;
+  const lines = [
+    `${model.settings.name}: ${asked.width}x${asked.height}, ${asked.frames} frames at ${fps} fps, ${sigmas.length - 1} steps`,
+    ...(moved ? [`made at ${made.width}x${made.height} with ${made.frames} frames, then cropped`] : []),
+    ...plan.stages.map(({ name, runs, flops, seconds, peakBytes }) => {
+      const work = flops ? `${runs} x ${(flops / runs / 1e9).toPrecision(3)} GFLOP` : `${runs} frames`;
+      return `  ${name.padEnd(8)} ${duration(seconds).padStart(12)} ${bytes(peakBytes).padStart(9)}   ${work}`;
+    }),
+    `  in all   ${duration(plan.seconds).padStart(12)} ${bytes(plan.peakBytes).padStart(9)}   of ${bytes(memoryLimit())} free`,
+    `${plan.tokens} tokens, decoded in ${plan.tiles} ${plan.tiles === 1 ? "piece" : "pieces"}, ${bytes(plan.diskBytes)} on disk; seconds at ${Math.round(plan.gflops)} GFLOP/s, measured now`,
+  ];
+  return lines.join("\n");
+}

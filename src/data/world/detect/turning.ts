@@ -1,0 +1,92 @@
+import { labOf, median, type Plate } from "./lab.ts";
+import type { Outline } from "./outline.ts";
+
+/** Mean dE inside a body from which on it is taken to turn. */
+export const turns = 1.6;
+
+const tiles = 6,
+  /** Points in a tile, along each side. */
+  points = 3;
+
+/**
+ * How much the inside of a body (its middle two thirds) changes over a third of the clip: dE of means over small tiles, less
+ * what noise makes of it. Tiles are placed to parts of a pixel, and the body's size is taken to change evenly, else
+ * the edges of a pattern would seem to move.
+ */
+export function turning(outlines: readonly Outline[], plates: readonly Plate[]): number {
+  const talls = evenly(outlines.map(({ left }) => left.length));
+  const breadth = median(
+    outlines.map(({ left, right }, frame) => (Math.max(...right) - Math.min(...left)) / talls[frame]!),
+  );
+  const looks = outlines.map((outline, frame) =>
+    lookAt(plates[frame]!, outline, 0.66 * breadth * talls[frame]!, 0.6 * talls[frame]!),
+  );
+  const lag = Math.max(1, Math.round((looks.length - 1) / 3));
+  const changes: number[] = [],
+    jitters: number[] = [];
+  for (const [frame, look] of looks.entries()) {
+    const later = looks[frame + lag],
+      before = looks[frame - 1],
+      after = looks[frame + 1];
+    if (later) changes.push(distance(look.length, (at) => later[at]! - look[at]!));
+    if (before && after) jitters.push(distance(look.length, (at) => after[at]! - 2 * look[at]! + before[at]!));
+  }
+  if (!changes.length) return 0;
+  const noise = jitters.length ? median(jitters) / Math.sqrt(3) : 0;
+  (globalThis as any).__spin?.push({ change: median(changes), noise });
+  return Math.sqrt(Math.max(0, median(changes) ** 2 - noise ** 2));
+}
+
+/** Mean over tiles of the length of a difference. */
+function distance(length: number, part: (at: number) => number): number {
+  let sum = 0;
+  for (let at = 0; at < length; at += 3) sum += Math.hypot(part(at), part(at + 1), part(at + 2));
+  return (3 * sum) / length;
+}
+
+/** Mean Lab of each tile of a box around a body's centre, one after the other. */
+function lookAt(plate: Plate, { x, y }: Outline, wide: number, tall: number): Float64Array {
+  const out = new Float64Array(tiles * tiles * 3);
+  const count = tiles * points;
+  for (let row = 0; row < count; row++) {
+    for (let column = 0; column < count; column++) {
+      const lab = labBetween(
+        plate,
+        x + ((column + 0.5) / count - 0.5) * wide - 0.5,
+        y + ((row + 0.5) / count - 0.5) * tall - 0.5,
+      );
+      const at = (Math.floor(row / points) * tiles + Math.floor(column / points)) * 3;
+      for (let axis = 0; axis < 3; axis++) out[at + axis]! += lab[axis]! / (points * points);
+    }
+  }
+  return out;
+}
+
+/** Lab between four pixels; beyond the picture that of its edge. */
+function labBetween({ width, height, light }: Plate, x: number, y: number): [number, number, number] {
+  const u = Math.max(0, Math.min(width - 1.001, x)),
+    v = Math.max(0, Math.min(height - 1.001, y));
+  const left = Math.floor(u),
+    top = Math.floor(v);
+  const a = u - left,
+    b = v - top;
+  const at = (top * width + left) * 3;
+  const mix = (channel: number): number =>
+    (light[at + channel]! * (1 - a) + light[at + 3 + channel]! * a) * (1 - b) +
+    (light[at + width * 3 + channel]! * (1 - a) + light[at + width * 3 + 3 + channel]! * a) * b;
+  return labOf(mix(0), mix(1), mix(2));
+}
+
+/** The even growth (least squares of the logarithm) that is nearest to some sizes. */
+function evenly(sizes: readonly number[]): number[] {
+  const logs = sizes.map(Math.log);
+  const mean = logs.reduce((a, b) => a + b, 0) / logs.length;
+  const middle = (logs.length - 1) / 2;
+  let sum = 0,
+    norm = 0;
+  for (const [index, log] of logs.entries()) {
+    sum += (index - middle) * (log - mean);
+    norm += (index - middle) ** 2;
+  }
+  return logs.map((_, index) => Math.exp(mean + (norm ? (sum / norm) * (index - middle) : 0)));
+}

@@ -1,0 +1,70 @@
+/** What an autoencoder loses of clips of the world: `turbo2k eval vae`. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { CancelledError } from "../../../base/errors.ts";
+import { clipAt } from "../../../data/world/clip.ts";
+import { type Expected, expectedOf } from "../../../data/world/detect.ts";
+import { type RoundTrip, type RoundTripClip, roundTrip } from "../../../metrics/world.ts";
+import type { LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
+import { decodeFrames } from "../../../pipelines/decode.ts";
+import { gridOf, type VideoSize } from "../../../pipelines/latents.ts";
+import type { Runtime, Weights } from "../../../tensor/runtime.ts";
+import { type Frame, framesToPlanar } from "../../../video/frame.ts";
+import { openModel } from "../models/open-model.ts";
+import { openLatentSource } from "../training/flow-job.ts";
+import { openClipEncoder } from "../training/vae-coding.ts";
+import { judgeWorld, type WorldPreset } from "./world.ts";
+
+export interface VaeRequest {
+  readonly preset: WorldPreset;
+  readonly clips: number;
+  readonly size: VideoSize;
+  readonly seed: number;
+  readonly signal?: AbortSignal;
+}
+
+export type CodedClip = RoundTripClip<Expected> & { readonly caption: string };
+
+/** An autoencoder alone, or the one of a whole model. */
+export interface OpenedVae {
+  readonly config: LtxVaeConfig;
+  readonly weights: Weights;
+  /** Preset of the world that its model was trained on. */
+  readonly world: string | undefined;
+  close(): Promise<void>;
+}
+
+export async function openVae(folder: string): Promise<OpenedVae> {
+  if (await stat(join(folder, "model_index.json")).catch(() => undefined)) {
+    const model = await openModel(folder);
+    return { ...model.vae, world: model.settings.world, close: model.close };
+  }
+  const { source, close } = await openLatentSource(folder);
+  return { ...source, world: undefined, close: async () => close() };
+}
+
+/** Encodes and decodes clips that training never drew (held-out combinations included); yields each with its copy. */
+export async function* evaluateVae(
+  { config, weights }: Pick<OpenedVae, "config" | "weights">,
+  runtime: Runtime,
+  { preset, clips, size, seed, signal }: VaeRequest,
+): AsyncGenerator<CodedClip, RoundTrip> {
+  const grid = gridOf(size, config);
+  const encoder = await openClipEncoder(config, weights, runtime, size);
+  const coded: CodedClip[] = [];
+  try {
+    for (let index = 0; index < clips; index++) {
+      if (signal?.aborted) throw new CancelledError();
+      const { frames: truth, masks, scene, caption } = clipAt(preset, seed, index, { ...size, split: "all" });
+      const latents = await encoder.encode(framesToPlanar(truth));
+      const trip: Frame[] = [];
+      for await (const frame of decodeFrames({ vae: { config, weights } }, runtime, latents, grid)) trip.push(frame);
+      const clip = { expected: expectedOf(scene, size.height, size.frames), truth, trip, masks, caption };
+      coded.push(clip);
+      yield clip;
+    }
+  } finally {
+    encoder.dispose();
+  }
+  return roundTrip(coded, judgeWorld);
+}

@@ -1,0 +1,62 @@
+/** How much of its prompts a model shows: `turbo2k eval world`. */
+import { CancelledError } from "../../../base/errors.ts";
+import { detect, type Expected, expectedOf, score } from "../../../data/world/detect.ts";
+import { presets } from "../../../data/world/draw.ts";
+import { testPrompts } from "../../../data/world/split.ts";
+import { type Accuracy, accuracyOf, type Judge, type Marks } from "../../../metrics/world.ts";
+import { textToVideo } from "../../../pipelines/text-to-video.ts";
+import type { Frame } from "../../../video/frame.ts";
+import type { Prepared } from "../generate/prepare.ts";
+import { fitFrames } from "../generate/write-frames.ts";
+
+export type WorldPreset = keyof typeof presets;
+
+/** What the detectors read off a clip, against what it should show. */
+export const judgeWorld: Judge<Expected> = (expected, frames) => score(expected, detect(frames));
+
+export interface PromptResult {
+  readonly prompt: string;
+  readonly heldOut: boolean;
+  readonly seed: number;
+  readonly marks: Marks;
+}
+
+export interface WorldEvaluation {
+  readonly all: Accuracy;
+  /** Combinations that training saw, and those that it did not. */
+  readonly seen: Accuracy;
+  readonly heldOut: Accuracy;
+  readonly prompts: readonly PromptResult[];
+}
+
+export interface EvaluatedClip extends PromptResult {
+  readonly frames: readonly Frame[];
+}
+
+/** Generates the fixed test prompts (seeds count up from the request's) and judges each; yields clip after clip. */
+export async function* evaluateWorld(
+  { model, runtime, request }: Prepared,
+  { preset, prompts, signal }: { preset: WorldPreset; prompts: number; signal?: AbortSignal },
+): AsyncGenerator<EvaluatedClip, WorldEvaluation> {
+  const tests = testPrompts(presets[preset]).slice(0, prompts);
+  const { asked, made } = request;
+  const results: PromptResult[] = [];
+  for (const [index, { prompt, scene, heldOut }] of tests.entries()) {
+    const seed = request.seed + index;
+    const frames: Frame[] = [];
+    const events = textToVideo(model, runtime, { ...request, ...made, prompt, seed }, { signal });
+    for await (const frame of fitFrames(events, asked)) frames.push(frame);
+    if (signal?.aborted) throw new CancelledError();
+    const marks = judgeWorld(expectedOf(scene, asked.height, asked.frames), frames);
+    const result = { prompt, heldOut, seed, marks };
+    results.push(result);
+    yield { ...result, frames };
+  }
+  const over = (kept: (result: PromptResult) => boolean) => accuracyOf(results.filter(kept).map(({ marks }) => marks));
+  return {
+    all: over(() => true),
+    seen: over((result) => !result.heldOut),
+    heldOut: over((result) => result.heldOut),
+    prompts: results,
+  };
+}

@@ -1,0 +1,41 @@
+/** A request with its model and device at hand: what generate, plan and eval begin with. */
+import { UnsupportedError } from "../../../base/errors.ts";
+import { checkRequest, type ResolvedRequest, resolveRequest } from "../../../pipelines/resolve.ts";
+import type { GenerateRequest } from "../../../schema/request.ts";
+import type { Runtime } from "../../../tensor/runtime.ts";
+import { openOrt } from "../devices/ort.ts";
+import { type OpenedModel, openModel } from "../models/open-model.ts";
+import { defaultModel, modelFolder } from "./package-root.ts";
+
+export type SeededRequest = GenerateRequest & { readonly seed: number };
+
+export interface Prepared {
+  readonly model: OpenedModel;
+  readonly runtime: Runtime;
+  readonly request: ResolvedRequest;
+  /** How to find the model again: `mini`, or its folder. */
+  readonly name: string;
+}
+
+/** The runtime of a device by name. */
+export function openDevice(device: GenerateRequest["device"] = "auto"): Runtime {
+  if (device === "webgpu")
+    throw new UnsupportedError("this version generates on the CPU only", { hint: "use --device cpu" });
+  return openOrt();
+}
+
+/** Opens what a request names and decides what it leaves open. The caller closes the model. */
+export async function prepare(request: SeededRequest): Promise<Prepared> {
+  checkRequest(request); // what needs no model is found before one is opened
+  const runtime = openDevice(request.device);
+  const wanted = request.model ?? defaultModel;
+  const folder = await modelFolder(wanted);
+  const model = await openModel(folder);
+  try {
+    const name = wanted === defaultModel ? wanted : folder;
+    return { model, runtime, request: resolveRequest(request, model), name };
+  } catch (cause) {
+    await model.close();
+    throw cause;
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * Makes ONNX Runtime run a training step in the program's own order. It has no setting for that: it walks back from
+ * the nodes that nobody reads, and from each to its operands, always the later one in the file first. Left alone it
+ * follows the gradient of the residual stream through all blocks and puts every weight's gradient off to the end, with
+ * all activations, recomputed ones too, alive until then (docs/how-it-works.md).
+ */
+import type { Program } from "../../tensor/program.ts";
+import type { Emitter, LoweredOperand } from "./emitter.ts";
+import { type OnnxGraph, type OnnxNode, onnxType } from "./onnx-file.ts";
+
+/** A value that is read more than this many nodes after it is made. */
+const farAway = 64;
+
+/** Values that are needed for long, in the program's order: with them in order, the rest follows. */
+function longLived({ nodes }: Program): number[] {
+  const lastUse = nodes.map((_, at) => at);
+  for (const [at, node] of nodes.entries()) for (const from of node.inputs) lastUse[from] = at;
+  return nodes.map((_, at) => at).filter((at) => nodes[at]!.inputs.length > 0 && lastUse[at]! - at > farAway);
+}
+
+/**
+ * The nodes, last first, and behind them one more result that reads the size of everything that is needed for long,
+ * the earliest of it first. The walk starts there. A size costs nothing: it is known without looking at the values.
+ */
+export function keepOrder(
+  program: Program,
+  emit: Emitter,
+  operands: readonly LoweredOperand[],
+  outputs: OnnxGraph["outputs"][number][],
+): OnnxNode[] {
+  const sources = longLived(program).map((at) => operands[at]!.name);
+  if (!sources.length) return emit.nodeList;
+  const own = emit.nodeList.length;
+  emit.scope = "order";
+  const sizes = sources.map((name) => emit.node("Size", [name]));
+  const all = emit.node("Max", sizes);
+  const end = emit.node("Cast", [all], { to: onnxType.f32 });
+  outputs.push({ name: end, shape: [], dtype: "f32" });
+  const reads = emit.nodeList.slice(own, -2).reverse();
+  return [...emit.nodeList.slice(0, own).reverse(), ...reads, ...emit.nodeList.slice(-2)];
+}
