@@ -7,6 +7,9 @@ import { quantity } from "../tensor/print.ts";
 import { numberFor, parseList } from "./numbers.ts";
 import type { Terminal } from "./terminal.ts";
 
+/** What is used of a terminal. */
+type Printer = Pick<Terminal, "out" | "note" | "signal">;
+
 const counts = { least: 1, most: 10_000, whole: true } as const;
 const sizes = { least: 1, most: 1_000_000, whole: true } as const;
 
@@ -25,7 +28,7 @@ interface Flags {
 }
 
 /** `turbo2k bench`. */
-export function addBench(program: Command, terminal: Terminal): void {
+export function addBench(program: Command, terminal: Printer): void {
   program
     .command("bench")
     .description("time products, attention, convolutions, an LTX layer, its autoencoder and training steps")
@@ -45,7 +48,7 @@ export function addBench(program: Command, terminal: Terminal): void {
 
 async function run(
   { against, python, case: cases, output, json, config, ...rest }: Flags,
-  terminal: Terminal,
+  terminal: Printer,
 ): Promise<void> {
   if (against && !python)
     throw new InputError("--against python needs --python PATH", {

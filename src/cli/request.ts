@@ -32,7 +32,7 @@ export function addRequestFlags(command: Command): Command {
   command.option("--model <model>", "mini, or a folder in the diffusers layout (default: mini)");
   command.option("--size <size>", "2k, 1080p, 720p or WxH");
   number("--width <n>", "with --height, in place of --size", "width");
-  number("--height <n>", "", "height");
+  number("--height <n>", "with --width", "height");
   number("--frames <n>", "length of the video (also --num-frames)", "frames");
   number("--seconds <s>", "length in seconds, in place of --frames", "seconds");
   number("--fps <n>", "frames a second", "fps");

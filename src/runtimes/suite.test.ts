@@ -10,6 +10,8 @@ import { gradients } from "../tensor/reverse.ts";
 import type { Runtime } from "../tensor/runtime.ts";
 import { type OpSample, opSamples, sampleInputs } from "../tensor/samples.ts";
 import { call, input, type Tensor } from "../tensor/tensor.ts";
+import { verify } from "../tensor/verify.ts";
+import { relativeError } from "../testing/relative-error.ts";
 import { reference } from "./reference/reference.ts";
 
 /** Runtimes that are checked against `reference`; a new one joins the whole suite by standing here. */
@@ -18,19 +20,12 @@ const runtimes: Runtime[] = [openOrt()];
 type Values = Record<string, HostTensor>;
 
 async function run(runtime: Runtime, outputs: Record<string, Tensor>, values: Values): Promise<Values> {
-  const executable = await runtime.compile(buildProgram(outputs, { keep: runtime.keeps }));
+  const program = buildProgram(outputs, { keep: runtime.keeps });
+  verify(program);
+  const executable = await runtime.compile(program);
   const results = await executable.run(values);
   executable.dispose();
   return results;
-}
-
-function relativeError(got: HostTensor, expected: HostTensor): number {
-  let [difference, size] = [0, 0];
-  for (const [i, x] of expected.data.entries()) {
-    difference += (got.data[i]! - x) ** 2;
-    size += x ** 2;
-  }
-  return Math.sqrt(difference / Math.max(size, 1e-20));
 }
 
 function draw(shapes: readonly (readonly number[])[], positive = false): { inputs: Tensor[]; values: Values } {
@@ -58,7 +53,7 @@ describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))("on %
     const all = { ...sampleInputs, ...values };
     const [got, expected] = [await run(runtime, outputs, all), await run(reference, outputs, all)];
     expect(got["out"]!.shape).toEqual(expected["out"]!.shape);
-    expect(relativeError(got["out"]!, expected["out"]!)).toBeLessThan(tolerance);
+    expect(relativeError(got["out"]!.data, expected["out"]!.data)).toBeLessThan(tolerance);
   });
 
   test.each(ops.filter(([, sample]) => !sample.flat))(
@@ -72,7 +67,7 @@ describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))("on %
       const all = { ...sampleInputs, ...values, seed: hostTensor(gaussian(sizeOf(out.shape), 8), out.shape) };
       const [got, expected] = [await run(runtime, outputs, all), await run(reference, outputs, all)];
       for (const name of Object.keys(outputs))
-        expect(relativeError(got[name]!, expected[name]!)).toBeLessThan(tolerance);
+        expect(relativeError(got[name]!.data, expected[name]!.data)).toBeLessThan(tolerance);
     },
   );
 
@@ -82,7 +77,7 @@ describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))("on %
     const kept = buildProgram(outputs, { keep: runtime.keeps }).nodes.some((node) => node.op === "kernel");
     expect(kept).toBe(kernel.fast?.[runtime.name] !== undefined);
     const [got, expected] = [await run(runtime, outputs, values), await run(reference, outputs, values)];
-    expect(relativeError(got["out"]!, expected["out"]!)).toBeLessThan(kernel.tolerance.f32);
+    expect(relativeError(got["out"]!.data, expected["out"]!.data)).toBeLessThan(kernel.tolerance.f32);
   });
 });
 

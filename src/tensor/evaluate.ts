@@ -2,6 +2,7 @@
  * What each primitive means: plain loops in float64. Slow on purpose; runtimes are tested against it, and constants
  * are folded with it.
  */
+import { InputError } from "../base/errors.ts";
 import { type DType, type HostTensor, type Shape, sizeOf } from "./dtype.ts";
 import type { OpAttributes, OpName } from "./ops.ts";
 
@@ -162,14 +163,12 @@ export const evaluate = {
     const [rowA, stepA] = transposeA ? [1, rows] : [inner, 1];
     const [stepB, columnB] = transposeB ? [1, inner] : [columns, 1];
     const out = new Float64Array(sizeOf(shape));
+    const [x, y] = [a!.data, b!.data] as [Float64Array, Float64Array];
     for (let sheet = 0, at = 0; sheet < left.length; sheet++)
       for (let row = 0; row < rows; row++)
         for (let column = 0; column < columns; column++, at++) {
-          let sum = 0;
-          for (let k = 0; k < inner; k++)
-            sum +=
-              a!.data[left[sheet]! + row * rowA! + k * stepA!]! *
-              b!.data[right[sheet]! + k * stepB! + column * columnB!]!;
+          let [sum, i, j] = [0, left[sheet]! + row * rowA!, right[sheet]! + column * columnB!];
+          for (let k = 0; k < inner; k++, i += stepA!, j += stepB!) sum += x[i]! * y[j]!;
           out[at] = sum;
         }
     return out;
@@ -259,6 +258,7 @@ export const evaluate = {
   gather: ([table, indices], _, shape) => {
     const width = sizeOf(table!.shape.slice(1));
     const out = new (table!.data.constructor as new (n: number) => Values)(sizeOf(shape));
+    checkRows(indices!.data, table!.shape[0]!);
     for (const [at, row] of indices!.data.entries())
       out.set(table!.data.subarray(row * width, (row + 1) * width), at * width);
     return out;
@@ -266,6 +266,7 @@ export const evaluate = {
   "scatter-add": ([values, indices], _, shape) => {
     const width = sizeOf(shape.slice(1));
     const out = new Float64Array(sizeOf(shape));
+    checkRows(indices!.data, shape[0]!);
     for (const [at, row] of indices!.data.entries())
       for (let i = 0; i < width; i++) out[row * width + i]! += values!.data[at * width + i]!;
     return out;
@@ -275,6 +276,11 @@ export const evaluate = {
     throw new Error("kernels are expanded before they are evaluated");
   },
 } satisfies { [K in OpName]: Evaluate<K> };
+
+function checkRows(indices: Values, rows: number): void {
+  for (const row of indices)
+    if (!(row >= 0 && row < rows)) throw new InputError(`index ${row} in a table of ${rows} rows`);
+}
 
 function offsets(shape: Shape, strides: readonly number[]): number[] {
   const out: number[] = [];
@@ -303,9 +309,9 @@ function fromF16(pattern: number): number {
 
 /** A host tensor's numbers in the reference semantics. */
 export function hostValues({ dtype, data }: HostTensor): Values {
-  if (dtype === "i32") return Int32Array.from(data);
-  if (dtype === "bool") return Uint8Array.from(data);
+  if (dtype === "i32") return new Int32Array(data);
+  if (dtype === "bool") return new Uint8Array(data);
   if (dtype === "f16" && data instanceof Uint16Array) return Float64Array.from(data, fromF16);
   if (dtype === "bf16" && data instanceof Uint16Array) return Float64Array.from(data, fromBf16);
-  return Float64Array.from(data);
+  return new Float64Array(data);
 }

@@ -94,26 +94,46 @@ export function broadcastShapes(...shapes: Shape[]): Shape {
 
 const same = (_: unknown, [x]: readonly Typed[]): Typed => x!;
 
+function needFloats(...inputs: readonly Typed[]): void {
+  for (const { dtype } of inputs) if (!isFloat(dtype)) throw new ShapeError(`needs floats, got ${dtype}`);
+}
+
 const float = (_: unknown, [x]: readonly Typed[]): Typed => {
-  if (!isFloat(x!.dtype)) throw new ShapeError(`needs floats, got ${x!.dtype}`);
+  needFloats(x!);
   return x!;
 };
 
-const elementwise = (_: unknown, inputs: readonly Typed[]): Typed => {
+const number = (_: unknown, [x]: readonly Typed[]): Typed => {
+  if (x!.dtype === "bool") throw new ShapeError("needs numbers, got bool");
+  return x!;
+};
+
+const bool = (_: unknown, [x]: readonly Typed[]): Typed => {
+  if (x!.dtype !== "bool") throw new ShapeError(`needs bool, got ${x!.dtype}`);
+  return x!;
+};
+
+/** Operands of one dtype, broadcast. */
+const pair = (_: unknown, inputs: readonly Typed[]): Typed => {
   const [a, b] = inputs as [Typed, Typed];
   if (a.dtype !== b.dtype) throw new ShapeError(`dtypes ${a.dtype} and ${b.dtype} differ; cast one of them`);
   return { shape: broadcastShapes(a.shape, b.shape), dtype: a.dtype };
 };
 
-const comparison = (_: unknown, inputs: readonly Typed[]): Typed => ({
-  shape: elementwise(_, inputs).shape,
-  dtype: "bool",
-});
+const numbers = (_: unknown, inputs: readonly Typed[]): Typed => number(_, [pair(_, inputs)]);
+const floats = (_: unknown, inputs: readonly Typed[]): Typed => float(_, [pair(_, inputs)]);
 
-const reduction = ({ axes }: Axes, [x]: readonly Typed[]): Typed => {
+function checkAxes(axes: readonly number[], shape: Shape): void {
   for (const axis of axes)
-    if (!(axis >= 0 && axis < x!.shape.length)) throw new ShapeError(`no axis ${axis} in ${formatShape(x!.shape)}`);
-  return { shape: x!.shape.map((n, axis) => (axes.includes(axis) ? 1 : n)), dtype: x!.dtype };
+    if (!(Number.isInteger(axis) && axis >= 0 && axis < shape.length))
+      throw new ShapeError(`no axis ${axis} in ${formatShape(shape)}`);
+  if (new Set(axes).size !== axes.length) throw new ShapeError(`axes ${formatShape(axes)} hold one twice`);
+}
+
+const reduction = ({ axes }: Axes, inputs: readonly Typed[]): Typed => {
+  const x = number(undefined, inputs);
+  checkAxes(axes, x.shape);
+  return { shape: x.shape.map((n, axis) => (axes.includes(axis) ? 1 : n)), dtype: x.dtype };
 };
 
 /** Shape and dtype of each operation's result; throws a ShapeError where operands do not go together. */
@@ -122,7 +142,7 @@ export const infer = {
   parameter: (a) => a,
   constant: ({ value }) => value,
   fill: (a) => a,
-  neg: same,
+  neg: number,
   exp: float,
   log: float,
   sqrt: float,
@@ -131,23 +151,23 @@ export const infer = {
   cos: float,
   tanh: float,
   sigmoid: float,
-  abs: same,
-  sign: same,
+  abs: number,
+  sign: number,
   floor: float,
-  not: same,
+  not: bool,
   cast: ({ dtype }, [x]) => ({ shape: x!.shape, dtype }),
-  add: elementwise,
-  sub: elementwise,
-  mul: elementwise,
-  div: elementwise,
-  pow: elementwise,
-  max: elementwise,
-  min: elementwise,
-  less: comparison,
-  equal: comparison,
+  add: numbers,
+  sub: numbers,
+  mul: numbers,
+  div: floats,
+  pow: floats,
+  max: numbers,
+  min: numbers,
+  less: (_, inputs) => ({ shape: numbers(_, inputs).shape, dtype: "bool" }),
+  equal: (_, inputs) => ({ shape: pair(_, inputs).shape, dtype: "bool" }),
   select: (_, [condition, a, b]) => {
     if (condition!.dtype !== "bool") throw new ShapeError(`select needs a bool condition, got ${condition!.dtype}`);
-    const { dtype } = elementwise(_, [a!, b!]);
+    const { dtype } = pair(_, [a!, b!]);
     return { shape: broadcastShapes(condition!.shape, a!.shape, b!.shape), dtype };
   },
   sum: reduction,
@@ -161,7 +181,8 @@ export const infer = {
       throw new ShapeError(
         `inner sizes ${inner} and ${innerB} of ${formatShape(a!.shape)} x ${formatShape(b!.shape)} differ`,
       );
-    if (a!.dtype !== b!.dtype) throw new ShapeError(`matmul of ${a!.dtype} and ${b!.dtype}`);
+    needFloats(a!, b!);
+    if (a!.dtype !== b!.dtype) throw new ShapeError(`dtypes ${a!.dtype} and ${b!.dtype} differ; cast one of them`);
     return {
       shape: [...broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2)), rows, columns],
       dtype: a!.dtype,
@@ -172,6 +193,10 @@ export const infer = {
       throw new ShapeError(
         `conv needs [B, C, F, H, W] and [O, C, f, h, w], got ${formatShape(x!.shape)} and ${formatShape(w!.shape)}`,
       );
+    needFloats(x!, w!);
+    if (x!.dtype !== w!.dtype) throw new ShapeError(`dtypes ${x!.dtype} and ${w!.dtype} differ; cast one of them`);
+    if (stride.some((n) => !(n >= 1)) || padding.flat().some((n) => n < 0))
+      throw new ShapeError(`conv with stride ${formatShape(stride)} and padding ${formatShape(padding.flat())}`);
     if (x!.shape[1] !== w!.shape[1])
       throw new ShapeError(`conv of ${x!.shape[1]} channels with a weight for ${w!.shape[1]}`);
     const spatial = [0, 1, 2].map((axis) => {
@@ -208,6 +233,9 @@ export const infer = {
     return { shape, dtype: x!.dtype };
   },
   slice: ({ start, stop, step }, [x]) => {
+    for (const list of [start, stop, step])
+      if (list.length !== x!.shape.length || !list.every(Number.isInteger))
+        throw new ShapeError(`slice ${formatShape(list)} does not fit ${formatShape(x!.shape)}`);
     const shape = x!.shape.map((size, axis) => {
       if (!(start[axis]! >= 0 && stop[axis]! <= size && start[axis]! < stop[axis]! && step[axis]! >= 1))
         throw new ShapeError(
@@ -228,25 +256,38 @@ export const infer = {
   },
   concat: ({ axis }, inputs) => {
     const [first] = inputs;
+    if (!first) throw new ShapeError("nothing to join");
+    checkAxes([axis], first.shape);
     let total = 0;
     for (const { shape, dtype } of inputs) {
       if (
-        dtype !== first!.dtype ||
-        shape.length !== first!.shape.length ||
-        shape.some((n, i) => i !== axis && n !== first!.shape[i])
+        dtype !== first.dtype ||
+        shape.length !== first.shape.length ||
+        shape.some((n, i) => i !== axis && n !== first.shape[i])
       )
-        throw new ShapeError(`cannot join ${inputs.map((x) => formatShape(x.shape)).join(", ")} along axis ${axis}`);
+        throw new ShapeError(
+          `cannot join ${inputs.map((x) => `${x.dtype} ${formatShape(x.shape)}`).join(", ")} along axis ${axis}`,
+        );
       total += shape[axis]!;
     }
-    return { shape: first!.shape.map((n, i) => (i === axis ? total : n)), dtype: first!.dtype };
+    return { shape: first.shape.map((n, i) => (i === axis ? total : n)), dtype: first.dtype };
   },
-  flip: same,
+  flip: ({ axes }, [x]) => {
+    checkAxes(axes, x!.shape);
+    return x!;
+  },
   gather: (_, [table, indices]) => {
     if (indices!.dtype !== "i32") throw new ShapeError(`gather needs i32 indices, got ${indices!.dtype}`);
+    if (!table!.shape.length) throw new ShapeError("gather needs a table with rows, got a scalar");
     return { shape: [...indices!.shape, ...table!.shape.slice(1)], dtype: table!.dtype };
   },
   "scatter-add": ({ rows }, [values, indices]) => {
     if (indices!.dtype !== "i32") throw new ShapeError(`scatter-add needs i32 indices, got ${indices!.dtype}`);
+    needFloats(values!);
+    if (indices!.shape.some((n, axis) => n !== values!.shape[axis]))
+      throw new ShapeError(
+        `scatter-add of ${formatShape(values!.shape)} at ${formatShape(indices!.shape)}: an index for each row is needed`,
+      );
     return { shape: [rows, ...values!.shape.slice(indices!.shape.length)], dtype: values!.dtype };
   },
   barrier: same,

@@ -257,6 +257,8 @@ export function apply<K extends OpName>(
 ): Tensor {
   try {
     const type = known ?? (infer[op] as (a: OpAttributes[K], i: readonly Typed[]) => Typed)(attributes, inputs);
+    if (!type.shape.every((n) => Number.isInteger(n) && n > 0))
+      throw new ShapeError(`sizes must be whole numbers from 1, got ${formatShape(type.shape)}`);
     return new Tensor(op, attributes, inputs, { shape: type.shape, dtype: type.dtype }) as unknown as Tensor;
   } catch (error) {
     throw error instanceof ShapeError ? located(error, op, inputs) : error;
@@ -287,7 +289,7 @@ export function fill(value: number, shape: Shape = [], dtype: DType = "f32"): Te
 }
 
 export function concat(parts: readonly Tensor[], axis: number): Tensor {
-  return parts.length === 1 ? parts[0]! : apply("concat", { axis: parts[0]!.axis(axis) }, parts);
+  return parts.length === 1 ? parts[0]! : apply("concat", { axis: parts[0]?.axis(axis) ?? axis }, parts);
 }
 
 /** Joins tensors of one shape along a new axis. */

@@ -63,6 +63,8 @@ const vae = z.strictObject({
   kind: z.literal("vae"),
   ...shared,
   model: vaeModel,
+  /** Clips that starting weights are fitted to. */
+  startClips: count.default(100),
   /** One after the other; the optimiser and the learning-rate curve run through. */
   stages: z
     .array(

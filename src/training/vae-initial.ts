@@ -1,5 +1,6 @@
 /** Starting weights of the autoencoder, fitted to clips. */
-import { strideOf } from "../models/ltx-vae/config.ts";
+import { InputError } from "../base/errors.ts";
+import { type LtxVaeConfig, strideOf } from "../models/ltx-vae/config.ts";
 import type { LtxVae } from "../models/ltx-vae/vae.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { parametersOf } from "../tensor/mount.ts";
@@ -35,6 +36,7 @@ const upCell = [2, 2, 2] as const;
  */
 export function initialVaeWeights(model: LtxVae, seed: number, clips: readonly StartClip[]): Map<string, HostTensor> {
   const { config } = model.encoder;
+  checkMirrored(config);
   const weights = initialWeights(model, seed, { gain: (name) => (name.endsWith("conv2.weight") ? 0 : 1) });
   const shapes = new Map([...parametersOf(model)].map(([name, { shape }]) => [name, shape]));
   const put = (layer: string, { weight, bias }: Linear) => {
@@ -91,6 +93,23 @@ export function initialVaeWeights(model: LtxVae, seed: number, clips: readonly S
   }
   put("decoder.convOut", leastSquares(here.map(activate), squares));
   return weights;
+}
+
+/** Each level of the decoder undoes one of the encoder: both need equal channels between the samplers. */
+function checkMirrored({ encoder, decoder }: LtxVaeConfig): void {
+  const up = decoder.channels.map((channels, i) => channels / decoder.factor[i]!);
+  const down = encoder.channels.slice(0, -1);
+  const regular =
+    encoder.downsampler === "space-to-depth" &&
+    encoder.down.every((scaling) => scaling === "both") &&
+    decoder.up.every(Boolean) &&
+    decoder.residual.every(Boolean) &&
+    decoder.channels.at(-1) === encoder.channels.at(-1);
+  if (!regular || up.join() !== down.join())
+    throw new InputError("an autoencoder can be trained from scratch only if its decoder mirrors its encoder", {
+      where: "model",
+      hint: `with encoder channels ${encoder.channels} the decoder's are ${encoder.channels.slice(1)}, factor 2, residual`,
+    });
 }
 
 function lifted(bias: Float32Array): Float32Array {

@@ -16,8 +16,7 @@ const magnitude = (x: Tensor): Tensor => x.square().add(1e-4).sqrt();
 /** Differences of neighbours along rows and columns: [B, 3, F, H, W] to one shorter along the axis. */
 const difference = (x: Tensor, axis: number): Tensor => x.slice(axis, 1).sub(x.slice(axis, 0, -1));
 
-/** What the starting weights are fitted to. */
-const startClips = 100;
+/** Size of the clips that starting weights are fitted to. */
 const startPicture = { width: 128, height: 128, frames: 9 };
 
 export class VaeTask implements Task {
@@ -49,7 +48,7 @@ export class VaeTask implements Task {
   }
 
   initial(): Map<string, HostTensor> {
-    const { world, seed } = this.recipe;
+    const { world, seed, startClips } = this.recipe;
     const clips = Array.from({ length: startClips }, (_, index) => ({
       pixels: pixelsAt(world, seed + 3, index, startPicture).pixels,
       ...startPicture,

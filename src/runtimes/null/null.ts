@@ -2,11 +2,12 @@
  * The device that has no memory and does no arithmetic: programs of any size are traced, checked and planned on it,
  * so that what would be needed is known before anything is loaded.
  */
-import { CheckpointError, InputError, ShapeError } from "../../base/errors.ts";
+import { InputError } from "../../base/errors.ts";
 import { type DType, formatShape, type HostTensor, type Shape, sizeOf } from "../../tensor/dtype.ts";
 import { flops } from "../../tensor/flops.ts";
+import { checkInputs, weightsFor } from "../../tensor/hand-in.ts";
 import { type MemoryPlan, planMemory } from "../../tensor/liveness.ts";
-import type { Node, Program } from "../../tensor/program.ts";
+import type { Program } from "../../tensor/program.ts";
 import type { CompileOptions, Executable, Runtime, State } from "../../tensor/runtime.ts";
 import { verify } from "../../tensor/verify.ts";
 
@@ -77,25 +78,6 @@ export function planProgram(program: Program): ProgramPlan {
   return { ...planMemory(program), flops: flops(program), parameters };
 }
 
-/** Where weights or a state are given, they must be the program's. */
-async function checkWeights(program: Program, { weights, state }: CompileOptions): Promise<void> {
-  if (!weights && !state) return;
-  const held = new Set(state?.names);
-  for (const [name, at] of program.parameters) {
-    const found = held.has(name) ? await state!.read(name) : weights?.get(name);
-    if (!found) throw new CheckpointError(`no weight named ${name}`);
-    const { shape } = program.nodes[at]!;
-    if (formatShape(found.shape) !== formatShape(shape))
-      throw new ShapeError(`${name} is ${formatShape(shape)}, got ${formatShape(found.shape)}`);
-  }
-}
-
-function checkInput(name: string, { shape }: Node, value: HostTensor | undefined): void {
-  if (!value) throw new InputError(`no value for the input ${name} ${formatShape(shape)}`);
-  if (formatShape(value.shape) !== formatShape(shape))
-    throw new InputError(`input ${name} needs ${formatShape(shape)}, got ${formatShape(value.shape)}`);
-}
-
 /**
  * A null device.
  * @param keeps which kernels it counts as one node; pass another runtime's to plan for that one. Default: all.
@@ -105,13 +87,13 @@ export function createNull(keeps: Runtime["keeps"] = () => true): NullRuntime {
     name: "null",
     keeps,
     state: async (initial) => new NullState(initial),
-    async compile(program, options = {}) {
+    async compile(program, { weights, state } = {}) {
       const plan = planProgram(program);
-      await checkWeights(program, options);
+      if (weights || state) weightsFor(program, weights, new Set(state?.names));
       return {
         plan,
         async run(inputs) {
-          for (const [name, at] of program.inputs) checkInput(name, program.nodes[at]!, inputs[name]);
+          checkInputs(program, inputs, { hollow: true });
           return Object.fromEntries([...program.outputs].map(([name, at]) => [name, hollow(program.nodes[at]!)]));
         },
         dispose() {},

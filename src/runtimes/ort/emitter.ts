@@ -60,7 +60,7 @@ export class Emitter implements OnnxEmitter {
   }
 
   host(value: HostTensor): string {
-    const data = value.data instanceof Float64Array ? Float32Array.from(value.data) : value.data;
+    const data = value.data instanceof Float64Array ? new Float32Array(value.data) : value.data;
     return this.constant(`constant:${this.#count++}`, onnxType[value.dtype], value.shape, () => data);
   }
 }

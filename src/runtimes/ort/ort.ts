@@ -3,9 +3,9 @@
  * runs on a CPU in Node and on WebAssembly in a page.
  */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
-import { CheckpointError, InputError } from "../../base/errors.ts";
 import type { OrtForm } from "../../kernels/onnx.ts";
-import { type DType, formatShape, type HostTensor, sizeOf } from "../../tensor/dtype.ts";
+import { type DType, type HostTensor, sizeOf } from "../../tensor/dtype.ts";
+import { checkInputs, weightsFor } from "../../tensor/hand-in.ts";
 import type { Program } from "../../tensor/program.ts";
 import type { CompileOptions, Executable, Runtime, State, WeightSource } from "../../tensor/runtime.ts";
 import { lower } from "./lower.ts";
@@ -41,7 +41,7 @@ class OrtState implements State {
   constructor(module: OrtModule, initial: ReadonlyMap<string, HostTensor>) {
     this.#module = module;
     for (const [name, value] of initial) {
-      const data = Float32Array.from(value.data);
+      const data = new Float32Array(value.data);
       this.tensors.set(name, { current: this.#tensor(data, value.shape), next: undefined, shape: value.shape });
     }
   }
@@ -89,7 +89,7 @@ async function initializerOf(name: string, source: WeightSource, folder: string 
     return { ...base, external: { location: path.slice(folder.length), offset: start, length: end - start } };
   }
   const { data } = await source.read();
-  const view = data instanceof Float64Array ? Float32Array.from(data) : data;
+  const view = data instanceof Float64Array ? new Float32Array(data) : data;
   return { ...base, rawData: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) };
 }
 
@@ -124,18 +124,7 @@ async function compile(
   { weights, state }: CompileOptions = {},
 ): Promise<Executable> {
   const held = state as OrtState | undefined;
-  const fixed = new Map<string, WeightSource>();
-  const missing: string[] = [];
-  for (const name of program.parameters.keys()) {
-    if (held?.tensors.has(name)) continue;
-    const source = weights?.get(name);
-    if (source) fixed.set(name, source);
-    else missing.push(name);
-  }
-  if (missing.length)
-    throw new CheckpointError(
-      `no weights named ${missing.slice(0, 8).join(", ")}${missing.length > 8 ? `, and ${missing.length - 8} more` : ""}`,
-    );
+  const fixed = weightsFor(program, weights, new Set(held?.names));
   const folder = commonFolder([...fixed.values()].flatMap((source) => (source.file ? [source.file.path] : [])));
   const initializers = new Map<string, OnnxTensor>();
   for (const [name, source] of fixed) initializers.set(name, await initializerOf(name, source, folder));
@@ -148,7 +137,7 @@ async function compile(
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
     enableMemPattern: false, // its one block for a run comes on top of what the first run took
-    logSeverityLevel: 3,
+    logSeverityLevel: 4, // errors are thrown; said twice they only confuse
     ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
     ...(options.dump ? { optimizedModelFilePath: options.dump } : {}),
     extra: {
@@ -166,14 +155,15 @@ async function compile(
     async run(inputs) {
       const feeds: Record<string, OrtTensor> = {};
       for (const name of stateInputs) feeds[name] = held!.tensors.get(name)!.current;
+      checkInputs(program, inputs);
       for (const [name, at] of program.inputs) {
         const { shape, dtype } = program.nodes[at]!;
-        const value = inputs[name];
-        if (!value) throw new InputError(`no value for the input ${name} ${formatShape(shape)}`);
-        if (formatShape(value.shape) !== formatShape(shape))
-          throw new InputError(`input ${name} needs ${formatShape(shape)}, got ${formatShape(value.shape)}`);
-        const data = value.data instanceof Float64Array ? Float32Array.from(value.data) : value.data;
-        feeds[name] = new module.Tensor(ortType[dtype], data, shape);
+        const { data } = inputs[name]!;
+        feeds[name] = new module.Tensor(
+          ortType[dtype],
+          data instanceof Float64Array ? new Float32Array(data) : data,
+          shape,
+        );
       }
       const fetches: Record<string, OrtTensor | null> = {};
       for (const name of outputNames) fetches[`output:${name}`] = null;

@@ -1,7 +1,7 @@
 /** The definition of every program: primitives one after the other, in float64 on the host. Tests only. */
-import { CheckpointError } from "../../base/errors.ts";
 import type { HostTensor } from "../../tensor/dtype.ts";
 import { evaluate, hostValues, type Value, type Values } from "../../tensor/evaluate.ts";
+import { checkInputs, weightsFor } from "../../tensor/hand-in.ts";
 import type { Program } from "../../tensor/program.ts";
 import type { CompileOptions, Executable, Runtime, State } from "../../tensor/runtime.ts";
 
@@ -30,16 +30,12 @@ class ReferenceState implements State {
 }
 
 async function compile(program: Program, { weights, state }: CompileOptions = {}): Promise<Executable> {
-  const fixed = new Map<string, HostTensor>();
   const held = state as ReferenceState | undefined;
-  for (const name of program.parameters.keys()) {
-    if (held?.values.has(name)) continue;
-    const source = weights?.get(name);
-    if (!source) throw new CheckpointError(`no weight named ${name}`);
-    fixed.set(name, await source.read());
-  }
+  const fixed = new Map<string, HostTensor>();
+  for (const [name, source] of weightsFor(program, weights, new Set(held?.names))) fixed.set(name, await source.read());
   return {
     async run(inputs) {
+      checkInputs(program, inputs);
       const values: Value[] = [];
       for (const node of program.nodes) {
         const data = ((): Values => {

@@ -151,7 +151,7 @@ export function nameMotion(
   else if (Math.max(Math.abs(across), Math.abs(down)) > 0.1) {
     if (Math.abs(across) * aspect > Math.abs(down)) motion = across > 0 ? "right" : "left";
     else motion = down > 0 ? "down" : "up";
-  } else if (change > turns && camera !== "orbit") motion = "spin";
+  } else if (change > turns(camera) && camera !== "orbit") motion = "spin";
   return { motion, across, down, growth, hop, change, depth };
 }
 

@@ -1,8 +1,9 @@
 import { labOf, median, type Plate } from "./lab.ts";
+import type { Camera } from "../scene.ts";
 import type { Outline } from "./outline.ts";
 
-/** Mean dE inside a body from which on it is taken to turn. */
-export const turns = 1.6;
+/** From which `turning` on a body is taken to turn; under a camera that moves, tiles slide a little. */
+export const turns = (camera: Camera): number => (camera === "static" ? 1.5 : 2.3);
 
 const tiles = 6,
   /** Points in a tile, along each side. */

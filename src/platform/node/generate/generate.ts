@@ -39,7 +39,9 @@ export async function* generate(
     writer = await openVideoWriter(output, { ...asked, fps, force: request.force, title: prompt });
     if (signal?.aborted) throw new CancelledError();
     yield { type: "started", request: resolved, model: model.settings.name, output };
-    for (const text of [...resolved.notices, ...unknownWordNotices(model, prompt)]) yield { type: "notice", text };
+    for (const text of resolved.notices) yield { type: "notice", text };
+    const unknown = unknownWordNotices(model, prompt);
+    if (unknown.length) yield { type: "notice", text: unknown.join("\n") };
 
     const preview = request.preview ? new Previewer(model, runtime, output, resolved) : undefined;
     const { latents, grid } = yield* denoise(model, runtime, resolved, { clock, preview, signal });

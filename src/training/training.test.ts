@@ -1,0 +1,145 @@
+import { expect, test } from "vitest";
+import { Random } from "../base/philox.ts";
+import { vocabulary } from "../data/world/captions.ts";
+import { buildWordTokenizer, TextTokenizer } from "../models/t5/tokenizer.ts";
+import { openOrt } from "../platform/node/devices/ort.ts";
+import { FlowTask, type LatentSet } from "./flow-task.ts";
+import { type FlowRecipe, parseRecipe, type VaeRecipe } from "./recipe.ts";
+import { type Task, Trainer } from "./trainer.ts";
+import { psnr, VaeTask } from "./vae-task.ts";
+
+const vaeRecipe = parseRecipe(
+  {
+    kind: "vae",
+    name: "tiny",
+    seed: 5,
+    world: "mini",
+    model: {
+      latentChannels: 24,
+      patch: 4,
+      encoder: {
+        channels: [8, 16, 32, 64],
+        layers: [1, 0, 0, 0],
+        down: ["both", "both", "both"],
+        downsampler: "space-to-depth",
+        causal: true,
+      },
+      decoder: {
+        channels: [16, 32, 64],
+        layers: [1, 0, 0, 0],
+        up: [true, true, true],
+        injectNoise: [false, false, false, false],
+        residual: [true, true, true],
+        factor: [2, 2, 2],
+        causal: false,
+        timestep: false,
+      },
+    },
+    startClips: 12,
+    loss: { object: 3, gradient: 0.5, kl: 0.0001 },
+    optimiser: { rate: 0.0005, warmup: 4, final: 0.1, fanIn: 864 },
+    stages: [{ steps: 12, batch: 2, crop: "64x64x9", pictures: ["128x128x9"], centred: 0.8 }],
+  },
+  "test",
+) as VaeRecipe;
+
+const flowRecipe = parseRecipe(
+  {
+    kind: "text-to-video",
+    name: "tiny-flow",
+    seed: 5,
+    world: "mini",
+    vae: "nowhere",
+    transformer: { layers: 2, heads: 2, headWidth: 16 },
+    text: { layers: 1, width: 16, heads: 2, inner: 32, tokens: 24 },
+    captionDropout: 0.1,
+    fps: 8,
+    clips: {},
+    timesteps: { uniform: 0.2, shift: 1.5 },
+    preview: { picture: "64x64x9", prompts: 1 },
+    defaults: { picture: "64x64x9", steps: 4, guidanceScale: 3, shift: 1 },
+    optimiser: { rate: 0.01, warmup: 2, final: 1 },
+    stages: [
+      {
+        steps: 60,
+        buckets: [
+          { picture: "64x64x9", batch: 8, weight: 2 },
+          { picture: "64x64x1", batch: 8, weight: 1 },
+        ],
+      },
+    ],
+  },
+  "test",
+) as FlowRecipe;
+
+function flowTask(): FlowTask {
+  const random = new Random(1, 1);
+  const set = (frames: number): LatentSet => {
+    const clips = Array.from({ length: 4 }, () =>
+      Float32Array.from({ length: frames * 4 * 8 }, (_, i) => Math.sign(random.normal()) * (i % 8 < 4 ? 1 : 0.1)),
+    );
+    return { grid: { frames, height: 2, width: 2 }, moving: frames > 1, count: 4, read: (clip) => clips[clip]! };
+  };
+  const tokenizer = new TextTokenizer(buildWordTokenizer(vocabulary()));
+  const sets = new Map([
+    ["64x64x9", set(2)],
+    ["64x64x1", set(1)],
+  ]);
+  return new FlowTask(flowRecipe, { tokenizer, channels: 8, compression: [8, 32, 32], sets });
+}
+
+async function losses(trainer: Trainer, steps: number): Promise<number[]> {
+  const out: number[] = [];
+  for (let i = 0; i < steps; i++) out.push((await trainer.advance()).loss);
+  return out;
+}
+
+const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+
+test("an autoencoder starts far above the mean picture", async () => {
+  const task = new VaeTask(vaeRecipe);
+  const trainer = await Trainer.start(task, openOrt(), task.initial(), { ...vaeRecipe.optimiser, rate: 1e-9 });
+  const { values } = await trainer.advance();
+  trainer.dispose();
+  // The mean picture has about 0.25, that is 12 dB.
+  expect(psnr(values["mse"]!)).toBeGreaterThan(16);
+});
+
+test("flow matching lowers its loss", async () => {
+  const task = flowTask();
+  const trainer = await Trainer.start(task, openOrt(), task.initial(), flowRecipe.optimiser);
+  const all = await losses(trainer, 60);
+  trainer.dispose();
+  expect(mean(all.slice(-10))).toBeLessThan(0.8 * mean(all.slice(0, 10)));
+});
+
+const resumable: [string, () => Task][] = [
+  ["autoencoder", () => new VaeTask(vaeRecipe)],
+  ["flow", flowTask],
+];
+
+test.each(resumable)("%s: a resumed run has the same bits as one that never stopped", async (_, make) => {
+  const runtime = openOrt();
+  const initial = make().initial();
+  const straight = await Trainer.start(make(), runtime, initial, { rate: 1e-3 });
+  await losses(straight, 4);
+  const stopped = await Trainer.start(make(), runtime, initial, { rate: 1e-3 });
+  await losses(stopped, 2);
+  const resumed = await Trainer.resume(make(), runtime, await stopped.snapshot(), stopped.step, { rate: 1e-3 });
+  await losses(resumed, 2);
+  const [a, b] = [await straight.snapshot(), await resumed.snapshot()];
+  for (const [name, { data }] of a) expect(b.get(name)!.data, name).toEqual(data);
+  for (const trainer of [straight, stopped, resumed]) trainer.dispose();
+});
+
+test("batches are functions of the step", async () => {
+  const [a, b] = [flowTask(), flowTask()];
+  await a.batch(3);
+  expect(await a.batch(7)).toEqual(await b.batch(7));
+  expect(await a.batch(8)).not.toEqual(await b.batch(7));
+});
+
+test("unknown keys of a recipe are refused with their place", () => {
+  const wrong = { ...vaeRecipe, loss: { object: 1, gradient: 1, kl: 0, klimt: 2 } };
+  expect(() => parseRecipe(wrong, "recipe.yaml")).toThrow(/recipe\.yaml: .*loss.*klimt/);
+});
