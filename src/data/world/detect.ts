@@ -52,9 +52,9 @@ const workingHeight = 144;
 /**
  * Recovers the attributes of a clip of this world from its pixels alone: the sky by its gradient, the ground by its
  * pattern, bodies as what is neither, their shape by overlap with rendered outlines, their colour by hue under that sky,
- * their motion by the track of their outline over the ground.
+ * their motion by the track of their outline over the ground. `most` is how many bodies there can be.
  */
-export function detect(frames: readonly Frame[]): Detected {
+export function detect(frames: readonly Frame[], most = 2): Detected {
   const plates = frames.map((frame) => plateOf(frame, workingHeight));
   const { width, height } = plates[0]!;
   const sky = findSky(plates);
@@ -74,7 +74,7 @@ export function detect(frames: readonly Frame[]): Detected {
   const camera = ground.value === "plain" ? { value: "static" as const, margin: 0 } : findCamera(plates, raw);
   const factor = Math.max(1, Math.ceil(frames[0]!.height / workingHeight));
   const bodies: (DetectedBody & { depth: number; tall: number })[] = [];
-  for (const found of follow(blobs, width)) {
+  for (const found of follow(blobs, width, most)) {
     const raw = found.map((blob, frame) =>
       blob && isWhite(blob, plates[frame]!) ? grow(blob, foregrounds[frame]!, width, height) : blob,
     );
@@ -131,23 +131,23 @@ export function detect(frames: readonly Frame[]): Detected {
   };
 }
 
-/** Not a strip along the picture's side or horizon. */
+/** Not a cloud at the picture's top, and not a strip along its side or the horizon. */
 const isBody = (blob: Blob, width: number): boolean => {
   const wide = blob.right - blob.left,
     tall = blob.bottom - blob.top;
-  return wide < 0.75 * width && wide < 4 * tall && tall < 5 * wide;
+  return blob.top > 0 && wide < 0.75 * width && wide < 4 * tall && tall < 5 * wide;
 };
 
 /** One body through the frames; undefined where it was not found. */
 type Chain = readonly (Blob | undefined)[];
 
-/** Chains of blobs through the frames: at most two bodies, each the nearest of like size to where it was. */
-function follow(blobs: readonly Blob[][], width: number): Chain[] {
+/** Chains of blobs through the frames, at most `most`: each the nearest of like size to where it was. */
+function follow(blobs: readonly Blob[][], width: number, most: number): Chain[] {
   const middle = blobs.length >> 1;
   const start = blobs[middle]!.length ? middle : blobs.findIndex((list) => list.length > 0);
   if (start < 0) return [];
-  const seeds = blobs[start]!.slice(0, 2).filter((blob) => blob.pixels.length > 0.1 * blobs[start]![0]!.pixels.length);
-  return seeds.map((seed) => {
+  const seeds = blobs[start]!.filter((blob) => blob.pixels.length > 0.04 * blobs[start]![0]!.pixels.length);
+  const chains = seeds.slice(0, most + 1).map((seed) => {
     const chain: (Blob | undefined)[] = new Array(blobs.length).fill(undefined);
     chain[start] = seed;
     for (const step of [-1, 1]) {
@@ -168,6 +168,8 @@ function follow(blobs: readonly Blob[][], width: number): Chain[] {
     }
     return chain;
   });
+  // A second body that comes and goes is a flaw of the picture.
+  return chains.filter((chain, index) => index === 0 || chain.filter(Boolean).length > 0.5 * chain.length).slice(0, most);
 }
 
 function nearestTo(outlines: readonly unknown[], middle: number): number {

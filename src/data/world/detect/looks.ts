@@ -44,17 +44,23 @@ function referenceLabs(sky: Sky): Record<Colour, Lab> {
   return labs;
 }
 
-/** The named colour nearest in hue (lightness counts little: shade and patterns change it), or white. */
+/**
+ * The named colour nearest in hue (lightness counts little: shade and patterns change it), or white. Hues are seen from
+ * what is white under that sky, so that pale colours (fine patterns that melt into their mean) keep theirs.
+ */
 export function nameColour(lab: Lab, sky: Sky): { value: Colour; margin: number } {
   const labs = referenceLabs(sky);
-  const away = Math.hypot(lab[1] - labs.white[1], lab[2] - labs.white[2]);
-  const hue = Math.atan2(lab[2], lab[1]);
+  const { white } = labs;
+  const fromWhite = ([L, a, b]: Lab): [number, number] => [a - (white[1] * L) / white[0], b - (white[2] * L) / white[0]];
+  const [da, db] = fromWhite(lab);
+  const away = Math.hypot(da, db),
+    hue = Math.atan2(db, da);
   const costs = colours.map((colour) => {
     if (colour === "white") return { colour, cost: away < 13 ? 0 : 90 };
     if (away < 13) return { colour, cost: 45 };
-    const [L, a, b] = labs[colour];
+    const [a, b] = fromWhite(labs[colour]);
     const turn = Math.abs(((((hue - Math.atan2(b, a)) % (2 * Math.PI)) + 3 * Math.PI) % (2 * Math.PI)) - Math.PI);
-    return { colour, cost: (turn * 180) / Math.PI + 0.12 * Math.abs(lab[0] - L) };
+    return { colour, cost: (turn * 180) / Math.PI + 0.12 * Math.abs(lab[0] - labs[colour][0]) };
   });
   costs.sort((a, b) => a.cost - b.cost);
   return { value: costs[0]!.colour, margin: costs[1]!.cost - costs[0]!.cost };

@@ -3,7 +3,7 @@ import type { Camera } from "../scene.ts";
 import type { Outline } from "./outline.ts";
 
 /** From which `turning` on a body is taken to turn; under a camera that moves, tiles slide a little. */
-export const turns = (camera: Camera): number => (camera === "static" ? 1.5 : 2.3);
+export const turns = (camera: Camera): number => (camera === "static" ? 1.5 : 2.4);
 
 const tiles = 6,
   /** Points in a tile, along each side. */
