@@ -189,8 +189,19 @@ export function understood(): Record<keyof typeof said, Record<string, readonly 
   return said;
 }
 
+/** Every phrase by which captions can name a value; of motions the forms that follow a noun in a list, too. */
+export function phrasesOf(category: keyof typeof said, value: string): readonly string[] {
+  const plain = (said[category] as Record<string, readonly string[]>)[value] ?? [];
+  return category === "motion" ? [...plain, ...(participles[value as Motion] ?? [])] : plain;
+}
+
+/** Words of captions that name no attribute. */
+export const commonWords: readonly string[] = [
+  ...new Set([...openings, ...links].flatMap((phrase) => phrase.split(" "))),
+];
+
 /** Every word that a caption can contain, sorted. */
 export function vocabulary(): string[] {
   const phrases = [...Object.values(said), participles].flatMap((table) => Object.values(table).flat());
-  return [...new Set([...phrases, ...openings, ...links].flatMap((phrase) => phrase.split(" ")))].sort();
+  return [...new Set([...phrases.flatMap((phrase) => phrase.split(" ")), ...commonWords])].sort();
 }

@@ -1,5 +1,5 @@
 import type { Frame } from "../../video/frame.ts";
-import { type Blob, findBlobs, sweep } from "./detect/foreground.ts";
+import { type Blob, findBlobs, sweep } from "./detect/blobs.ts";
 import { deltaE, labAt, labOf, median, type Plate, plateOf } from "./detect/lab.ts";
 import { swings } from "./detect/looks.ts";
 import { bodyColours, partner } from "./palette.ts";
@@ -319,4 +319,13 @@ export function scoreStudy(scene: StudyScene, seen: DetectedStudy): Partial<Reco
   if (scene.place)
     marks.place = seen.place !== undefined && (turned ? opposite[seen.place] : seen.place) === scene.place;
   return marks;
+}
+
+/** Marks what a clip shows against the scene that it should show. `detail` as in `detectStudy`. */
+export function judgeStudy(
+  scene: StudyScene,
+  frames: readonly Frame[],
+  detail?: number,
+): Partial<Record<StudyAttribute, boolean>> {
+  return scoreStudy(scene, detectStudy(frames, detail));
 }

@@ -51,7 +51,10 @@ function referenceLabs(sky: Sky): Record<Colour, Lab> {
 export function nameColour(lab: Lab, sky: Sky): { value: Colour; margin: number } {
   const labs = referenceLabs(sky);
   const { white } = labs;
-  const fromWhite = ([L, a, b]: Lab): [number, number] => [a - (white[1] * L) / white[0], b - (white[2] * L) / white[0]];
+  const fromWhite = ([L, a, b]: Lab): [number, number] => [
+    a - (white[1] * L) / white[0],
+    b - (white[2] * L) / white[0],
+  ];
   const [da, db] = fromWhite(lab);
   const away = Math.hypot(da, db),
     hue = Math.atan2(db, da);
@@ -106,12 +109,11 @@ export function swings(line: ArrayLike<number>, count: number, least: number): {
   return { sum, turns };
 }
 
-/** How a body's lightness swings down its columns and along its rows: sums (in L*) and numbers, medians over the lines. */
+/** How a body's lightness swings down its columns and along its rows: sums (in L*), and how often down; medians over the lines. */
 export interface Grain {
   readonly down: number;
   readonly across: number;
   readonly turns: number;
-  readonly sideways: number;
 }
 
 /**
@@ -154,7 +156,6 @@ export function grainOf(plate: Plate, outline: Outline, mask: Uint8Array | undef
     down: median(columns.map(({ sum }) => sum)),
     across: median(rows.map(({ sum }) => sum)),
     turns: median(columns.map(({ turns }) => turns)),
-    sideways: median(rows.map(({ turns }) => turns)),
   };
 }
 
@@ -169,10 +170,9 @@ const cellShare: Record<Shape, number> = { sphere: 0.42, cylinder: 0.42, cube: 0
  * tube of a ring is bright and dark in turn.
  */
 export function nameMaterial(grains: readonly Grain[], shape: Shape): Material {
-  const [down, across, turns, sideways] = (["down", "across", "turns", "sideways"] as const).map((key) =>
+  const [down, across, turns] = (["down", "across", "turns"] as const).map((key) =>
     median(grains.map((grain) => grain[key]).filter((value) => !Number.isNaN(value))),
-  ) as [number, number, number, number];
-  (globalThis as any).__mat?.push([down, across, turns, sideways]);
+  ) as [number, number, number];
   // A highlight or an edge swings once.
   const least = shape !== "torus" ? 64 : turns > 3 ? 150 : 190;
   if (turns < 2 || down < 30 || down + across < least) return "plain";

@@ -1,6 +1,6 @@
 import { render } from "../render.ts";
 import { type Body, type Shape, shapes } from "../scene.ts";
-import type { Blob } from "./foreground.ts";
+import type { Blob } from "./blobs.ts";
 import { emptyScene } from "./surroundings.ts";
 
 /** Rows of a convex outline: columns [left, right) of each picture row from `top` on. */

@@ -1,5 +1,5 @@
-import { labOf, median, type Plate } from "./lab.ts";
 import type { Camera } from "../scene.ts";
+import { labOf, median, type Plate } from "./lab.ts";
 import type { Outline } from "./outline.ts";
 
 /** From which `turning` on a body is taken to turn; under a camera that moves, tiles slide a little. */
@@ -34,7 +34,6 @@ export function turning(outlines: readonly Outline[], plates: readonly Plate[]):
   }
   if (!changes.length) return 0;
   const noise = jitters.length ? median(jitters) / Math.sqrt(3) : 0;
-  (globalThis as any).__spin?.push({ change: median(changes), noise });
   return Math.sqrt(Math.max(0, median(changes) ** 2 - noise ** 2));
 }
 
