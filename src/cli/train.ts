@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { CancelledError } from "../base/errors.ts";
+import { CancelledError, InputError } from "../base/errors.ts";
 import { openOrt } from "../platform/node/devices/ort.ts";
 import { type TrainEvent, train } from "../platform/node/training/run.ts";
 import type { StepReport } from "../training/trainer.ts";
@@ -18,39 +18,43 @@ const limits = {
   steps: { least: 1, most: 1e9, whole: true },
 } as const;
 
-/** `turbo2k train RECIPE`. */
+/** `turbo2k train RECIPE...`: one after the other, so that a later recipe can use what an earlier one made. */
 export function addTrain(program: Command, terminal: Terminal): void {
   program
     .command("train")
-    .argument("<recipe>", "training settings (recipes/*.yaml)")
-    .description("train a model from a recipe; Ctrl-C saves and stops, --resume goes on to the same bits")
-    .option("-o, --output <folder>", "run folder (default: runs/NAME)")
+    .argument("<recipes...>", "training settings (recipes/*.yaml), run in this order")
+    .description("train models from recipes; Ctrl-C saves and stops, --resume goes on to the same bits")
+    .option("-o, --output <folder>", "run folder, for one recipe (default: runs/NAME)")
     .option("--resume", "go on from the run folder's snapshot")
-    .option("--minutes <n>", "stop after this many minutes", numberFor("--minutes", limits.minutes))
-    .option("--steps <n>", "stop after this many steps", numberFor("--steps", limits.steps))
-    .action(async (recipe: string, { output, ...flags }: Flags) => {
-      const prepare = (done: number, count: number, what: string) => terminal.progress(`latents ${what}`, done, count);
-      let steps = 0;
-      for await (const event of train(recipe, openOrt(), {
-        ...flags,
-        folder: output,
-        signal: terminal.signal,
-        prepare,
-      })) {
-        if (event.type === "started") {
-          steps = event.steps;
-          terminal.note(startLine(event));
-        } else if (event.type === "step") terminal.progress("train", event.report.step, steps, figures(event.report));
-        else if (event.type === "checkpoint") {
-          const scores = Object.entries(event.figures).map(([name, value]) => `  ${name} ${value.toFixed(2)}`);
-          terminal.note(`saved at step ${event.step}${scores.join("")}`);
-        } else if (event.done) terminal.out(`${event.folder}/model`);
-        else {
-          terminal.note(`stopped at step ${event.step} of ${steps}; go on with --resume`);
-          if (terminal.signal.aborted) throw new CancelledError(`cancelled, saved in ${event.folder}`);
-        }
-      }
+    .option("--minutes <n>", "stop each run after this many minutes", numberFor("--minutes", limits.minutes))
+    .option("--steps <n>", "stop each run after this many steps", numberFor("--steps", limits.steps))
+    .action(async (recipes: string[], flags: Flags) => {
+      if (recipes.length > 1 && flags.output)
+        throw new InputError("--output names one run folder, but there are several recipes", {
+          hint: "leave it out: each run gets runs/NAME",
+        });
+      for (const recipe of recipes) await run(recipe, flags, terminal);
     });
+}
+
+async function run(recipe: string, { output, ...flags }: Flags, terminal: Terminal): Promise<void> {
+  const prepare = (done: number, count: number, what: string) => terminal.progress(`latents ${what}`, done, count);
+  const { signal } = terminal;
+  let steps = 0;
+  for await (const event of train(recipe, openOrt(), { ...flags, folder: output, signal, prepare })) {
+    if (event.type === "started") {
+      steps = event.steps;
+      terminal.note(startLine(event));
+    } else if (event.type === "step") terminal.progress("train", event.report.step, steps, figures(event.report));
+    else if (event.type === "checkpoint") {
+      const scores = Object.entries(event.figures).map(([name, value]) => `  ${name} ${value.toFixed(2)}`);
+      terminal.note(`saved at step ${event.step}${scores.join("")}`);
+    } else if (event.done) terminal.out(`${event.folder}/model`);
+    else {
+      terminal.note(`stopped at step ${event.step} of ${steps}; go on with --resume`);
+      if (signal.aborted) throw new CancelledError(`cancelled, saved in ${event.folder}`);
+    }
+  }
 }
 
 const startLine = ({ folder, parameters, step, steps }: Extract<TrainEvent, { type: "started" }>): string =>

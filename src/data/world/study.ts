@@ -90,7 +90,7 @@ function drawFigure(random: Random, detail: number, pair: boolean): Figure {
   if (pair && motion !== "clockwise") motion = "still";
   if (motion === "clockwise" && !turnShows(shape, fill, grain)) motion = "still";
   const fast = speed === "fast";
-  const radius = (size === "large" ? random.between(0.21, 0.23) : random.between(0.13, 0.145)) * (pair ? 0.85 : 1);
+  const radius = (size === "large" ? random.between(0.21, 0.23) : random.between(0.13, 0.145)) * (pair ? 0.8 : 1);
   return {
     shape,
     colour,

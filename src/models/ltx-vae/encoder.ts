@@ -35,7 +35,7 @@ class DownBlock {
   }
 }
 
-/** Pixels to the mean and log-variance of latents (fact sheet: LTX VAE, posterior). */
+/** Pixels to the mean and log-variance of latents (docs/how-it-works.md). */
 export class Encoder {
   readonly convIn: Conv3d;
   readonly blocks: DownBlock[];

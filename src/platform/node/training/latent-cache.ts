@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { CancelledError } from "../../../base/errors.ts";
 import { type Picture, pixelsAt } from "../../../data/world/batch.ts";
 import type { PresetName } from "../../../data/world/clip.ts";
 import { compression, type LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
@@ -54,7 +55,7 @@ export async function latentSet(source: LatentSource, runtime: Runtime, request:
         encoder ??= await openClipEncoder(source.config, source.weights, runtime, picture);
         const values = new Float32Array(chunkSize * size);
         for (let i = 0; i < chunkSize; i++) {
-          signal?.throwIfAborted();
+          if (signal?.aborted) throw new CancelledError();
           const latents = await encoder.encode(pixelsAt(world, seed, first + i, picture).pixels);
           values.set(pack(normalise(latents, source.statistics), channels), i * size);
         }
