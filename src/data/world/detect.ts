@@ -6,12 +6,13 @@ import { joinParts } from "./detect/extent.ts";
 import { follow, isBody } from "./detect/follow.ts";
 import { findForeground } from "./detect/foreground.ts";
 import { plateOf } from "./detect/lab.ts";
-import type { BodyReading, Detected } from "./detect/reading.ts";
+import type { BodyReading, Detected, Within } from "./detect/reading.ts";
 import { findGround, findSky } from "./detect/surroundings.ts";
 import { findCamera } from "./detect/track.ts";
+import { rich } from "./draw.ts";
 import { distance } from "./motion.ts";
 import type { Relation, Size } from "./scene.ts";
-import { type Expected, type Marks, score } from "./score.ts";
+import { askedWithin, type Expected, type Marks, score } from "./score.ts";
 
 /** Rows at which shape and motion are judged; larger frames are shrunk to this. */
 const workingHeight = 144;
@@ -19,9 +20,10 @@ const workingHeight = 144;
 /**
  * Recovers the attributes of a clip of this world from its pixels alone: the sky by its gradient, the ground by its
  * pattern, bodies as what is neither, their shape by overlap with rendered outlines, their colour by hue under that sky,
- * their motion by the track of their outline over the ground. `most` is how many bodies there can be.
+ * their motion by the track of their outline over the ground. `within` (a preset)
+ * says which answers there are.
  */
-export function detect(frames: readonly Frame[], most = 2): Detected {
+export function detect(frames: readonly Frame[], within: Within = rich): Detected {
   if (!frames.length) throw new InputError("there is nothing to see in a clip without frames");
   const plates = frames.map((frame) => plateOf(frame, workingHeight));
   const factor = Math.max(1, Math.ceil(frames[0]!.height / workingHeight));
@@ -38,9 +40,12 @@ export function detect(frames: readonly Frame[], most = 2): Detected {
   const ground = findGround(plates, masks, sky.value);
   // Over plain ground a camera that moves cannot be told from bodies that do, and this world has none.
   const raw = foregrounds.map(({ mask }) => mask);
-  const camera = ground.value === "plain" ? { value: "static" as const, margin: 0 } : findCamera(plates, raw);
-  const stage = { frames, plates, factor, foregrounds, sky: sky.value, camera: camera.value };
-  const bodies = follow(blobs, width, most).map((chain) => readBody(stage, chain));
+  const camera =
+    ground.value === "plain" || within.cameras.every((value) => value === "static")
+      ? { value: "static" as const, margin: 0 }
+      : findCamera(plates, raw);
+  const stage = { frames, plates, factor, foregrounds, sky: sky.value, camera: camera.value, within };
+  const bodies = follow(blobs, width, within.pairs > 0 ? 2 : 1).map((chain) => readBody(stage, chain));
   const [first, second] = bodies;
   return {
     bodies: bodies.map(({ depth, tall, ...body }) => ({
@@ -67,10 +72,16 @@ function relate(a: BodyReading, b: BodyReading): Relation {
   return a.x < b.x ? "left of" : "right of";
 }
 
-/** Marks what a clip shows against what was asked for; with one body expected, a second is taken for a flaw. */
-export function judge(expected: Expected, frames: readonly Frame[]): Marks {
-  return score(expected, detect(frames, expected.bodies.length));
-}
+/**
+ * Marks clips of a preset against what they should show. What cannot differ within the preset (the material and the camera
+ * of `mini`) is not asked, and where one body is expected, a second is taken for a flaw of the picture.
+ */
+export const judgeOf =
+  (within: Within) =>
+  (expected: Expected, frames: readonly Frame[]): Marks => {
+    const pairs = expected.bodies.length > 1 ? 1 : 0;
+    return score(askedWithin(expected, within), detect(frames, { ...within, pairs }));
+  };
 
-export type { Detected, DetectedBody } from "./detect/reading.ts";
+export type { Detected, DetectedBody, Within } from "./detect/reading.ts";
 export { type Attribute, type Expected, expectedOf, type Marks, score } from "./score.ts";

@@ -2,7 +2,7 @@
 
 import type { Frame } from "../../video/frame.ts";
 import { type PresetName, sceneAt } from "./clip.ts";
-import { expectedOf, judge } from "./detect.ts";
+import { expectedOf, judgeOf } from "./detect.ts";
 import { presets } from "./draw.ts";
 import { render } from "./render.ts";
 import type { Scene } from "./scene.ts";
@@ -53,7 +53,14 @@ function worldSample(request: SampleRequest, index: number): Sample | undefined 
   const { scene, caption } = sceneAt(preset, seed, index, { split: heldOut ? "all" : "train", moving: length > 1 });
   if (heldOut && !isHeldOut(scene)) return undefined;
   const { frames } = render(scene, { width, height, frames: length });
-  return { index, caption, heldOut, scene, frames, judge: () => judge(expectedOf(scene, height, length), frames) };
+  return {
+    index,
+    caption,
+    heldOut,
+    scene,
+    frames,
+    judge: () => judgeOf(presets[preset])(expectedOf(scene, height, length), frames),
+  };
 }
 
 function studySample(

@@ -1,4 +1,4 @@
-import type { Detected, DetectedBody } from "./detect/reading.ts";
+import type { Detected, DetectedBody, Within } from "./detect/reading.ts";
 import { isFine, pictureHeight, type Scene } from "./scene.ts";
 
 export type Attribute = "shape" | "colour" | "material" | "size" | "motion" | "sky" | "ground" | "camera" | "relation";
@@ -25,6 +25,20 @@ export function expectedOf(scene: Scene, height: number, frames: number): Expect
       size: frames > 1 || (motion !== "toward" && motion !== "away") ? size : undefined,
       motion: frames > 1 ? motion : undefined,
       material: isFine(material) && (period / pictureHeight) * height < 3.5 ? undefined : material,
+    })),
+  };
+}
+
+/** What is expected, without the attributes that have one value in a preset: to get those right is no merit. */
+export function askedWithin(expected: Expected, { shapes, materials, cameras }: Within): Expected {
+  const differ = (values: readonly string[]): boolean => new Set(values).size > 1;
+  return {
+    ...expected,
+    camera: differ(cameras) ? expected.camera : undefined,
+    bodies: expected.bodies.map((body) => ({
+      ...body,
+      shape: differ(shapes) ? body.shape : undefined,
+      material: differ(materials) ? body.material : undefined,
     })),
   };
 }

@@ -5,6 +5,7 @@ import { sceneAt } from "./clip.ts";
 import { drawScene, drawWish, mini, presets, rich } from "./draw.ts";
 import { colours, isVisible, motions, shapes } from "./scene.ts";
 import { isHeldOut, isLookHeldOut, isMoveHeldOut, testPrompts } from "./split.ts";
+import { examplePrompts, knownWords, unknownWords } from "./words.ts";
 
 suite("captions", () => {
   const scenes = Array.from({ length: 400 }, (_, index) => drawScene(index % 2 ? rich : mini, new Random(1, index)));
@@ -98,5 +99,50 @@ suite("the split", () => {
     expect(new Set(prompts.map(({ prompt }) => prompt)).size).toBe(120);
     expect(testPrompts().map(({ prompt }) => prompt)).toEqual(prompts.map(({ prompt }) => prompt));
     for (const { scene, heldOut } of prompts) expect(isHeldOut(scene)).toBe(heldOut);
+  });
+});
+
+suite("words of a prompt", () => {
+  test("that captions use are known, in any case and with any punctuation", () => {
+    for (const preset of Object.values(presets))
+      for (let index = 0; index < 200; index++) {
+        const text = sceneAt(preset, 6, index, { split: "all" }).caption;
+        expect(unknownWords(text, preset), text).toEqual([]);
+        expect(unknownWords(`  ${text.toUpperCase()}!! `, preset)).toEqual([]);
+      }
+    for (const prompt of examplePrompts) expect(unknownWords(prompt)).toEqual([]);
+    expect(unknownWords("")).toEqual([]);
+    expect(unknownWords(" \t\n,.;:!?()[]{}«»—")).toEqual([]);
+  });
+
+  test("that captions do not use are named once, as typed", () => {
+    expect(unknownWords("A Cat on the moon, the CAT!")).toEqual(["Cat", "moon"]);
+    expect(unknownWords("two red cubes")).toEqual(["two", "cubes"]);
+    expect(unknownWords("a red torus")).toEqual(["torus"]);
+    expect(unknownWords("a red torus", rich)).toEqual([]);
+    expect(unknownWords("красный шар 🎈 👩‍🚀 un café 猫 don't x²")).toEqual([
+      "красный",
+      "шар",
+      "🎈",
+      "👩‍🚀",
+      "un",
+      "café",
+      "猫",
+      "don't",
+      "x²",
+    ]);
+    expect(unknownWords("cafe\u0301")).toEqual(["café"]);
+    expect(() => unknownWords("\ud800 \u0000 \u202e")).not.toThrow();
+  });
+
+  test("are listed by category and value", () => {
+    const { shape, motion, material, relation, colour } = knownWords();
+    expect(Object.keys(shape!)).toEqual(["sphere", "cube", "cylinder", "cone"]);
+    expect(shape!["sphere"]).toEqual(["sphere", "ball"]);
+    expect(motion!["up"]).toContain("rising");
+    expect(Object.keys(material!)).toEqual(["plain"]);
+    expect(relation).toBeUndefined();
+    expect(Object.keys(colour!)).toEqual([...colours]);
+    expect(Object.keys(knownWords(rich).relation!)).toHaveLength(4);
   });
 });

@@ -98,3 +98,13 @@ export function maskOf(blob: Blob, width: number, height: number): Uint8Array {
   for (const pixel of blob.pixels) mask[pixel] = 1;
   return mask;
 }
+
+/** The blob and what is within `reach` pixels of it, beside, above or below. */
+export function widen(blob: Blob, reach: number, width: number, height: number): Blob {
+  let mask = maskOf(blob, width, height);
+  for (let step = 0; step < reach; step++) mask = sweep(mask, width, height, 1);
+  return measure(
+    [...mask.keys()].filter((pixel) => mask[pixel]),
+    width,
+  );
+}

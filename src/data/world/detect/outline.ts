@@ -1,7 +1,6 @@
-import { render } from "../render.ts";
-import { type Body, type Shape, shapes } from "../scene.ts";
-import type { Blob } from "./blobs.ts";
-import { emptyScene } from "./surroundings.ts";
+import { type Shape, shapes } from "../scene.ts";
+import { type Blob, measure } from "./blobs.ts";
+import { drawingSize, drawnHeight, solidDrawings } from "./templates.ts";
 
 /** Rows of a convex outline: columns [left, right) of each picture row from `top` on. */
 export interface Outline {
@@ -92,49 +91,20 @@ interface Template {
 
 let templates: Template[] | undefined;
 
-/** What each solid looks like from this world's camera, drawn by its own renderer. */
 function allTemplates(): Template[] {
-  if (templates) return templates;
-  templates = [];
-  const size = 96;
-  for (const shape of shapes) {
-    const turns = shape === "cube" ? [0, 0.2, 0.4, 0.6, 0.785, 0.97, 1.17, 1.37] : shape === "torus" ? torusTurns : [0];
-    for (const yaw of turns) {
-      for (const lift of [0, 0.35, 0.7]) {
-        const body: Body = {
-          shape,
-          colour: "red",
-          material: "plain",
-          size: "large",
-          motion: "up",
-          height: 0.9,
-          across: 0,
-          depth: 0,
-          yaw,
-          travel: lift,
-          period: 0,
-        };
-        // Two frames: the last one is at the end of the way up.
-        const { masks } = render(
-          { ...emptyScene("overcast"), bodies: [body] },
-          { width: size, height: size, frames: 2 },
-        );
-        const mask = masks[1]!;
-        const blob = blobOf(mask, size);
-        const outline = hullOf(blob, size);
-        const raw = grid(outline, (x, y) => mask[y * size + x]! > 0);
-        templates.push({ shape, grid: raw, scale: 0.9 / (Math.sqrt(outline.area) / size) });
-      }
-    }
-  }
+  templates ??= solidDrawings().map(({ shape, mask }) => {
+    const outline = hullOf(blobOf(mask, drawingSize), drawingSize);
+    const raw = grid(outline, (x, y) => mask[y * drawingSize + x]! > 0);
+    return { shape, grid: raw, scale: drawnHeight / (Math.sqrt(outline.area) / drawingSize) };
+  });
   return templates;
 }
-const torusTurns = [0, 0.25, 0.5, 0.75, 1, 1.25, 1.55];
 
 function blobOf(mask: Uint8Array, width: number): Blob {
-  const pixels = [...mask.keys()].filter((pixel) => mask[pixel]);
-  const ys = pixels.map((pixel) => (pixel / width) | 0);
-  return { pixels, left: 0, right: width, top: Math.min(...ys), bottom: Math.max(...ys) + 1, x: 0, y: 0 };
+  return measure(
+    [...mask.keys()].filter((pixel) => mask[pixel]),
+    width,
+  );
 }
 
 /** For each shape the best overlap (IoU) with a template, and that template's scale. */
@@ -142,6 +112,7 @@ export function matchShapes(
   outline: Outline,
   mask: Uint8Array,
   width: number,
+  candidates: readonly Shape[],
 ): Record<Shape, { overlap: number; scale: number }> {
   const covered = (x: number, y: number): boolean => mask[y * width + x]! > 0;
   let seen = grid(outline);
@@ -169,6 +140,7 @@ export function matchShapes(
     { overlap: number; scale: number }
   >;
   for (const template of allTemplates()) {
+    if (!candidates.includes(template.shape)) continue;
     let both = 0,
       either = 0;
     for (let index = 0; index < seen.length; index++) {

@@ -1,5 +1,14 @@
 import type { Camera, Colour, Ground, Material, Motion, Relation, Shape, Size, Sky } from "../scene.ts";
 
+/** What a preset can show: the answers that there are. */
+export interface Within {
+  readonly shapes: readonly Shape[];
+  readonly materials: readonly Material[];
+  readonly cameras: readonly Camera[];
+  /** Share of scenes with two bodies. */
+  readonly pairs: number;
+}
+
 /** What was recovered of one body. Confidence is a margin over the second best answer, about 0 to 1. */
 export interface DetectedBody {
   readonly shape: Shape;

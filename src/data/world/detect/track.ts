@@ -1,5 +1,6 @@
 import { clipTime, viewAt } from "../motion.ts";
 import { type Camera, cameras, type Motion, pictureHeight } from "../scene.ts";
+import type { Cover } from "./cover.ts";
 import { labAt, type Plate } from "./lab.ts";
 import type { Outline } from "./outline.ts";
 import { emptyScene } from "./surroundings.ts";
@@ -103,6 +104,7 @@ function slope(values: readonly number[]): number {
 /** Motion of one body over the ground from its outlines; frames in which it was not found are `undefined`. */
 export function nameMotion(
   outlines: readonly (Outline | undefined)[],
+  covers: readonly (Cover | undefined)[],
   plates: readonly Plate[],
   camera: Camera,
 ): Track {
@@ -130,11 +132,12 @@ export function nameMotion(
   const worldX = (middle.x / width - 0.5) * 2 * view.tangent * aspect * steps;
   const worldY = view.eye[1] + steps * (view.forward[1] + (0.5 - middle.y / height) * 2 * view.tangent);
   for (const [index, outline] of filled.entries()) {
+    const { x, y, area, tall } = covers[index] ?? { ...outline, tall: outline.left.length };
     const drift = project(viewOf(camera, clipTime(index, n)), aspect, worldX, worldY, depth) ?? [0, 0, 1];
-    xs.push(outline.x / width - drift[0]);
-    ys.push(outline.y / height - drift[1]);
-    talls.push(Math.log(outline.left.length / drift[2]));
-    spans.push(Math.log(Math.sqrt(outline.area) / drift[2]));
+    xs.push(x / width - drift[0]);
+    ys.push(y / height - drift[1]);
+    talls.push(Math.log(tall / drift[2]));
+    spans.push(Math.log(Math.sqrt(area) / drift[2]));
   }
   const across = slope(xs),
     down = slope(ys),
@@ -147,12 +150,29 @@ export function nameMotion(
   const change = turning(filled, plates);
   let motion: Motion = "still";
   if (n >= 5 && hop > 0.1 && line < 0.4 * hop && Math.abs(across) < 0.12) motion = "bounce";
-  else if (Math.abs(growth) > 0.2) motion = growth > 0 ? "toward" : "away";
-  else if (Math.max(Math.abs(across), Math.abs(down)) > 0.1) {
-    if (Math.abs(across) * aspect > Math.abs(down)) motion = across > 0 ? "right" : "left";
-    else motion = down > 0 ? "down" : "up";
-  } else if (change > turns(camera) && camera !== "orbit") motion = "spin";
+  else {
+    motion = nearestCourse(across, down, growth);
+    if (motion === "still" && change > turns(camera) && camera !== "orbit") motion = "spin";
+  }
   return { motion, across, down, growth, hop, change, depth };
+}
+
+/** What motions look like: way across and down in parts of width and height, and growth. */
+const courses: readonly (readonly [Motion, number, number, number])[] = [
+  ["still", 0, 0, 0],
+  ["left", -0.36, 0, 0],
+  ["right", 0.36, 0, 0],
+  ["up", 0, -0.32, 0],
+  ["down", 0, 0.32, 0],
+  ["toward", 0, 0.14, 0.4],
+  ["away", 0, -0.14, -0.4],
+];
+
+function nearestCourse(across: number, down: number, growth: number): Motion {
+  // What stands hardly moves at all, so it gets less than half of the way.
+  const far = ([motion, a, d, g]: (typeof courses)[number]): number =>
+    (motion === "still" ? 2 : 1) * Math.hypot((across - a) / 0.36, (down - d) / 0.32, (growth - g) / 0.4);
+  return courses.toSorted((a, b) => far(a) - far(b))[0]![0];
 }
 
 /** How far behind the line where bodies stand the lower edge of an outline touches the ground. */

@@ -5,6 +5,9 @@ import type { Outline } from "./outline.ts";
 /** From which `turning` on a body is taken to turn; under a camera that moves, tiles slide a little. */
 export const turns = (camera: Camera): number => (camera === "static" ? 1.5 : 2.4);
 
+/** Frames that video codecs of this project code together: what they do to a body that stands comes back at this distance. */
+const chunk = 8;
+
 const tiles = 6,
   /** Points in a tile, along each side. */
   points = 3;
@@ -22,19 +25,17 @@ export function turning(outlines: readonly Outline[], plates: readonly Plate[]):
   const looks = outlines.map((outline, frame) =>
     lookAt(plates[frame]!, outline, 0.66 * breadth * talls[frame]!, 0.6 * talls[frame]!),
   );
-  const lag = Math.max(1, Math.round((looks.length - 1) / 3));
-  const changes: number[] = [],
-    jitters: number[] = [];
-  for (const [frame, look] of looks.entries()) {
-    const later = looks[frame + lag],
-      before = looks[frame - 1],
-      after = looks[frame + 1];
-    if (later) changes.push(distance(look.length, (at) => later[at]! - look[at]!));
-    if (before && after) jitters.push(distance(look.length, (at) => after[at]! - 2 * look[at]! + before[at]!));
-  }
-  if (!changes.length) return 0;
+  const changeOver = (lag: number): number =>
+    median(looks.slice(lag).map((later, frame) => distance(later.length, (at) => later[at]! - looks[frame]![at]!)));
+  const third = changeOver(Math.max(1, Math.round((looks.length - 1) / 3)));
+  const change = looks.length > 2 * chunk ? Math.min(third, changeOver(chunk)) : third;
+  const jitters = looks
+    .slice(2)
+    .map((after, frame) =>
+      distance(after.length, (at) => after[at]! - 2 * looks[frame + 1]![at]! + looks[frame]![at]!),
+    );
   const noise = jitters.length ? median(jitters) / Math.sqrt(3) : 0;
-  return Math.sqrt(Math.max(0, median(changes) ** 2 - noise ** 2));
+  return Math.sqrt(Math.max(0, change ** 2 - noise ** 2)) || 0;
 }
 
 /** Mean over tiles of the length of a difference. */

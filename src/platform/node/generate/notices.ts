@@ -1,41 +1,22 @@
 /** What a user should know about a prompt before a model is run on it. */
-import { understood } from "../../../data/world/captions.ts";
 import { presets } from "../../../data/world/draw.ts";
-import { testPrompts } from "../../../data/world/split.ts";
+import { examplePrompts, unknownWords, valuesOf } from "../../../data/world/words.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
 
-/** Words that are named and examples that are given at most. */
-const [mostWords, examples] = [12, 3];
+/** How many words are named at most. */
+const mostWords = 12;
 
 /** For models of the procedural world: words that they were never taught, and what they do understand. */
-export function unknownWordNotices({ settings, tokenizer }: TextToVideoModel, prompt: string): string[] {
+export function unknownWordNotices({ settings }: Pick<TextToVideoModel, "settings">, prompt: string): string[] {
   if (settings.world === undefined) return [];
-  const unknown = tokenizer.unknownWords(prompt).map((word) => JSON.stringify(word));
+  const preset = presets[settings.world as keyof typeof presets] ?? presets.mini;
+  const unknown = unknownWords(prompt, preset).map((word) => JSON.stringify(word));
   if (!unknown.length) return [];
   const rest = unknown.length > mostWords ? `, and ${unknown.length - mostWords} more` : "";
-  const preset = presets[settings.world as keyof typeof presets] ?? presets.mini;
+  const known = Object.entries(valuesOf(preset)).filter(([, values]) => values.length > 1);
   return [
     `${settings.name} does not know ${unknown.slice(0, mostWords).join(", ")}${rest}; it understands`,
-    ...knownOf(preset).map(([category, values]) => `  ${category}: ${values.join(", ")}`),
-    ...testPrompts(preset)
-      .slice(0, examples)
-      .map((example) => `  for example "${example.prompt}"`),
+    ...known.map(([category, values]) => `  ${category}: ${values.join(", ")}`),
+    ...examplePrompts.map((example) => `  for example "${example}"`),
   ];
-}
-
-/** The values that occur in a preset, by category. */
-function knownOf(preset: (typeof presets)[keyof typeof presets]): [string, readonly string[]][] {
-  const { shapes, materials, motions, grounds, cameras, pairs } = preset;
-  const shown: Record<string, readonly string[]> = {
-    shape: shapes,
-    material: materials,
-    motion: motions,
-    ground: grounds,
-    camera: cameras,
-    relation: pairs > 0 ? Object.keys(understood().relation) : [],
-  };
-  return Object.entries(understood()).flatMap(([category, values]) => {
-    const names = [...new Set(shown[category] ?? Object.keys(values))];
-    return names.length > 1 ? [[category, names]] : [];
-  });
 }

@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import { Random } from "../../base/philox.ts";
+import { samples } from "./samples.ts";
+import { figures, isStudyHeldOut, studyAt, studyCaption, studyPrompts, turnShows } from "./study.ts";
+import { judgeStudy } from "./study-detect.ts";
+import { renderStudy } from "./study-render.ts";
+
+const picture = { width: 64, height: 64, frames: 9 };
+
+describe("the flat study", () => {
+  test("is the same every time, and the same picture at another size", () => {
+    const { scene, caption } = studyAt(3, 7, { detail: 64 });
+    expect(studyAt(3, 7, { detail: 64 })).toEqual({ scene, caption });
+    const mean = (data: Uint8Array): number => data.reduce((a, b) => a + b, 0) / data.length;
+    const [low, high] = [64, 128].map(
+      (size) => renderStudy(scene, { width: size, height: size, frames: 1 }).frames[0]!,
+    );
+    expect(Math.abs(mean(low!.data) - mean(high!.data))).toBeLessThan(1.5);
+  });
+
+  test("masks the figures", () => {
+    for (let index = 0; index < 20; index++) {
+      const { scene } = studyAt(1, index, { detail: 64 });
+      const { masks } = renderStudy(scene, picture);
+      for (const mask of masks)
+        for (const number of scene.figures.keys()) expect(mask.some((value) => value === number + 1)).toBe(true);
+    }
+  });
+
+  test("shows all it claims", () => {
+    for (let index = 0; index < 300; index++)
+      for (const { shape, fill, grain, motion } of studyAt(1, index).scene.figures)
+        expect(motion !== "clockwise" || turnShows(shape, fill, grain)).toBe(true);
+  });
+
+  test("has detectors that recover all of it where fine fills have three pixels a period", () => {
+    for (const { scene, frames, caption, judge } of samples({
+      ...picture,
+      preset: "study",
+      seed: 5,
+      count: 24,
+      heldOut: false,
+    })) {
+      const wrong = Object.entries(judge()).filter(([, right]) => !right);
+      expect(wrong, `${caption} ${JSON.stringify(scene)}`).toEqual([]);
+      expect(frames).toHaveLength(9);
+    }
+  });
+
+  test("loses fine fills, and only these, at half of the size", () => {
+    let fine = 0,
+      lost = 0;
+    for (let index = 0; index < 30; index++) {
+      const { scene } = studyAt(8, index, { detail: 128, split: "all" });
+      const { frames } = renderStudy(scene, picture);
+      const marks = judgeStudy(scene, frames, 128);
+      expect(marks.shape).toBe(true);
+      if (!scene.figures.some(({ grain }) => grain === "fine")) continue;
+      fine++;
+      if (!marks.fill || !marks.grain) lost++;
+    }
+    expect(fine).toBeGreaterThan(5);
+    expect(lost).toBeGreaterThan(0.7 * fine);
+  });
+
+  test("holds combinations out", () => {
+    for (let index = 0; index < 200; index++) expect(isStudyHeldOut(studyAt(2, index).scene)).toBe(false);
+    for (const { heldOut, scene } of studyPrompts()) expect(isStudyHeldOut(scene)).toBe(heldOut);
+    expect(studyPrompts().filter(({ heldOut }) => heldOut)).toHaveLength(60);
+  });
+
+  test("captions say all when nothing is dropped", () => {
+    for (let index = 0; index < 50; index++) {
+      const { scene } = studyAt(4, index);
+      const text = studyCaption(scene, new Random(9, index), 0);
+      for (const { shape, colour, size } of scene.figures)
+        for (const word of [shape, colour, size]) expect(text).toContain(word);
+      expect(text).not.toMatch(/\ba [aeiou]| {2}|undefined/);
+      expect(figures.some((shape) => text.includes(shape))).toBe(true);
+    }
+  });
+});
