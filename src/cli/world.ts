@@ -1,9 +1,9 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { basename, extname, join } from "node:path";
 import { type Command, Option } from "commander";
 import { CancelledError, InputError } from "../base/errors.ts";
 import { type Sample, type SamplePreset, type SampleRequest, samplePresets, samples } from "../data/world/samples.ts";
 import { accuracyOf, formatAccuracy, type Marks } from "../metrics/world.ts";
+import { writeFileAtomically } from "../platform/node/files/atomic-file.ts";
 import { writeVideo } from "../platform/node/video/write.ts";
 import { limits, parseSize } from "../schema/request.ts";
 import { contactSheet, type SheetClip } from "../video/contact-sheet.ts";
@@ -60,6 +60,10 @@ async function renderWorld(flags: Flags, terminal: Terminal): Promise<void> {
   const request: SampleRequest = { preset, seed, count, frames, ...parseSize(flags.size), heldOut: !!flags.heldOut };
   const output = flags.output ?? join("outputs", `world-${preset}-${seed}`);
   const isFile = [".mp4", ".webm", ".gif"].includes(extname(output).toLowerCase());
+  if (/^\.[a-z][a-z0-9]{1,4}$/i.test(extname(output)) && !isFile)
+    throw new InputError(`cannot write clips to ${JSON.stringify(output)}`, {
+      hint: "name a folder, or for one clip a file ending in .mp4, .webm or .gif",
+    });
   if (isFile && count > 1)
     throw new InputError(`${count} clips do not fit into one file`, { hint: "name a folder, or add --count 1" });
   if (isFile && flags.sheet)
@@ -70,16 +74,17 @@ async function renderWorld(flags: Flags, terminal: Terminal): Promise<void> {
     if (terminal.signal.aborted) throw new CancelledError();
     const path = isFile ? output : join(output, `${String(entries.length).padStart(5, "0")}.mp4`);
     const written = await writeVideo(path, pictures, { ...sizeOf(pictures), fps, force, title: sample.caption });
-    entries.push({ ...sample, file: written.path, marks: flags.check ? judge() : undefined });
+    entries.push({ ...sample, file: basename(written.path), marks: flags.check ? judge() : undefined });
     if (flags.sheet && shown.length < rows) shown.push({ frames: spread(pictures), caption: sample.caption });
     terminal.progress("clips", entries.length, count);
   }
   const accuracy = flags.check ? accuracyOf(entries.map(({ marks }) => marks!)) : undefined;
   const results = { ...request, fps, accuracy, clips: entries };
   if (!isFile) {
-    await mkdir(output, { recursive: true });
-    await writeFile(join(output, "world.json"), `${JSON.stringify(results, null, 2)}\n`);
-    if (flags.sheet) await writeFile(join(output, "sheet.png"), encodePng(contactSheet(shown, { columns })));
+    const text = `${JSON.stringify(results, null, 2)}\n`;
+    await writeFileAtomically(join(output, "world.json"), [new TextEncoder().encode(text)]);
+    const sheet = flags.sheet && encodePng(contactSheet(shown, { columns }));
+    if (sheet) await writeFileAtomically(join(output, "sheet.png"), [sheet]);
   }
   if (flags.json) terminal.out(JSON.stringify({ output, ...results }));
   else terminal.out([accuracy && formatAccuracy(accuracy), output].filter(Boolean).join("\n"));

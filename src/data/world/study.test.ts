@@ -19,7 +19,7 @@ describe("the flat study", () => {
   });
 
   test("masks the figures", () => {
-    for (let index = 0; index < 20; index++) {
+    for (let index = 0; index < 8; index++) {
       const { scene } = studyAt(1, index, { detail: 64 });
       const { masks } = renderStudy(scene, picture);
       for (const mask of masks)
@@ -38,7 +38,7 @@ describe("the flat study", () => {
       ...picture,
       preset: "study",
       seed: 5,
-      count: 24,
+      count: 16,
       heldOut: false,
     })) {
       const wrong = Object.entries(judge()).filter(([, right]) => !right);
@@ -50,7 +50,7 @@ describe("the flat study", () => {
   test("loses fine fills, and only these, at half of the size", () => {
     let fine = 0,
       lost = 0;
-    for (let index = 0; index < 30; index++) {
+    for (let index = 0; index < 16; index++) {
       const { scene } = studyAt(8, index, { detail: 128, split: "all" });
       const { frames } = renderStudy(scene, picture);
       const marks = judgeStudy(scene, frames, 128);

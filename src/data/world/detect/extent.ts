@@ -54,7 +54,7 @@ export function grow(blob: Blob, { far, mask }: Foreground, width: number, heigh
   for (let pixel = (horizon + Math.ceil(0.06 * height)) * width; pixel < far.length; pixel += 5)
     if (!mask[pixel]) ground.push(far[pixel]!);
   ground.sort((a, b) => a - b);
-  const weak = Math.max(4, 1.1 * (ground[Math.floor(0.97 * ground.length)] ?? threshold) + 0.8);
+  const weak = Math.max(3.5, (ground[Math.floor(0.97 * ground.length)] ?? threshold) + 0.5);
   if (weak >= threshold) return blob;
   const reach = 0.3 * Math.max(blob.right - blob.left, blob.bottom - blob.top);
   const wide = new Uint8Array(mask.length);

@@ -34,7 +34,8 @@ export function turning(outlines: readonly Outline[], plates: readonly Plate[]):
     .map((after, frame) =>
       distance(after.length, (at) => after[at]! - 2 * looks[frame + 1]![at]! + looks[frame]![at]!),
     );
-  const noise = jitters.length ? median(jitters) / Math.sqrt(3) : 0;
+  // What turns fast jitters too, but no codec this much.
+  const noise = Math.min(3, jitters.length ? median(jitters) / Math.sqrt(3) : 0);
   return Math.sqrt(Math.max(0, change ** 2 - noise ** 2)) || 0;
 }
 
