@@ -1,6 +1,6 @@
 /**
  * Caption accuracy on the procedural world: how many of the attributes that prompts ask for can be read off the frames.
- * What an attribute is and how it is read is the judge's affair, `judge` of `data/world/detect.ts` or
+ * What an attribute is and how it is read is the judge's affair, `judgeOf` of `data/world/detect.ts` or
  * `judgeStudy` of `data/world/study-detect.ts`.
  */
 import type { Frame } from "../video/frame.ts";

@@ -5,7 +5,6 @@ import { clipAt, renderCrop, sceneAt } from "./clip.ts";
 import { deltaE, labOf } from "./detect/lab.ts";
 import { drawWish, mini, rich } from "./draw.ts";
 import { bodyColours } from "./palette.ts";
-import { sheetOf, spread } from "./preview.ts";
 import { render } from "./render.ts";
 import { cameras, colours, shapes } from "./scene.ts";
 
@@ -162,12 +161,4 @@ test("any two named colours are at least 25 dE apart, in light and in shade", ()
         });
         expect(deltaE(p!, q!), `${a} and ${b} at ${shade}`).toBeGreaterThan(25);
       }
-});
-
-test("a sheet holds its frames in rows, and a spread keeps both ends", () => {
-  const { frames } = clipAt("mini", 1, 1, small);
-  const sheet = sheetOf(spread(frames, 3), 2);
-  expect(sheet).toMatchObject({ width: 130, height: 98 });
-  expect(sheet.data.subarray(0, 64 * 3)).toEqual(frames[0]!.data.subarray(0, 64 * 3));
-  expect(spread(frames, 3)[2]).toBe(frames[4]);
 });

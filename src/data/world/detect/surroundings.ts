@@ -129,7 +129,7 @@ export function findGround(
   const across = mean(aside),
     inward = mean(ahead);
   return {
-    value: across < 1.6 ? "plain" : inward > 0.45 * across ? "checkered" : "striped",
+    value: Math.max(across, inward) < 1.5 ? "plain" : inward > 0.45 * across ? "checkered" : "striped",
     aside: across,
     ahead: inward,
   };

@@ -6,7 +6,9 @@ import type { Outline } from "./outline.ts";
 export const turns = (camera: Camera): number => (camera === "static" ? 1.5 : 2.4);
 
 /** Frames that video codecs of this project code together: what they do to a body that stands comes back at this distance. */
-const chunk = 8;
+const chunk = 8,
+  /** Changes of what stands are fainter than this. */
+  faint = 5;
 
 const tiles = 6,
   /** Points in a tile, along each side. */
@@ -28,7 +30,8 @@ export function turning(outlines: readonly Outline[], plates: readonly Plate[]):
   const changeOver = (lag: number): number =>
     median(looks.slice(lag).map((later, frame) => distance(later.length, (at) => later[at]! - looks[frame]![at]!)));
   const third = changeOver(Math.max(1, Math.round((looks.length - 1) / 3)));
-  const change = looks.length > 2 * chunk ? Math.min(third, changeOver(chunk)) : third;
+  // Cells of a pattern may come back at that distance, too, but they change a lot in between.
+  const change = looks.length > 2 * chunk && third < faint ? Math.min(third, changeOver(chunk)) : third;
   const jitters = looks
     .slice(2)
     .map((after, frame) =>
