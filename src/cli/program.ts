@@ -14,6 +14,7 @@ import { addProbe } from "./probe.ts";
 import { addReplay } from "./replay.ts";
 import { report, type Terminal } from "./terminal.ts";
 import { addTrain } from "./train.ts";
+import { addWorld } from "./world.ts";
 
 const examples = `
 Examples:
@@ -59,6 +60,7 @@ export function programFor(terminal: Terminal): Command {
     addTrain,
     addEval,
     addBench,
+    addWorld,
     addProbe,
   ])
     add(program, terminal);
