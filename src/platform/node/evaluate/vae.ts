@@ -3,7 +3,8 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CancelledError } from "../../../base/errors.ts";
 import { clipAt } from "../../../data/world/clip.ts";
-import { type Expected, expectedOf } from "../../../data/world/detect.ts";
+import { type Expected, expectedOf, judgeOf } from "../../../data/world/detect.ts";
+import { presets } from "../../../data/world/draw.ts";
 import { type RoundTrip, type RoundTripClip, roundTrip } from "../../../metrics/world.ts";
 import type { LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
 import { decodeFrames } from "../../../pipelines/decode.ts";
@@ -13,7 +14,7 @@ import { type Frame, framesToPlanar } from "../../../video/frame.ts";
 import { openModel } from "../models/open-model.ts";
 import { openLatentSource } from "../training/flow-job.ts";
 import { openClipEncoder } from "../training/vae-coding.ts";
-import { judgeWorld, type WorldPreset } from "./world.ts";
+import type { WorldPreset } from "./world.ts";
 
 export interface VaeRequest {
   readonly preset: WorldPreset;
@@ -66,5 +67,5 @@ export async function* evaluateVae(
   } finally {
     encoder.dispose();
   }
-  return roundTrip(coded, judgeWorld);
+  return roundTrip(coded, judgeOf(presets[preset]));
 }

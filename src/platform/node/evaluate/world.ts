@@ -1,18 +1,15 @@
 /** How much of its prompts a model shows: `turbo2k eval world`. */
 import { CancelledError } from "../../../base/errors.ts";
-import { detect, type Expected, expectedOf, score } from "../../../data/world/detect.ts";
+import { expectedOf, judgeOf } from "../../../data/world/detect.ts";
 import { presets } from "../../../data/world/draw.ts";
 import { testPrompts } from "../../../data/world/split.ts";
-import { type Accuracy, accuracyOf, type Judge, type Marks } from "../../../metrics/world.ts";
+import { type Accuracy, accuracyOf, type Marks } from "../../../metrics/world.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
 import type { Frame } from "../../../video/frame.ts";
 import type { Prepared } from "../generate/prepare.ts";
 import { fitFrames } from "../generate/write-frames.ts";
 
 export type WorldPreset = keyof typeof presets;
-
-/** What the detectors read off a clip, against what it should show. */
-export const judgeWorld: Judge<Expected> = (expected, frames) => score(expected, detect(frames));
 
 export interface PromptResult {
   readonly prompt: string;
@@ -39,6 +36,7 @@ export async function* evaluateWorld(
   { preset, prompts, signal }: { preset: WorldPreset; prompts: number; signal?: AbortSignal },
 ): AsyncGenerator<EvaluatedClip, WorldEvaluation> {
   const tests = testPrompts(presets[preset]).slice(0, prompts);
+  const judge = judgeOf(presets[preset]);
   const { asked, made } = request;
   const results: PromptResult[] = [];
   for (const [index, { prompt, scene, heldOut }] of tests.entries()) {
@@ -47,7 +45,7 @@ export async function* evaluateWorld(
     const events = textToVideo(model, runtime, { ...request, ...made, prompt, seed }, { signal });
     for await (const frame of fitFrames(events, asked)) frames.push(frame);
     if (signal?.aborted) throw new CancelledError();
-    const marks = judgeWorld(expectedOf(scene, asked.height, asked.frames), frames);
+    const marks = judge(expectedOf(scene, asked.height, asked.frames), frames);
     const result = { prompt, heldOut, seed, marks };
     results.push(result);
     yield { ...result, frames };
