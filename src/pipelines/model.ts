@@ -34,6 +34,19 @@ export const settingsSchema = z.strictObject({
 
 export type Settings = z.infer<typeof settingsSchema>;
 
+/** Defaults of LTX-Video 0.9.0 and 0.9.1, for folders without a turbo2k.json. */
+export const ltxSettings: Settings = {
+  name: "LTX-Video",
+  width: 704,
+  height: 480,
+  frames: 121,
+  fps: 25,
+  steps: 40,
+  guidanceScale: 3,
+  textLength: 128,
+  schedule: { kind: "dynamic-shift" },
+};
+
 /** A module's settings and its weights by our own field paths. */
 export interface Part<Config> {
   readonly config: Config;

@@ -2,20 +2,11 @@ import { expect, test } from "vitest";
 import { ltx2b } from "../models/ltx/config.ts";
 import { fromDiffusers } from "../models/ltx-vae/config.ts";
 import { t5xxl } from "../models/t5/encoder.ts";
+import { ltxSettings } from "./model.ts";
 import { type PlannedModel, planVideo, smaller } from "./plan.ts";
 
 const ltx: PlannedModel = {
-  settings: {
-    name: "LTX-Video",
-    width: 704,
-    height: 480,
-    frames: 121,
-    fps: 25,
-    steps: 40,
-    guidanceScale: 3,
-    textLength: 128,
-    schedule: { kind: "dynamic-shift" },
-  },
+  settings: ltxSettings,
   text: { config: t5xxl },
   transformer: { config: ltx2b },
   vae: { config: fromDiffusers({}) },

@@ -13,7 +13,7 @@ import * as vaeWeights from "../../../models/ltx-vae/weights.ts";
 import { fromTransformers, T5Encoder } from "../../../models/t5/encoder.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import * as t5Weights from "../../../models/t5/weights.ts";
-import { type Settings, settingsSchema, type TextToVideoModel } from "../../../pipelines/model.ts";
+import { ltxSettings, type Settings, settingsSchema, type TextToVideoModel } from "../../../pipelines/model.ts";
 import { parametersOf } from "../../../tensor/mount.ts";
 import type { Weights } from "../../../tensor/runtime.ts";
 import { type Checkpoint, matchNames } from "../../../weights/checkpoint.ts";
@@ -132,24 +132,11 @@ async function readTokenizer(path: string): Promise<TextTokenizer> {
   return new TextTokenizer(text, { name: path });
 }
 
-/** Defaults of LTX-Video 0.9.0 and 0.9.1, for folders without a turbo2k.json. */
-const published: Settings = {
-  name: "LTX-Video",
-  width: 704,
-  height: 480,
-  frames: 121,
-  fps: 25,
-  steps: 40,
-  guidanceScale: 3,
-  textLength: 128,
-  schedule: { kind: "dynamic-shift" },
-};
-
 async function readSettings(folder: string): Promise<Settings> {
   const path = join(folder, "turbo2k.json");
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) {
-    if (await stat(folder).catch(() => undefined)) return published;
+    if (await stat(folder).catch(() => undefined)) return ltxSettings;
     throw new CheckpointError("there is no such model", { where: folder, hint: "--model mini, or a folder" });
   }
   try {
