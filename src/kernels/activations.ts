@@ -47,3 +47,22 @@ export const geluKernel = defineKernel<object>({
 
 /** See `geluKernel`. */
 export const gelu = (x: Tensor): Tensor => call(geluKernel, [x], {});
+
+/** How steep the sigmoid is that stands in for GELU in CLIP. */
+const quick = 1.702;
+
+/** x · sigmoid(1.702 x), the approximation of GELU that CLIP was trained with (Hendrycks and Gimpel 2016). */
+export const quickGeluKernel = defineKernel<object>({
+  name: "quick-gelu",
+  definition: ([x]) => x!.mul(x!.mul(quick).sigmoid()),
+  samples: [{ shapes: [[3, 17]] }],
+  tolerance: { f32: 1e-5, f16: 3e-3 },
+  fast: {
+    ort: ortForm({
+      lower: (emit, [x]) => emit.node("QuickGelu", [x!.name], { alpha: float(quick) }, "com.microsoft"),
+    }),
+  },
+});
+
+/** See `quickGeluKernel`. */
+export const quickGelu = (x: Tensor): Tensor => call(quickGeluKernel, [x], {});

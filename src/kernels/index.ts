@@ -1,7 +1,9 @@
 /** Every kernel; importing this registers them all for the shared suite. */
-export { gelu, silu } from "./activations.ts";
+export { gelu, quickGelu, silu } from "./activations.ts";
 export { attention } from "./attention.ts";
+export { groupNorm } from "./group-norm.ts";
 export { linear } from "./linear.ts";
 export { layerNorm, pixelNorm, rmsNorm } from "./norms.ts";
+export { replicatePad } from "./replicate-pad.ts";
 export { type Rope, rope } from "./rope.ts";
 export { softmax } from "./softmax.ts";

@@ -3,15 +3,17 @@ import { call, stack, type Tensor } from "../tensor/tensor.ts";
 import { ortForm } from "./onnx.ts";
 
 /**
- * Rotates neighbouring channel pairs: (a, b) to (a cos - b sin, b cos + a sin). x [B, N, D], cos and sin
- * [N, D / 2], one entry per token and pair.
+ * Rotates neighbouring channel pairs: (a, b) to (a cos - b sin, b cos + a sin). x [B, N, D], cos and sin [N, P], one
+ * entry per token and pair; where 2 P < D, each run of 2 P channels (a head) is rotated alike.
  */
 export const ropeKernel = defineKernel<object>({
   name: "rope",
   definition: ([x, cos, sin]) => {
     const [batch, tokens, width] = x!.shape as [number, number, number];
-    const [even, odd] = x!.reshape(batch, tokens, width / 2, 2).unstack(3) as [Tensor, Tensor];
-    const turned = stack([even.mul(cos!).sub(odd.mul(sin!)), odd.mul(cos!).add(even.mul(sin!))], 3);
+    const pairs = cos!.shape[1]!;
+    const [even, odd] = x!.reshape(batch, tokens, width / (2 * pairs), pairs, 2).unstack(4) as [Tensor, Tensor];
+    const [c, s] = [cos!, sin!].map((table) => table.reshape(tokens, 1, pairs)) as [Tensor, Tensor];
+    const turned = stack([even.mul(c).sub(odd.mul(s)), odd.mul(c).add(even.mul(s))], 4);
     return turned.reshape(batch, tokens, width);
   },
   // A rotation's transpose is the rotation back. The tables are data, never trained.
@@ -24,6 +26,13 @@ export const ropeKernel = defineKernel<object>({
         [5, 4],
       ],
     },
+    {
+      shapes: [
+        [2, 5, 12],
+        [5, 2],
+        [5, 2],
+      ],
+    },
   ],
   tolerance: { f32: 1e-5, f16: 3e-3 },
   fast: {
@@ -34,14 +43,12 @@ export const ropeKernel = defineKernel<object>({
           Array.from({ length: batch * tokens }, (_, i) => i % tokens),
           [batch, tokens],
         );
-        const four = emit.node("Unsqueeze", [x!.name, emit.integers([1])]); // [B, one head, N, D]
-        const turned = emit.node(
+        return emit.node(
           "RotaryEmbedding",
-          [four, places, cos!.name, sin!.name],
+          [x!.name, places, cos!.name, sin!.name],
           { interleaved: 1 },
           "com.microsoft",
-        );
-        return emit.node("Squeeze", [turned, emit.integers([1])]);
+        ); // [B, N, D]: heads of the tables' width side by side
       },
     }),
   },
