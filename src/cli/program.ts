@@ -1,7 +1,7 @@
 /** `turbo2k`: all commands, and one way to say what went wrong. */
 import { Command, CommanderError } from "commander";
 import { InputError } from "../base/errors.ts";
-import { version } from "../platform/node/generate/package-root.ts";
+import { version } from "../base/version.ts";
 import { addBench } from "./bench.ts";
 import { addDecode } from "./decode.ts";
 import { addDoctor } from "./doctor.ts";

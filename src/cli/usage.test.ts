@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { version } from "../platform/node/generate/package-root.ts";
+import { version } from "../base/version.ts";
 import { kebab } from "./program.ts";
 import { openBench, run } from "./testing.ts";
 

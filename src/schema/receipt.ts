@@ -36,6 +36,11 @@ export const receiptSchema = z.strictObject({
 
 export type Receipt = z.infer<typeof receiptSchema>;
 
+export const draftSchema = receiptSchema.omit({ framesSha256: true, created: true });
+
+/** A receipt before the frames are known. */
+export type ReceiptDraft = z.infer<typeof draftSchema>;
+
 /** A receipt from the text in a file (`where`); what is wrong with it is said field by field. */
 export function parseReceipt(text: string, where?: string): Receipt {
   let json: unknown;

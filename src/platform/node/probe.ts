@@ -18,8 +18,8 @@ import type { Runtime, Weights } from "../../tensor/runtime.ts";
 import { constant, input, type Tensor } from "../../tensor/tensor.ts";
 import { type Checkpoint, matchNames } from "../../weights/checkpoint.ts";
 import { readFloat32, readTensor, type TensorEntry } from "../../weights/safetensors.ts";
+import { weightsOf } from "../../weights/weights-of.ts";
 import type { OpenedCheckpoint } from "./files/open-checkpoint.ts";
-import { weightsOf } from "./files/weights-of.ts";
 
 export const probeModules = ["transformer", "vae.encoder", "vae.decoder", "text_encoder"] as const;
 export type ProbeModule = (typeof probeModules)[number];

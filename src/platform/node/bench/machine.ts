@@ -3,7 +3,8 @@ import { execFile } from "node:child_process";
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { promisify } from "node:util";
-import { packageRoot, version } from "../generate/package-root.ts";
+import { version } from "../../../base/version.ts";
+import { packageRoot } from "../generate/package-root.ts";
 
 export interface Machine {
   readonly cpu: string;

@@ -4,10 +4,10 @@ import { expectedOf, judgeOf } from "../../../data/world/detect.ts";
 import { presets } from "../../../data/world/draw.ts";
 import { testPrompts } from "../../../data/world/split.ts";
 import { type Accuracy, accuracyOf, type Marks } from "../../../metrics/world.ts";
+import { fitFrames } from "../../../pipelines/fit-frames.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
 import type { Frame } from "../../../video/frame.ts";
 import type { Prepared } from "../generate/prepare.ts";
-import { fitFrames } from "../generate/write-frames.ts";
 
 export type WorldPreset = keyof typeof presets;
 

@@ -1,17 +1,20 @@
 /** Saved latents to a finished file: the engine of `turbo2k decode`. */
-import { CancelledError, CheckpointError, MediaError } from "../../../base/errors.ts";
+import { CancelledError, MediaError } from "../../../base/errors.ts";
+import type { OpenedModel } from "../../../pipelines/assemble.ts";
+import { fitFrames } from "../../../pipelines/fit-frames.ts";
 import { gridOf, snap } from "../../../pipelines/latents.ts";
+import { refuseOther } from "../../../pipelines/receipt.ts";
 import { decode } from "../../../pipelines/text-to-video.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
-import { type OpenedModel, openModel } from "../models/open-model.ts";
+import { openModel } from "../models/open-model.ts";
 import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
-import { type ReceiptDraft, readLatents, type SavedLatents } from "./latents-file.ts";
+import { readLatents, type SavedLatents } from "./latents-file.ts";
 import { modelFolder } from "./package-root.ts";
 import { openDevice } from "./prepare.ts";
 import { StageClock } from "./stage-clock.ts";
-import { fitFrames, writeFrames } from "./write-frames.ts";
+import { writeFrames } from "./write-frames.ts";
 
 export interface DecodeRequest extends Pick<GenerateRequest, "output" | "model" | "force" | "device"> {
   readonly signal?: AbortSignal | undefined;
@@ -40,18 +43,6 @@ export async function* decodeLatents(path: string, request: DecodeRequest): Asyn
     await writer?.abort();
     clock.stop();
     await model.close();
-  }
-}
-
-/** @throws CheckpointError where one of these modules has other weights than a receipt names */
-export function refuseOther(model: OpenedModel, { models }: Pick<ReceiptDraft, "models">, modules?: string[]): void {
-  for (const { name, sha256 } of models) {
-    if (modules && !modules.includes(name)) continue;
-    const here = model.files.find((file) => file.name === name);
-    if (here?.sha256 !== sha256)
-      throw new CheckpointError(`${model.settings.name} is not the model that made this: its ${name} differs`, {
-        hint: "name the folder of the model that did with --model",
-      });
   }
 }
 

@@ -1,22 +1,24 @@
 /** Text to video from a request to a finished file: the engine of `turbo2k generate`. */
 import { rm } from "node:fs/promises";
 import { CancelledError, CheckpointError } from "../../../base/errors.ts";
+import { unknownWordNotices } from "../../../data/world/notices.ts";
 import type { Grid } from "../../../models/ltx/rope.ts";
+import type { OpenedModel } from "../../../pipelines/assemble.ts";
+import { fitFrames } from "../../../pipelines/fit-frames.ts";
+import { draftReceipt } from "../../../pipelines/receipt.ts";
 import type { ResolvedRequest } from "../../../pipelines/resolve.ts";
 import { decode, textToVideo } from "../../../pipelines/text-to-video.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
-import type { OpenedModel } from "../models/open-model.ts";
 import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
 import { refuseTooLarge } from "./fit.ts";
-import { type ReceiptDraft, saveLatents } from "./latents-file.ts";
-import { unknownWordNotices } from "./notices.ts";
-import { defaultModel, version } from "./package-root.ts";
+import { saveLatents } from "./latents-file.ts";
+import { defaultModel } from "./package-root.ts";
 import { prepare, type SeededRequest } from "./prepare.ts";
 import { Previewer } from "./preview.ts";
 import { StageClock } from "./stage-clock.ts";
-import { fitFrames, writeFrames } from "./write-frames.ts";
+import { writeFrames } from "./write-frames.ts";
 
 export interface GenerateOptions {
   readonly signal?: AbortSignal | undefined;
@@ -51,7 +53,12 @@ export async function* generate(
         hint: "its weights are damaged, or the guidance scale is far too high",
       });
     clock.enter("save");
-    const draft = draftOf(resolved, model, runtime, name);
+    const draft = draftReceipt(resolved, model, {
+      runtime: runtime.name,
+      device: "cpu",
+      // A path would tell strangers about the disk that the video was made on.
+      model: name === defaultModel ? name : model.settings.name,
+    });
     const saved = await saveLatents(output, { latents, grid, draft, model: name });
     try {
       const frames = fitFrames(decode(model, runtime, latents, grid, made, signal), asked);
@@ -96,29 +103,4 @@ async function* denoise(
     } else if (event.type === "latents") return event;
   }
   throw new CancelledError();
-}
-
-/** The receipt as far as it is known before decoding. */
-function draftOf(request: ResolvedRequest, model: OpenedModel, runtime: Runtime, name: string): ReceiptDraft {
-  const { prompt, negativePrompt, seed, sigmas, guidanceScale, fps, asked, made } = request;
-  return {
-    engine: { name: "turbo2k", version },
-    models: model.files.map(({ name, sha256 }) => ({ name, sha256 })),
-    prompt,
-    negativePrompt,
-    seed,
-    sigmas: [...sigmas],
-    guidanceScale,
-    steps: sigmas.length - 1,
-    width: asked.width,
-    height: asked.height,
-    generatedWidth: made.width,
-    generatedHeight: made.height,
-    frames: asked.frames,
-    fps,
-    device: "cpu",
-    runtime: runtime.name,
-    // A path would tell strangers about the disk that the video was made on.
-    extra: { model: name === defaultModel ? name : model.settings.name },
-  };
 }

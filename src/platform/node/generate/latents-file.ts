@@ -1,19 +1,13 @@
 /** Latents on disk between denoising and decoding, with all that the finished video's receipt needs. */
 import { basename, dirname, join } from "node:path";
-import type { z } from "zod";
 import { MediaError } from "../../../base/errors.ts";
 import type { Grid } from "../../../models/ltx/rope.ts";
-import { receiptSchema } from "../../../schema/receipt.ts";
+import { draftSchema, type ReceiptDraft } from "../../../schema/receipt.ts";
 import { readFloat32 } from "../../../weights/safetensors.ts";
 import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { numbered, Staging } from "../video/staging.ts";
-
-const draftSchema = receiptSchema.omit({ framesSha256: true, created: true });
-
-/** A receipt before the frames are known. */
-export type ReceiptDraft = z.infer<typeof draftSchema>;
 
 export interface SavedLatents {
   /** Not normalised, [C, f, h, w]. */

@@ -1,5 +1,4 @@
 /** The installed package: its folder, version and the models that come with it. */
-import { readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,9 +6,6 @@ import { CheckpointError, UnsupportedError } from "../../../base/errors.ts";
 
 /** The same for `src` in a checkout and for `dist` in a package: both lie at its root. */
 export const packageRoot = fileURLToPath(new URL("../../../../", import.meta.url));
-
-export const version = (JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string })
-  .version;
 
 export const defaultModel = "mini";
 

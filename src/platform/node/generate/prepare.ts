@@ -1,10 +1,11 @@
 /** A request with its model and device at hand: what generate, plan and eval begin with. */
 import { UnsupportedError } from "../../../base/errors.ts";
+import type { OpenedModel } from "../../../pipelines/assemble.ts";
 import { checkRequest, type ResolvedRequest, resolveRequest } from "../../../pipelines/resolve.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { openOrt } from "../devices/ort.ts";
-import { type OpenedModel, openModel } from "../models/open-model.ts";
+import { openModel } from "../models/open-model.ts";
 import { defaultModel, modelFolder } from "./package-root.ts";
 
 export type SeededRequest = GenerateRequest & { readonly seed: number };

@@ -1,6 +1,9 @@
 /** A video from its own receipt once more: the engine of `turbo2k replay`. */
 import { InputError } from "../../../base/errors.ts";
+import { version } from "../../../base/version.ts";
+import { fitFrame } from "../../../pipelines/fit-frames.ts";
 import { snap } from "../../../pipelines/latents.ts";
+import { differencesOf, refuseOther } from "../../../pipelines/receipt.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
 import type { Receipt } from "../../../schema/receipt.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
@@ -9,11 +12,9 @@ import { FrameHash } from "../../../video/hash.ts";
 import { openModel } from "../models/open-model.ts";
 import { readReceipt, readVideo } from "../video/read.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
-import { refuseOther } from "./decode-latents.ts";
 import type { GenerateEvent } from "./events.ts";
-import { defaultModel, modelFolder, version } from "./package-root.ts";
+import { defaultModel, modelFolder } from "./package-root.ts";
 import { openDevice } from "./prepare.ts";
-import { fitFrame } from "./write-frames.ts";
 
 export interface ReplayRequest extends Pick<GenerateRequest, "output" | "model" | "force" | "device"> {
   readonly signal?: AbortSignal | undefined;
@@ -77,15 +78,6 @@ function modelOf({ extra }: Receipt): string {
   throw new InputError(`this video was made by ${typeof name === "string" ? name : "a model without a name"}`, {
     hint: "say where that model is: --model FOLDER",
   });
-}
-
-function differencesOf(then: Receipt, now: Receipt): string[] {
-  const pairs = [
-    ["turbo2k", then.engine.version, now.engine.version],
-    ["runtime", then.runtime, now.runtime],
-    ["device", then.device, now.device],
-  ] as const;
-  return pairs.filter(([, a, b]) => a !== b).map(([what, a, b]) => `${what} ${b}, then ${a}`);
 }
 
 /** New frames against those in the file, as they come. */

@@ -10,12 +10,12 @@ import * as vaeWeights from "../../../models/ltx-vae/weights.ts";
 import { fromTransformers, T5Encoder } from "../../../models/t5/encoder.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import * as t5Weights from "../../../models/t5/weights.ts";
+import { statisticsOf } from "../../../pipelines/assemble.ts";
 import { type Settings, settingsSchema } from "../../../pipelines/model.ts";
 import { sizeOf } from "../../../tensor/dtype.ts";
 import { parametersOf } from "../../../tensor/mount.ts";
 import { matchNames } from "../../../weights/checkpoint.ts";
 import { type JsonObject, openCheckpointPath } from "../files/open-checkpoint.ts";
-import { statisticsOf } from "../models/open-model.ts";
 
 export interface ModuleDescription {
   readonly module: string;

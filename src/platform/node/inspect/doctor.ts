@@ -1,9 +1,10 @@
 /** What this machine can do: for `turbo2k doctor`. */
 import { createRequire } from "node:module";
 import { availableParallelism, cpus, totalmem } from "node:os";
+import { version } from "../../../base/version.ts";
 import { openOrt } from "../devices/ort.ts";
 import { memoryLimit } from "../generate/fit.ts";
-import { modelFolder, version } from "../generate/package-root.ts";
+import { modelFolder } from "../generate/package-root.ts";
 import { registerCodecs } from "../video/codecs.ts";
 import { describeModel } from "./describe-model.ts";
 import { measureRate } from "./rate.ts";

@@ -1,13 +1,17 @@
 /** What a user should know about a prompt before a model is run on it. */
-import { presets } from "../../../data/world/draw.ts";
-import { examplePrompts, unknownWords, valuesOf } from "../../../data/world/words.ts";
-import type { TextToVideoModel } from "../../../pipelines/model.ts";
+import { presets } from "./draw.ts";
+import { examplePrompts, unknownWords, valuesOf } from "./words.ts";
 
 /** How many words are named at most. */
 const mostWords = 12;
 
+/** A model by name, and the preset of the world that it was trained on, if it was. */
+export interface TaughtModel {
+  readonly settings: { readonly name: string; readonly world?: string | undefined };
+}
+
 /** For models of the procedural world: words that they were never taught, and what they do understand. */
-export function unknownWordNotices({ settings }: Pick<TextToVideoModel, "settings">, prompt: string): string[] {
+export function unknownWordNotices({ settings }: TaughtModel, prompt: string): string[] {
   if (settings.world === undefined) return [];
   const preset = presets[settings.world as keyof typeof presets] ?? presets.mini;
   const unknown = unknownWords(prompt, preset).map((word) => JSON.stringify(word));

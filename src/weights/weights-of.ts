@@ -1,7 +1,7 @@
-import { CheckpointError } from "../../../base/errors.ts";
-import type { DType, HostTensor } from "../../../tensor/dtype.ts";
-import type { WeightSource, Weights } from "../../../tensor/runtime.ts";
-import { readFloat32, readTensor, type TensorEntry } from "../../../weights/safetensors.ts";
+import { CheckpointError } from "../base/errors.ts";
+import type { DType, HostTensor } from "../tensor/dtype.ts";
+import type { WeightSource, Weights } from "../tensor/runtime.ts";
+import { readFloat32, readTensor, type TensorEntry } from "./safetensors.ts";
 
 const native: Partial<Record<string, DType>> = { F32: "f32", F16: "f16", BF16: "bf16" };
 

@@ -1,0 +1,107 @@
+/** Opened modules as a text-to-video model. Where their bytes come from is a platform's affair. */
+import { CheckpointError } from "../base/errors.ts";
+import * as ltx from "../models/ltx/config.ts";
+import { LtxTransformer } from "../models/ltx/transformer.ts";
+import * as ltxWeights from "../models/ltx/weights.ts";
+import * as vae from "../models/ltx-vae/config.ts";
+import { LtxVae } from "../models/ltx-vae/vae.ts";
+import * as vaeWeights from "../models/ltx-vae/weights.ts";
+import { fromTransformers, T5Encoder } from "../models/t5/encoder.ts";
+import type { TextTokenizer } from "../models/t5/tokenizer.ts";
+import * as t5Weights from "../models/t5/weights.ts";
+import { parametersOf } from "../tensor/mount.ts";
+import type { Weights } from "../tensor/runtime.ts";
+import { type Checkpoint, matchNames } from "../weights/checkpoint.ts";
+import { readFloat32 } from "../weights/safetensors.ts";
+import { weightsOf } from "../weights/weights-of.ts";
+import { type Settings, settingsSchema, type TextToVideoModel } from "./model.ts";
+
+/** A model that holds files; they stay open until `close`. */
+export interface OpenedModel extends TextToVideoModel {
+  close(): Promise<void>;
+}
+
+/** The folders of a pipeline that hold weights. */
+export const moduleNames = ["transformer", "vae", "text_encoder"] as const;
+export type ModuleName = (typeof moduleNames)[number];
+
+export interface Module {
+  /** The parsed config.json. */
+  readonly config: Record<string, unknown>;
+  readonly checkpoint: Checkpoint;
+  /** Of the weight files, in the order of their names. */
+  readonly sha256: string;
+}
+
+export interface ModelParts {
+  readonly settings: Settings;
+  readonly tokenizer: TextTokenizer;
+  readonly modules: Readonly<Record<ModuleName, Module>>;
+}
+
+/**
+ * Reads the configs and finds every weight; no tensor but the latents' statistics is read. Closing the model closes its
+ * modules.
+ * @throws CheckpointError that lists all that is missing, unexpected or misshapen in a module
+ */
+export async function assembleModel({ settings, tokenizer, modules }: ModelParts): Promise<OpenedModel> {
+  const { transformer, vae: autoencoder, text_encoder: text } = modules;
+  const vaeConfig = vae.fromDiffusers(autoencoder.config);
+  const t5Config = fromTransformers(text.config);
+  const ltxConfig = ltx.fromDiffusers(transformer.config);
+  return {
+    settings,
+    tokenizer,
+    transformer: {
+      config: ltxConfig,
+      weights: named(new LtxTransformer(ltxConfig), transformer.checkpoint, ltxWeights.diffusersName),
+    },
+    text: {
+      config: t5Config,
+      weights: named(new T5Encoder(t5Config), text.checkpoint, t5Weights.transformersName, t5Weights.isAlias),
+    },
+    vae: {
+      config: vaeConfig,
+      weights: named(new LtxVae(vaeConfig), autoencoder.checkpoint, vaeWeights.diffusersName, vaeWeights.isStatistic),
+    },
+    statistics: await statisticsOf(autoencoder.checkpoint, vaeConfig.latentChannels),
+    files: moduleNames.map((name) => ({ name, sha256: modules[name].sha256 })),
+    async close() {
+      await Promise.all(moduleNames.map((name) => modules[name].checkpoint.close()));
+    },
+  };
+}
+
+/** Weights by our own field paths. */
+function named(
+  model: object,
+  checkpoint: Checkpoint,
+  rename: (path: string) => string,
+  ignore: (name: string) => boolean = () => false,
+): Weights {
+  const paths = [...parametersOf(model)];
+  const expected = new Map(paths.map(([path, { shape }]) => [rename(path), { shape }]));
+  const found = weightsOf(matchNames(expected, checkpoint, { ignore }));
+  return new Map(paths.map(([path]) => [path, found.get(rename(path))!]));
+}
+
+/** Mean and deviation of each latent channel; without them latents are used as they are. */
+export async function statisticsOf(
+  { tensors }: Checkpoint,
+  channels: number,
+): Promise<{ mean: Float32Array; deviation: Float32Array }> {
+  const [mean, deviation] = [tensors.get("latents_mean"), tensors.get("latents_std")];
+  return {
+    mean: mean ? await readFloat32(mean) : new Float32Array(channels),
+    deviation: deviation ? await readFloat32(deviation) : new Float32Array(channels).fill(1),
+  };
+}
+
+/** The text of a turbo2k.json. */
+export function parseSettings(text: string, where: string): Settings {
+  try {
+    return settingsSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new CheckpointError(`not valid: ${(cause as Error).message}`, { where, cause });
+  }
+}

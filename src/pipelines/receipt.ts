@@ -1,0 +1,67 @@
+/** What a run says about itself, and whether a later one could be the same. */
+import { CheckpointError } from "../base/errors.ts";
+import { version } from "../base/version.ts";
+import type { Receipt, ReceiptDraft } from "../schema/receipt.ts";
+import type { TextToVideoModel } from "./model.ts";
+import type { ResolvedRequest } from "./resolve.ts";
+
+export interface Maker {
+  readonly runtime: string;
+  readonly device: string;
+  /** How to find the model again: `mini`, or its own name. */
+  readonly model: string;
+}
+
+/** The receipt as far as it is known before decoding. */
+export function draftReceipt(
+  request: ResolvedRequest,
+  { files }: Pick<TextToVideoModel, "files">,
+  { runtime, device, model }: Maker,
+): ReceiptDraft {
+  const { prompt, negativePrompt, seed, sigmas, guidanceScale, fps, asked, made } = request;
+  return {
+    engine: { name: "turbo2k", version },
+    models: files.map(({ name, sha256 }) => ({ name, sha256 })),
+    prompt,
+    negativePrompt,
+    seed,
+    sigmas: [...sigmas],
+    guidanceScale,
+    steps: sigmas.length - 1,
+    width: asked.width,
+    height: asked.height,
+    generatedWidth: made.width,
+    generatedHeight: made.height,
+    frames: asked.frames,
+    fps,
+    device,
+    runtime,
+    extra: { model },
+  };
+}
+
+/** @throws CheckpointError where one of these modules has other weights than a receipt names */
+export function refuseOther(
+  model: Pick<TextToVideoModel, "files" | "settings">,
+  { models }: Pick<ReceiptDraft, "models">,
+  modules?: readonly string[],
+): void {
+  for (const { name, sha256 } of models) {
+    if (modules && !modules.includes(name)) continue;
+    const here = model.files.find((file) => file.name === name);
+    if (here?.sha256 !== sha256)
+      throw new CheckpointError(`${model.settings.name} is not the model that made this: its ${name} differs`, {
+        hint: "name the folder of the model that did with --model",
+      });
+  }
+}
+
+/** What may explain that the same request gave other frames. */
+export function differencesOf(then: Receipt, now: Receipt): string[] {
+  const pairs = [
+    ["turbo2k", then.engine.version, now.engine.version],
+    ["runtime", then.runtime, now.runtime],
+    ["device", then.device, now.device],
+  ] as const;
+  return pairs.filter(([, a, b]) => a !== b).map(([what, a, b]) => `${what} ${b}, then ${a}`);
+}
