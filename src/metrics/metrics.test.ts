@@ -2,58 +2,27 @@ import { describe, expect, test } from "vitest";
 import { InputError } from "../base/errors.ts";
 import type { Frame } from "../video/frame.ts";
 import { psnr } from "./psnr.ts";
-import { ssim } from "./ssim.ts";
+import { msSsim, ssim } from "./ssim.ts";
+import { boxes, cubics, frameOf, greyFrame, waves } from "./testing.ts";
 import { difference, shareOf } from "./wilson.ts";
 import { accuracyOf, formatAccuracy, promptAccuracy, roundTrip } from "./world.ts";
 
-/** A grey picture of waves and noise, a pure function of whole numbers: figures below are those of scikit-image and pyiqa. */
-function waves(height: number, width: number): Frame {
-  const data = new Uint8Array(height * width * 3);
-  for (let i = 0; i < height; i++)
-    for (let j = 0; j < width; j++) {
-      let h = Math.imul(i, 0x9e3779b1) ^ Math.imul(j, 0x85ebca77);
-      h ^= h >>> 15;
-      h = Math.imul(h, 0x2c1b3c6d);
-      h ^= h >>> 12;
-      h = Math.imul(h, 0x297a2d39);
-      h ^= h >>> 15;
-      const noise = (h >>> 0) / 2 ** 32 - 0.5;
-      const strength = 4 + 70 * Math.sin((Math.PI * i) / 233) ** 2 * Math.sin((Math.PI * j) / 311) ** 2;
-      const value =
-        128 + 40 * Math.sin((2 * Math.PI * i) / 17) + 30 * Math.cos((2 * Math.PI * j) / 11 + i / 23) + strength * noise;
-      data.fill(Math.max(0, Math.min(255, Math.floor(value + 0.5))), (i * width + j) * 3, (i * width + j) * 3 + 3);
-    }
-  return { width, height, data };
-}
-
-/** Every 2 x 2 pixels replaced by their rounded mean. */
-function blocks({ width, height, data }: Frame): Frame {
-  const out = new Uint8Array(data.length);
-  for (let at = 0; at < data.length; at++) {
-    const pixel = Math.floor(at / 3),
-      x = (pixel % width) & ~1,
-      y = Math.floor(pixel / width) & ~1;
-    const here = (y * width + x) * 3 + (at % 3);
-    const sum = data[here]! + data[here + 3]! + data[here + width * 3]! + data[here + width * 3 + 3]!;
-    out[at] = Math.floor(sum / 4 + 0.5);
-  }
-  return { width, height, data: out };
-}
-
-const flat = (value: number, width = 16, height = 16): Frame => ({
-  width,
-  height,
-  data: new Uint8Array(width * height * 3).fill(value),
-});
+const flat = greyFrame;
 
 describe("PSNR and SSIM", () => {
-  const truth = waves(288, 384),
-    coarse = blocks(truth);
+  const picture = waves(288, 384);
+  const [truth, coarse, soft] = [picture, boxes(picture), cubics(picture)].map((plane) => frameOf(plane)) as [
+    Frame,
+    Frame,
+    Frame,
+  ];
 
   test("agree with published implementations on a fixed picture", () => {
-    expect(truth.data.reduce((a, b) => a + b, 0) / 3).toBe(14162431);
     expect(psnr([truth], [coarse])).toBeCloseTo(28.130989, 4);
     expect(ssim([truth], [coarse])).toBeCloseTo(0.903384, 5);
+    expect(msSsim([truth], [coarse])).toBeCloseTo(0.995445, 5);
+    expect(psnr([truth], [soft])).toBeCloseTo(31.923386, 4);
+    expect(ssim([truth], [soft])).toBeCloseTo(0.959966, 5);
   });
 
   test("are perfect for equal clips", () => {
@@ -85,6 +54,7 @@ describe("PSNR and SSIM", () => {
     expect(() => psnr([flat(1)], [flat(1)], [new Uint8Array(3)])).toThrow(InputError);
     expect(() => psnr([flat(1)], [flat(1)], [])).toThrow(InputError);
     expect(() => ssim([flat(1, 8, 8)], [flat(1, 8, 8)])).toThrow(InputError);
+    expect(() => msSsim([flat(1, 175, 300)], [flat(1, 175, 300)])).toThrow(InputError);
   });
 });
 
