@@ -1,5 +1,6 @@
 import { CheckpointError } from "../base/errors.ts";
 import { refusePickleName } from "./file-kind.ts";
+import { isGguf, readGguf } from "./gguf.ts";
 import { readSafetensors, type TensorEntry } from "./safetensors.ts";
 import type { ByteSource } from "./source.ts";
 
@@ -11,11 +12,13 @@ export interface Checkpoint {
   close(): Promise<void>;
 }
 
-/** A checkpoint that is one safetensors file. It owns the source from here on: `close` closes it. */
+/** A checkpoint that is one safetensors or GGUF file. It owns the source from here on: `close` closes it. */
 export async function openCheckpoint(source: ByteSource): Promise<Checkpoint> {
   return owning([source], async () => {
     refusePickleName(source.name);
-    return { name: source.name, ...(await readSafetensors(source)) };
+    const gguf = isGguf(await source.slice(0, Math.min(4, source.size)));
+    const { tensors, metadata } = gguf ? await readGguf(source) : await readSafetensors(source);
+    return { name: source.name, tensors, metadata };
   });
 }
 

@@ -1,3 +1,5 @@
+import { type BlockType, blockFormats, isBlockType } from "./quantised.ts";
+
 /** Element types as safetensors spells them, with the bytes of one element. */
 export const dtypeBytes = {
   F64: 8,
@@ -21,6 +23,14 @@ export type Dtype = keyof typeof dtypeBytes;
 
 export function isDtype(name: unknown): name is Dtype {
   return typeof name === "string" && Object.hasOwn(dtypeBytes, name);
+}
+
+/** What a file may hold: plain elements, or blocks of quantised ones (GGUF). */
+export type StoredType = Dtype | BlockType;
+
+/** The smallest piece of a type that stands alone: one element, or a block. */
+export function storageOf(type: StoredType): { readonly elements: number; readonly bytes: number } {
+  return isBlockType(type) ? blockFormats[type] : { elements: 1, bytes: dtypeBytes[type] };
 }
 
 /** What JavaScript has for each type; F16, BF16 and the 8-bit floats stay bit patterns. */

@@ -44,6 +44,14 @@ export const f16ToF32 = (bits: Uint16Array): Float32Array => lookUp(bits, f16Tab
 export const e4m3ToF32 = (bits: Uint8Array): Float32Array => lookUp(bits, e4m3Table());
 export const e5m2ToF32 = (bits: Uint8Array): Float32Array => lookUp(bits, e5m2Table());
 
+let f16Values: Float32Array | undefined;
+
+/** One binary16 pattern as a number. */
+export function f16Value(bits: number): number {
+  f16Values ??= new Float32Array(f16Table().buffer);
+  return f16Values[bits]!;
+}
+
 /** bfloat16 is the upper half of a binary32. */
 export function bf16ToF32(bits: Uint16Array): Float32Array {
   const out = new Uint32Array(bits.length);

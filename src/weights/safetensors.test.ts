@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CheckpointError } from "../base/errors.ts";
-import { type Dtype, dtypeBytes } from "./dtype.ts";
+import { type Dtype, dtypeBytes, storageOf } from "./dtype.ts";
 import { findNonFinite } from "./non-finite.ts";
 import { readFloat32, readSafetensors, readTensor } from "./safetensors.ts";
 import { storeFloat32, streamSafetensors, type TensorData, writeSafetensors } from "./safetensors-writer.ts";
@@ -175,7 +175,7 @@ describe("what is written", () => {
 
   test("is aligned for its type", async () => {
     const file = await read(writeSafetensors(everyType));
-    for (const entry of file.tensors.values()) expect(entry.start % dtypeBytes[entry.dtype]).toBe(0);
+    for (const entry of file.tensors.values()) expect(entry.start % storageOf(entry.dtype).bytes).toBe(0);
   });
 
   test("does not depend on the order in which tensors were given", () => {

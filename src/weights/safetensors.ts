@@ -1,12 +1,13 @@
 import { CheckpointError } from "../base/errors.ts";
-import { type Dtype, type NativeArray, viewAs } from "./dtype.ts";
+import { type Dtype, elementCount, type NativeArray, type StoredType, storageOf, viewAs } from "./dtype.ts";
 import { impostorError } from "./file-kind.ts";
 import { bf16ToF32, e4m3ToF32, e5m2ToF32, f16ToF32 } from "./half.ts";
+import { dequantise, isBlockType } from "./quantised.ts";
 import { parseHeader } from "./safetensors-header.ts";
 import type { ByteSource } from "./source.ts";
 
 /** Where the bytes of one tensor lie: little-endian, row-major, [start, end) counted from the start of the source. */
-export interface TensorEntry<D extends Dtype = Dtype> {
+export interface TensorEntry<D extends StoredType = StoredType> {
   readonly name: string;
   readonly dtype: D;
   readonly shape: readonly number[];
@@ -68,19 +69,35 @@ function decodeText(bytes: Uint8Array, where: string): string {
   }
 }
 
-/** The elements in their own type; F16, BF16 and 8-bit floats as bit patterns. */
-export async function readTensor<D extends Dtype>(entry: TensorEntry<D>): Promise<NativeArray<D>> {
-  return viewAs(await entry.source.slice(entry.start, entry.end), entry.dtype);
+/** The elements in their own type; F16, BF16 and 8-bit floats as bit patterns. Quantised blocks have none. */
+export async function readTensor<D extends StoredType>({
+  name,
+  dtype,
+  start,
+  end,
+  source,
+}: TensorEntry<D>): Promise<NativeArray<Extract<D, Dtype>>> {
+  if (isBlockType(dtype))
+    throw new CheckpointError(`expected plain elements, got ${dtype} blocks`, {
+      where: `${source.name}: ${JSON.stringify(name)}`,
+    });
+  return viewAs(await source.slice(start, end), dtype as Extract<D, Dtype>);
 }
 
-/** The elements of a floating point tensor as f32. Integers are refused: they do not mean weights. */
-export async function readFloat32(entry: TensorEntry): Promise<Float32Array> {
-  const bytes = await entry.source.slice(entry.start, entry.end);
+/**
+ * The elements of a floating point tensor as f32, all of them or those from `from` to `to` (whole blocks where the
+ * type has any). Integers are refused: they do not mean weights.
+ */
+export async function readFloat32(entry: TensorEntry, from = 0, to = elementCount(entry.shape)): Promise<Float32Array> {
+  const { elements, bytes: width } = storageOf(entry.dtype);
+  const at = (element: number): number => entry.start + (element / elements) * width;
+  const bytes = await entry.source.slice(at(from), at(to));
   return toFloat32(bytes, entry.dtype, `${entry.source.name}: ${JSON.stringify(entry.name)}`);
 }
 
-/** Bytes of a floating point type as f32: exact, except that F64 is rounded. */
-export function toFloat32(bytes: Uint8Array, dtype: Dtype, where: string): Float32Array {
+/** Bytes of a floating point type as f32: exact, except that F64 and products of scales are rounded. */
+function toFloat32(bytes: Uint8Array, dtype: StoredType, where: string): Float32Array {
+  if (isBlockType(dtype)) return dequantise(bytes, dtype);
   switch (dtype) {
     case "F32":
       return viewAs(bytes, dtype);

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CheckpointError, InputError } from "../../../base/errors.ts";
+import { asTransformers, configOf } from "../../../models/t5/layouts.ts";
 import { type Checkpoint, openCheckpoint, openShardedCheckpoint } from "../../../weights/checkpoint.ts";
 import { refusePickleName } from "../../../weights/file-kind.ts";
 import { fileError, fileSource } from "./file-source.ts";
@@ -22,7 +23,7 @@ export interface OpenedCheckpoint {
 }
 
 /**
- * Opens the weights of one module. `path` is a .safetensors file, an index of shards, a module's folder, or a whole
+ * Opens the weights of one module. `path` is a .safetensors or .gguf file, an index of shards, a module's folder, or a whole
  * diffusers folder, of which `module` names the part (`transformer`, `vae`, `text_encoder`).
  */
 export async function openCheckpointPath(
@@ -48,14 +49,18 @@ async function openWith(path: string, config: JsonObject | undefined): Promise<O
   try {
     // Single files that hold a whole pipeline carry its config in their metadata.
     const inside = checkpoint.metadata["config"];
-    return {
-      config: config ?? (inside?.startsWith("{") ? parseJson(inside, `${path}: metadata "config"`) : undefined),
-      checkpoint,
-    };
+    const found = config ?? (inside?.startsWith("{") ? parseJson(inside, `${path}: metadata "config"`) : undefined);
+    return inPublishedNames({ config: found, checkpoint });
   } catch (error) {
     await checkpoint.close();
     throw error;
   }
+}
+
+/** Other tools' names as those of the library that published the model, with the config that such files lack. */
+function inPublishedNames({ config, checkpoint }: OpenedCheckpoint): OpenedCheckpoint {
+  const t5 = asTransformers(checkpoint.tensors);
+  return t5 ? { config: config ?? configOf(t5), checkpoint: { ...checkpoint, tensors: t5 } } : { config, checkpoint };
 }
 
 async function openShards(path: string): Promise<Checkpoint> {
@@ -87,18 +92,19 @@ async function partsOf(folder: string): Promise<string[]> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (!(await isFolder(path).catch(() => false))) continue;
-    if ((await readdir(path)).some((file) => /\.(safetensors|bin)(\.index\.json)?$/.test(file))) parts.push(entry.name);
+    if ((await readdir(path)).some((file) => /\.(safetensors|gguf|bin)(\.index\.json)?$/.test(file)))
+      parts.push(entry.name);
   }
   return parts.sort();
 }
 
-/** The module's weights: the usual names first, else the only .safetensors file (a variant such as `.fp16.`). */
+/** The module's weights: the usual names first, else the only file with weights (a variant such as `.fp16.`, a GGUF). */
 async function findWeights(folder: string): Promise<string> {
   const files = (await readdir(folder)).sort();
   const usual = weightFiles.find((name) => files.includes(name));
   if (usual) return join(folder, usual);
   const indexes = files.filter((file) => file.endsWith(".safetensors.index.json"));
-  const single = files.filter((file) => file.endsWith(".safetensors"));
+  const single = files.filter((file) => /\.(safetensors|gguf)$/.test(file));
   const candidates = indexes.length > 0 ? indexes : single;
   if (candidates.length === 1) return join(folder, candidates[0]!);
   if (candidates.length > 1)
