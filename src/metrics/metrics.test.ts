@@ -5,7 +5,7 @@ import { psnr } from "./psnr.ts";
 import { msSsim, ssim } from "./ssim.ts";
 import { boxes, cubics, frameOf, greyFrame, waves } from "./testing.ts";
 import { difference, shareOf } from "./wilson.ts";
-import { accuracyOf, formatAccuracy, promptAccuracy, roundTrip } from "./world.ts";
+import { accuracyOf, formatAccuracy, promptAccuracy, RoundTripTally } from "./world.ts";
 
 const flat = greyFrame;
 
@@ -115,15 +115,10 @@ describe("caption accuracy", () => {
 
   test("says what a codec costs", () => {
     const masks = [new Uint8Array(256).fill(1)];
-    const report = roundTrip(
-      [200, 220, 40, 130].map((value) => ({
-        expected: { light: value > 127 },
-        truth: [flat(value)],
-        trip: [flat(value - 5)],
-        masks,
-      })),
-      judge,
-    );
+    const tally = new RoundTripTally(judge);
+    for (const value of [200, 220, 40, 130])
+      tally.take({ expected: { light: value > 127 }, truth: [flat(value)], trip: [flat(value - 5)], masks });
+    const report = tally.result();
     expect(report.truth.joint.rate).toBe(1);
     expect(report.trip.joint.rate).toBe(0.75);
     expect(report.lost["light"]!.points).toBeCloseTo(25, 10);

@@ -72,38 +72,47 @@ export interface RoundTrip {
   readonly ssim: number;
 }
 
-/** How much of what the judge reads off true clips it still reads off them after a codec. Clips are taken one at a time. */
-export function roundTrip<Expected>(clips: Iterable<RoundTripClip<Expected>>, judge: Judge<Expected>): RoundTrip {
-  const before: Marks[] = [],
-    after: Marks[] = [];
-  const whole: number[] = [],
-    inside: number[] = [],
-    alike: number[] = [];
-  for (const { expected, truth, trip, masks } of clips) {
-    before.push(judge(expected, truth));
-    after.push(judge(expected, trip));
-    whole.push(psnr(truth, trip));
-    if (masks) inside.push(psnr(truth, trip, masks));
-    alike.push(ssim(truth, trip));
+/** How much of what the judge reads off true clips it still reads off them after a codec, clip by clip; none is kept. */
+export class RoundTripTally<Expected> {
+  readonly #judge: Judge<Expected>;
+  readonly #before: Marks[] = [];
+  readonly #after: Marks[] = [];
+  readonly #whole: number[] = [];
+  readonly #inside: number[] = [];
+  readonly #alike: number[] = [];
+
+  constructor(judge: Judge<Expected>) {
+    this.#judge = judge;
   }
-  const truth = accuracyOf(before),
-    trip = accuracyOf(after);
-  const points = (a: Share, b: Share): RoundTrip["lost"][string] => {
-    const { value, low, high } = difference(a, b);
-    return { points: 100 * value, low: 100 * low, high: 100 * high };
-  };
-  const names = Object.keys(truth.attributes);
-  return {
-    truth,
-    trip,
-    lost: {
-      ...Object.fromEntries(names.map((name) => [name, points(truth.attributes[name]!, trip.attributes[name]!)])),
-      joint: points(truth.joint, trip.joint),
-    },
-    psnr: meanOf(whole),
-    bodyPsnr: meanOf(inside),
-    ssim: meanOf(alike),
-  };
+
+  take({ expected, truth, trip, masks }: RoundTripClip<Expected>): void {
+    this.#before.push(this.#judge(expected, truth));
+    this.#after.push(this.#judge(expected, trip));
+    this.#whole.push(psnr(truth, trip));
+    if (masks) this.#inside.push(psnr(truth, trip, masks));
+    this.#alike.push(ssim(truth, trip));
+  }
+
+  result(): RoundTrip {
+    const truth = accuracyOf(this.#before),
+      trip = accuracyOf(this.#after);
+    const points = (a: Share, b: Share): RoundTrip["lost"][string] => {
+      const { value, low, high } = difference(a, b);
+      return { points: 100 * value, low: 100 * low, high: 100 * high };
+    };
+    const names = Object.keys(truth.attributes);
+    return {
+      truth,
+      trip,
+      lost: {
+        ...Object.fromEntries(names.map((name) => [name, points(truth.attributes[name]!, trip.attributes[name]!)])),
+        joint: points(truth.joint, trip.joint),
+      },
+      psnr: meanOf(this.#whole),
+      bodyPsnr: meanOf(this.#inside),
+      ssim: meanOf(this.#alike),
+    };
+  }
 }
 
 const meanOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;

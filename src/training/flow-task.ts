@@ -1,8 +1,5 @@
 /** Flow matching on cached latents of captioned clips; text encoder and transformer learn together. */
 import { gaussian, Random } from "../base/philox.ts";
-import { caption } from "../data/world/captions.ts";
-import { sceneAt } from "../data/world/clip.ts";
-import type { Scene } from "../data/world/scene.ts";
 import { widthOf } from "../models/ltx/config.ts";
 import { coordinates, type Grid, ropeTables, tokensOf } from "../models/ltx/rope.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
@@ -18,13 +15,14 @@ import { modelConfigs } from "./flow-model.ts";
 import type { FlowRecipe } from "./recipe.ts";
 import type { Task } from "./trainer.ts";
 
-/** Normalised latents of one picture size, clip by clip. */
+/** Normalised latents of one picture size, clip by clip, and what the clips show. */
 export interface LatentSet {
   readonly grid: Grid;
-  readonly moving: boolean;
   readonly count: number;
   /** Packed tokens [N, C] of a clip. */
   read(clip: number): Float32Array;
+  /** In other words each time, where the source has any. */
+  caption(clip: number, random: Random): string;
 }
 
 type Bucket = FlowRecipe["stages"][number]["buckets"][number];
@@ -136,7 +134,7 @@ export class FlowTask implements Task {
       levels.push(timestepOf(sigma));
       latents.set(addNoise(clean, own, sigma), item * size);
       target.set(velocity(clean, own), item * size);
-      const said = random.chance(recipe.captionDropout) ? "" : this.#caption(clip, set.moving, random);
+      const said = random.chance(recipe.captionDropout) ? "" : set.caption(clip, random);
       const encoded = data.tokenizer.encode(said, words);
       ids.set(encoded.ids, item * words);
       mask.set(encoded.mask, item * words);
@@ -158,14 +156,5 @@ export class FlowTask implements Task {
     const centred = 1 / (1 + Math.exp(-random.normal()));
     const sigma = random.chance(uniform) ? flat : centred;
     return (shift * sigma) / (1 + (shift - 1) * sigma);
-  }
-
-  /** Another wording each time. */
-  #caption(clip: number, moving: boolean, random: Random): string {
-    return caption(this.scene(clip), random, moving);
-  }
-
-  scene(clip: number): Scene {
-    return sceneAt(this.recipe.world, this.recipe.seed, clip, { split: "train" }).scene;
   }
 }

@@ -19,7 +19,7 @@ export interface Task {
   loss(bucket: string): { loss: Tensor; report: Record<string, Tensor> };
   batch(step: number): Promise<Record<string, HostTensor>>;
   /** Weights to start from. */
-  initial(): ReadonlyMap<string, HostTensor>;
+  initial(): Promise<ReadonlyMap<string, HostTensor>> | ReadonlyMap<string, HostTensor>;
 }
 
 export interface OptimiserSettings extends Partial<AdamConfig> {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { Random } from "../base/philox.ts";
 import { vocabulary } from "../data/world/captions.ts";
+import { WorldClips } from "../data/world/source.ts";
 import { buildWordTokenizer, TextTokenizer } from "../models/t5/tokenizer.ts";
 import { openOrt } from "../platform/node/devices/ort.ts";
 import { FlowTask, type LatentSet } from "./flow-task.ts";
@@ -72,13 +73,20 @@ const flowRecipe = parseRecipe(
   "test",
 ) as FlowRecipe;
 
+const world = new WorldClips("mini", 5);
+
 function flowTask(): FlowTask {
   const random = new Random(1, 1);
   const set = (frames: number): LatentSet => {
     const clips = Array.from({ length: 4 }, () =>
       Float32Array.from({ length: frames * 4 * 8 }, (_, i) => Math.sign(random.normal()) * (i % 8 < 4 ? 1 : 0.1)),
     );
-    return { grid: { frames, height: 2, width: 2 }, moving: frames > 1, count: 4, read: (clip) => clips[clip]! };
+    return {
+      grid: { frames, height: 2, width: 2 },
+      count: 4,
+      read: (clip) => clips[clip]!,
+      caption: (clip, random) => world.caption(clip, { width: 64, height: 64, frames }, random),
+    };
   };
   const tokenizer = new TextTokenizer(buildWordTokenizer(vocabulary()));
   const sets = new Map([
@@ -97,8 +105,8 @@ async function losses(trainer: Trainer, steps: number): Promise<number[]> {
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
 test("an autoencoder starts far above the mean picture", async () => {
-  const task = new VaeTask(vaeRecipe);
-  const trainer = await Trainer.start(task, openOrt(), task.initial(), { ...vaeRecipe.optimiser, rate: 1e-9 });
+  const task = new VaeTask(vaeRecipe, world);
+  const trainer = await Trainer.start(task, openOrt(), await task.initial(), { ...vaeRecipe.optimiser, rate: 1e-9 });
   const { values } = await trainer.advance();
   trainer.dispose();
   // The mean picture has about 0.25, that is 12 dB.
@@ -107,20 +115,20 @@ test("an autoencoder starts far above the mean picture", async () => {
 
 test("flow matching lowers its loss", async () => {
   const task = flowTask();
-  const trainer = await Trainer.start(task, openOrt(), task.initial(), flowRecipe.optimiser);
+  const trainer = await Trainer.start(task, openOrt(), await task.initial(), flowRecipe.optimiser);
   const all = await losses(trainer, 60);
   trainer.dispose();
   expect(mean(all.slice(-10))).toBeLessThan(0.8 * mean(all.slice(0, 10)));
 });
 
 const resumable: [string, () => Task][] = [
-  ["autoencoder", () => new VaeTask(vaeRecipe)],
+  ["autoencoder", () => new VaeTask(vaeRecipe, world)],
   ["flow", flowTask],
 ];
 
 test.each(resumable)("%s: a resumed run has the same bits as one that never stopped", async (_, make) => {
   const runtime = openOrt();
-  const initial = make().initial();
+  const initial = await make().initial();
   const straight = await Trainer.start(make(), runtime, initial, { rate: 1e-3 });
   await losses(straight, 4);
   const stopped = await Trainer.start(make(), runtime, initial, { rate: 1e-3 });

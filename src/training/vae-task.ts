@@ -1,6 +1,6 @@
 /** Training of the LTX autoencoder: reconstruction of crops of the world, edges, and a pull of latents to a normal. */
 import { gaussian } from "../base/philox.ts";
-import { type Crop, cropAt, pixelsAt, stackValues } from "../data/world/batch.ts";
+import type { ClipSource } from "../data/clip-source.ts";
 import { compression } from "../models/ltx-vae/config.ts";
 import { LtxVae } from "../models/ltx-vae/vae.ts";
 import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
@@ -8,7 +8,7 @@ import { mount } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
 import type { VaeRecipe } from "./recipe.ts";
 import type { Task } from "./trainer.ts";
-import { initialVaeWeights } from "./vae-initial.ts";
+import { initialVaeWeights, type StartClip } from "./vae-initial.ts";
 
 /** |x|, smooth near zero (Charbonnier). */
 const magnitude = (x: Tensor): Tensor => x.square().add(1e-4).sqrt();
@@ -23,14 +23,11 @@ export class VaeTask implements Task {
   readonly model: LtxVae;
   readonly steps: number;
   readonly recipe: VaeRecipe;
-  /** Hands out crops; replace it to render elsewhere. */
-  crops: (request: Parameters<typeof cropAt>[0], indices: readonly number[]) => Promise<Crop[]> = async (
-    request,
-    indices,
-  ) => indices.map((index) => cropAt(request, index));
+  readonly clips: ClipSource;
 
-  constructor(recipe: VaeRecipe) {
+  constructor(recipe: VaeRecipe, clips: ClipSource) {
     this.recipe = recipe;
+    this.clips = clips;
     this.model = mount(new LtxVae(recipe.model));
     this.steps = recipe.stages.reduce((sum, { steps }) => sum + steps, 0);
   }
@@ -47,12 +44,12 @@ export class VaeTask implements Task {
     throw new RangeError(`step ${step} lies behind the recipe's end`);
   }
 
-  initial(): Map<string, HostTensor> {
-    const { world, seed, startClips } = this.recipe;
-    const clips = Array.from({ length: startClips }, (_, index) => ({
-      pixels: pixelsAt(world, seed + 3, index, startPicture).pixels,
-      ...startPicture,
-    }));
+  async initial(): Promise<Map<string, HostTensor>> {
+    const { seed, startClips } = this.recipe;
+    const start = this.clips.sibling(3);
+    const clips: StartClip[] = [];
+    for (let index = 0; index < startClips; index++)
+      clips.push({ pixels: await start.pixels(index, startPicture), ...startPicture });
     return initialVaeWeights(this.model, seed, clips);
   }
 
@@ -97,11 +94,8 @@ export class VaeTask implements Task {
 
   async batch(step: number): Promise<Record<string, HostTensor>> {
     const { stage, first } = this.#at(step);
-    const { seed, world } = this.recipe;
-    const request = { preset: world, seed, pictures: stage.pictures, crop: stage.crop, centred: stage.centred };
-    const crops = await this.crops(
-      request,
-      Array.from({ length: stage.batch }, (_, i) => first + i),
+    const crops = await Promise.all(
+      Array.from({ length: stage.batch }, (_, item) => this.clips.crop(first + item, stage)),
     );
     const { frames, height, width } = stage.crop;
     const shape = this.#latentShape(this.bucket(step));
@@ -114,9 +108,16 @@ export class VaeTask implements Task {
         crops.map((crop) => crop.mask),
         [1, frames, height, width],
       ),
-      noise: hostTensor(gaussian(sizeOf(shape), seed, `vae-noise-${step}`), shape),
+      noise: hostTensor(gaussian(sizeOf(shape), this.recipe.seed, `vae-noise-${step}`), shape),
     };
   }
+}
+
+/** Stacks parts of one size along a new first axis. */
+function stackValues(parts: readonly Float32Array[], shape: readonly number[]): HostTensor {
+  const out = new Float32Array(parts.length * (parts[0]?.length ?? 0));
+  for (const [i, part] of parts.entries()) out.set(part, i * part.length);
+  return hostTensor(out, [parts.length, ...shape]);
 }
 
 /** Peak signal-to-noise ratio of values in [-1, 1], in dB. */

@@ -5,7 +5,7 @@ import { CancelledError } from "../../../base/errors.ts";
 import { clipAt } from "../../../data/world/clip.ts";
 import { type Expected, expectedOf, judgeOf } from "../../../data/world/detect.ts";
 import { presets } from "../../../data/world/draw.ts";
-import { type RoundTrip, type RoundTripClip, roundTrip } from "../../../metrics/world.ts";
+import { type RoundTrip, type RoundTripClip, RoundTripTally } from "../../../metrics/world.ts";
 import type { LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
 import { decodeFrames } from "../../../pipelines/decode.ts";
 import { gridOf, type VideoSize } from "../../../pipelines/latents.ts";
@@ -52,7 +52,7 @@ export async function* evaluateVae(
 ): AsyncGenerator<CodedClip, RoundTrip> {
   const grid = gridOf(size, config);
   const encoder = await openClipEncoder(config, weights, runtime, size);
-  const coded: CodedClip[] = [];
+  const tally = new RoundTripTally(judgeOf(presets[preset]));
   try {
     for (let index = 0; index < clips; index++) {
       if (signal?.aborted) throw new CancelledError();
@@ -61,11 +61,11 @@ export async function* evaluateVae(
       const trip: Frame[] = [];
       for await (const frame of decodeFrames({ vae: { config, weights } }, runtime, latents, grid)) trip.push(frame);
       const clip = { expected: expectedOf(scene, size.height, size.frames), truth, trip, masks, caption };
-      coded.push(clip);
+      tally.take(clip);
       yield clip;
     }
   } finally {
     encoder.dispose();
   }
-  return roundTrip(coded, judgeOf(presets[preset]));
+  return tally.result();
 }

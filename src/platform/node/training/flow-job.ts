@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { cp, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { ClipSource } from "../../../data/clip-source.ts";
 import { describe, vocabulary } from "../../../data/world/captions.ts";
 import { presets } from "../../../data/world/draw.ts";
 import { testPrompts } from "../../../data/world/split.ts";
@@ -16,6 +17,7 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import { modelConfigs } from "../../../training/flow-model.ts";
 import { FlowTask, type LatentSet, pictureKey } from "../../../training/flow-task.ts";
 import type { FlowRecipe } from "../../../training/recipe.ts";
+import type { SheetClip } from "../../../video/contact-sheet.ts";
 import type { Frame } from "../../../video/frame.ts";
 import { matchNames } from "../../../weights/checkpoint.ts";
 import { readTensor } from "../../../weights/safetensors.ts";
@@ -35,7 +37,12 @@ export interface FlowJobOptions {
 }
 
 /** Training of text encoder and transformer on latents of a finished autoencoder. */
-export async function flowJob(recipe: FlowRecipe, runtime: Runtime, options: FlowJobOptions): Promise<Job> {
+export async function flowJob(
+  recipe: FlowRecipe,
+  clips: ClipSource,
+  runtime: Runtime,
+  options: FlowJobOptions,
+): Promise<Job> {
   const vaeFolder = resolve(options.base, recipe.vae);
   const { source, close } = await openLatentSource(vaeFolder);
   const sets = new Map<string, LatentSet>();
@@ -43,9 +50,8 @@ export async function flowJob(recipe: FlowRecipe, runtime: Runtime, options: Flo
   for (const picture of pictures) {
     const key = pictureKey(picture);
     if (sets.has(key)) continue;
-    const count = recipe.clips[key] ?? 1000;
-    const { seed, world } = recipe;
-    sets.set(key, await latentSet(source, runtime, { ...options, folder: options.cache, world, seed, picture, count }));
+    const count = recipe.clips[key] ?? Math.min(1000, clips.count(picture));
+    sets.set(key, await latentSet(source, runtime, { ...options, folder: options.cache, clips, picture, count }));
   }
   const file = buildWordTokenizer(vocabulary());
   const tokenizer = new TextTokenizer(file);
@@ -64,16 +70,16 @@ export async function flowJob(recipe: FlowRecipe, runtime: Runtime, options: Flo
   return {
     task: new FlowTask(recipe, { tokenizer, channels, compression: compressionOf(source), sets }),
     async preview(values) {
-      const clips: { frames: Frame[]; caption: string }[] = [];
+      const sheet: SheetClip[] = [];
       for (const [index, prompt] of previewPrompts(recipe).entries()) {
         const { picture } = recipe.preview;
         const frames: Frame[] = [];
         const request = { prompt, seed: index, ...picture };
         for await (const event of textToVideo(modelOf(values), runtime, request))
           if (event.type === "frame") frames.push(event.frame);
-        clips.push({ frames, caption: prompt });
+        sheet.push({ frames, caption: prompt });
       }
-      return { clips, figures: {} };
+      return { clips: sheet, figures: {} };
     },
     async save(values, folder) {
       await saveTextToVideo(folder, {

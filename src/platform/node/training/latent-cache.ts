@@ -1,10 +1,9 @@
-/** Latents of the world's clips, encoded once and kept on disk in chunks, so that a stopped run goes on. */
+/** Latents of clips, encoded once and kept on disk in chunks, so that a stopped run goes on. */
 import { createHash } from "node:crypto";
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CancelledError } from "../../../base/errors.ts";
-import { type Picture, pixelsAt } from "../../../data/world/batch.ts";
-import type { PresetName } from "../../../data/world/clip.ts";
+import type { ClipSource, Picture } from "../../../data/clip-source.ts";
 import { compression, type LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
 import { gridOf, normalise, pack, type Statistics } from "../../../pipelines/latents.ts";
 import type { Runtime, Weights } from "../../../tensor/runtime.ts";
@@ -26,8 +25,7 @@ export interface LatentSource {
 
 export interface CacheRequest {
   readonly folder: string;
-  readonly world: PresetName;
-  readonly seed: number;
+  readonly clips: ClipSource;
   readonly picture: Picture;
   readonly count: number;
   readonly signal?: AbortSignal | undefined;
@@ -38,9 +36,9 @@ const chunkSize = 100;
 
 /** The latents of clips 0 to count - 1 at one size, from disk where they are already. */
 export async function latentSet(source: LatentSource, runtime: Runtime, request: CacheRequest): Promise<LatentSet> {
-  const { picture, count, folder, world, seed, signal } = request;
+  const { picture, count, folder, clips, signal } = request;
   const key = pictureKey(picture);
-  const id = createHash("sha256").update(`${source.hash} ${world} ${seed} ${key}`).digest("hex").slice(0, 12);
+  const id = createHash("sha256").update(`${source.hash} ${clips.id} ${key}`).digest("hex").slice(0, 12);
   const home = join(folder, `${key}-${id}`);
   await mkdir(home, { recursive: true });
   const grid = gridOf(picture, source.config);
@@ -56,7 +54,7 @@ export async function latentSet(source: LatentSource, runtime: Runtime, request:
         const values = new Float32Array(chunkSize * size);
         for (let i = 0; i < chunkSize; i++) {
           if (signal?.aborted) throw new CancelledError();
-          const latents = await encoder.encode(pixelsAt(world, seed, first + i, picture).pixels);
+          const latents = await encoder.encode(await clips.pixels(first + i, picture));
           values.set(pack(normalise(latents, source.statistics), channels), i * size);
         }
         await writeSafetensorsFile(path, new Map([["latents", storeFloat32(values, [chunkSize, size], "F16")]]));
@@ -71,8 +69,8 @@ export async function latentSet(source: LatentSource, runtime: Runtime, request:
   }
   return {
     grid,
-    moving: picture.frames > 1,
     count,
+    caption: (clip, random) => clips.caption(clip, picture, random),
     read: (clip) => {
       const at = (clip % chunkSize) * size;
       return f16ToF32(chunks[Math.floor(clip / chunkSize)]!.subarray(at, at + size));

@@ -63,7 +63,7 @@ export async function* train(path: string, runtime: Runtime, options: TrainOptio
     await folder.forgetAfter(step);
   } else {
     await folder.create(recipe);
-    trainer = await Trainer.start(task, runtime, task.initial(), recipe.optimiser);
+    trainer = await Trainer.start(task, runtime, await task.initial(), recipe.optimiser);
   }
   const parameters = [...(await trainer.weights()).values()].reduce((sum, { data }) => sum + data.length, 0);
   yield { type: "started", folder: folder.path, step: trainer.step, steps: task.steps, parameters };

@@ -1,3 +1,4 @@
+import { WorldClips } from "../../../data/world/source.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import type { Recipe } from "../../../training/recipe.ts";
 import { type FlowJobOptions, flowJob } from "./flow-job.ts";
@@ -6,10 +7,11 @@ import { vaeJob } from "./vae-job.ts";
 
 /** What a recipe describes, ready to run. */
 export async function openJob(recipe: Recipe, runtime: Runtime, options: FlowJobOptions): Promise<Job> {
+  const clips = new WorldClips(recipe.world, recipe.seed);
   switch (recipe.kind) {
     case "vae":
-      return vaeJob(recipe, runtime);
+      return vaeJob(recipe, clips, runtime);
     case "text-to-video":
-      return flowJob(recipe, runtime, options);
+      return flowJob(recipe, clips, runtime, options);
   }
 }

@@ -1,6 +1,6 @@
 /** A stored or just trained autoencoder's encoder, to make latents with. */
 
-import type { Picture } from "../../../data/world/batch.ts";
+import type { Picture } from "../../../data/clip-source.ts";
 import type { LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
 import { Encoder } from "../../../models/ltx-vae/encoder.ts";
 import type { Statistics } from "../../../pipelines/latents.ts";
