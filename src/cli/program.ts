@@ -86,10 +86,13 @@ function commandOf(program: Command, words: readonly string[]): Command {
   return command;
 }
 
+/** What stands after `turbo2k` on the command line: ` eval vae`. */
+const pathOf = (command: Command): string => (command.parent ? `${pathOf(command.parent)} ${command.name()}` : "");
+
 /** Commander's messages in the form of all others. */
 function usageError({ code, message }: CommanderError, command: Command): InputError {
   const [first = ""] = message.replace(/^error: /, "").split("\n");
-  const name = command.parent ? ` ${command.name()}` : "";
+  const name = pathOf(command);
   if (code === "commander.help")
     return new InputError(`no command given after turbo2k${name}`, { hint: `turbo2k${name} --help lists them` });
   const word = /'([^']*)'/.exec(first)?.[1] ?? "";

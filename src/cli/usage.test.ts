@@ -55,6 +55,7 @@ describe("a wrong command line exits with 2 and says what helps", () => {
     [[], "no command given", "turbo2k --help lists them"],
     [["eval"], "no command given after turbo2k eval", "turbo2k eval --help"],
     [["eval", "world", "--promtps", "3"], "--promtps", "did you mean --prompts?"],
+    [["eval", "vae", "--zzzzzz", "3"], "--zzzzzz", "turbo2k eval vae --help"],
     [["generate", "x", "--steps", "0"], '--steps must be a whole number from 1 to 1000, got "0"', ""],
     [["generate", "x", "--num-frames", "2.5"], '--num-frames must be a whole number from 1 to 100000, got "2.5"', ""],
     [["generate", "x", "--seed", "-1"], 'got "-1"', ""],

@@ -63,6 +63,10 @@ const vae = z.strictObject({
   kind: z.literal("vae"),
   ...shared,
   model: vaeModel,
+  /** Folder of an autoencoder of this very model to go on from, relative to the recipe. */
+  from: z.string().optional(),
+  /** A half that stays as it is: with the encoder frozen, latents keep their meaning and students need no retraining. */
+  frozen: z.enum(["encoder", "decoder"]).optional(),
   /** Clips that starting weights are fitted to. */
   startClips: count.default(100),
   /** One after the other; the optimiser and the learning-rate curve run through. */

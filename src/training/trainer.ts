@@ -20,6 +20,8 @@ export interface Task {
   batch(step: number): Promise<Record<string, HostTensor>>;
   /** Weights to start from. */
   initial(): Promise<ReadonlyMap<string, HostTensor>> | ReadonlyMap<string, HostTensor>;
+  /** Parameters that stay as they start; none when left out. */
+  frozen?(name: string): boolean;
 }
 
 export interface OptimiserSettings extends Partial<AdamConfig> {
@@ -74,8 +76,9 @@ export class Trainer {
     weights: ReadonlyMap<string, HostTensor>,
     settings: OptimiserSettings = {},
   ): Promise<Trainer> {
-    const state = await runtime.state(initialMoments(weights, { ...adamDefaults, ...settings }));
-    return new Trainer(task, runtime, settings, state);
+    const trained = new Map([...weights].filter(([name]) => !task.frozen?.(name)));
+    const moments = initialMoments(trained, { ...adamDefaults, ...settings });
+    return new Trainer(task, runtime, settings, await runtime.state(new Map([...weights, ...moments])));
   }
 
   /** A run that goes on from a `snapshot`. */
@@ -113,7 +116,7 @@ export class Trainer {
     const known = this.#programs.get(bucket);
     if (known) return known;
     const { loss, report } = this.task.loss(bucket);
-    const parameters = [...parametersOf(this.task.model).values()];
+    const parameters = [...parametersOf(this.task.model)].flatMap(([name, p]) => (this.task.frozen?.(name) ? [] : [p]));
     const { updates, norm } = adam(parameters, gradients(loss, parameters), this.#adam);
     const program = buildProgram({ loss, norm, ...report }, { updates, keep: this.#runtime.keeps });
     const made = await this.#runtime.compile(program, { state: this.#state });
@@ -134,7 +137,10 @@ export class Trainer {
     const names = [...parametersOf(this.task.model).keys()];
     return new Map(
       await Promise.all(
-        names.map(async (name) => [name, await this.#state.read(averaged ? momentNames(name).average : name)] as const),
+        names.map(async (name) => {
+          const kept = averaged && !this.task.frozen?.(name) ? momentNames(name).average : name;
+          return [name, await this.#state.read(kept)] as const;
+        }),
       ),
     );
   }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
 import { Random } from "../base/philox.ts";
 import { vocabulary } from "../data/world/captions.ts";
@@ -138,6 +139,21 @@ test.each(resumable)("%s: a resumed run has the same bits as one that never stop
   const [a, b] = [await straight.snapshot(), await resumed.snapshot()];
   for (const [name, { data }] of a) expect(b.get(name)!.data, name).toEqual(data);
   for (const trainer of [straight, stopped, resumed]) trainer.dispose();
+});
+
+test("a frozen encoder stays as it is while the decoder learns", async () => {
+  const recipe = { ...vaeRecipe, frozen: "encoder" } as const;
+  const from = await new VaeTask(vaeRecipe, world).initial();
+  const task = new VaeTask(recipe, world, from);
+  const trainer = await Trainer.start(task, openOrt(), await task.initial(), { rate: 1e-3 });
+  await losses(trainer, 2);
+  const weights = await trainer.weights();
+  trainer.dispose();
+  const moved = (half: string) =>
+    [...weights].filter(([name, { data }]) => name.startsWith(half) && !isDeepStrictEqual(data, from.get(name)!.data));
+  expect([...weights.keys()]).toEqual([...from.keys()]);
+  expect(moved("encoder.")).toEqual([]);
+  expect(moved("decoder.").length).toBeGreaterThan(10);
 });
 
 test("batches are functions of the step", async () => {

@@ -24,10 +24,13 @@ export class VaeTask implements Task {
   readonly steps: number;
   readonly recipe: VaeRecipe;
   readonly clips: ClipSource;
+  readonly #from: ReadonlyMap<string, HostTensor> | undefined;
 
-  constructor(recipe: VaeRecipe, clips: ClipSource) {
+  /** `from` holds the weights to go on from; without it they are fitted to clips. */
+  constructor(recipe: VaeRecipe, clips: ClipSource, from?: ReadonlyMap<string, HostTensor>) {
     this.recipe = recipe;
     this.clips = clips;
+    this.#from = from;
     this.model = mount(new LtxVae(recipe.model));
     this.steps = recipe.stages.reduce((sum, { steps }) => sum + steps, 0);
   }
@@ -44,7 +47,12 @@ export class VaeTask implements Task {
     throw new RangeError(`step ${step} lies behind the recipe's end`);
   }
 
-  async initial(): Promise<Map<string, HostTensor>> {
+  frozen(name: string): boolean {
+    return name.startsWith(`${this.recipe.frozen}.`);
+  }
+
+  async initial(): Promise<ReadonlyMap<string, HostTensor>> {
+    if (this.#from) return this.#from;
     const { seed, startClips } = this.recipe;
     const start = this.clips.sibling(3);
     const clips: StartClip[] = [];

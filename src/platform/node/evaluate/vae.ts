@@ -12,7 +12,7 @@ import { gridOf, type VideoSize } from "../../../pipelines/latents.ts";
 import type { Runtime, Weights } from "../../../tensor/runtime.ts";
 import { type Frame, framesToPlanar } from "../../../video/frame.ts";
 import { openModel } from "../models/open-model.ts";
-import { openLatentSource } from "../training/flow-job.ts";
+import { openLatentSource } from "../training/latent-source.ts";
 import { openClipEncoder } from "../training/vae-coding.ts";
 import type { WorldPreset } from "./world.ts";
 

@@ -1,31 +1,22 @@
-import { createHash } from "node:crypto";
 import { cp, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { ClipSource } from "../../../data/clip-source.ts";
 import { describe, vocabulary } from "../../../data/world/captions.ts";
 import { presets } from "../../../data/world/draw.ts";
 import { testPrompts } from "../../../data/world/split.ts";
-import { fromDiffusers } from "../../../models/ltx-vae/config.ts";
-import { LtxVae } from "../../../models/ltx-vae/vae.ts";
-import { diffusersName, isStatistic } from "../../../models/ltx-vae/weights.ts";
 import { buildWordTokenizer, TextTokenizer } from "../../../models/t5/tokenizer.ts";
-import { statisticsOf } from "../../../pipelines/assemble.ts";
 import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
-import { parametersOf } from "../../../tensor/mount.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { modelConfigs } from "../../../training/flow-model.ts";
 import { FlowTask, type LatentSet, pictureKey } from "../../../training/flow-task.ts";
 import type { FlowRecipe } from "../../../training/recipe.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
 import type { Frame } from "../../../video/frame.ts";
-import { matchNames } from "../../../weights/checkpoint.ts";
-import { readTensor } from "../../../weights/safetensors.ts";
-import { weightsOf } from "../../../weights/weights-of.ts";
-import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { saveTextToVideo } from "../models/save-model.ts";
 import { type Job, under, type Values } from "./job.ts";
-import { compressionOf, type LatentSource, latentSet } from "./latent-cache.ts";
+import { compressionOf, latentSet } from "./latent-cache.ts";
+import { openLatentSource } from "./latent-source.ts";
 import { inMemory } from "./vae-job.ts";
 
 export interface FlowJobOptions {
@@ -104,25 +95,4 @@ function settingsOf({ name, defaults, fps, text, world }: FlowRecipe): Settings 
   const { picture, steps, guidanceScale, shift } = defaults;
   const schedule = { kind: "uniform", shift } as const;
   return { name, ...picture, fps, steps, guidanceScale, textLength: text.tokens, schedule, world };
-}
-
-/** An autoencoder's folder as what makes latents. */
-export async function openLatentSource(folder: string): Promise<{ source: LatentSource; close(): void }> {
-  const { config: json, checkpoint } = await openCheckpointPath(folder);
-  const config = fromDiffusers((json ?? {}) as Record<string, unknown>);
-  const paths = [...parametersOf(new LtxVae(config))];
-  const expected = new Map(paths.map(([path, { shape }]) => [diffusersName(path), { shape }]));
-  const found = weightsOf(matchNames(expected, checkpoint, { ignore: isStatistic }));
-  const hash = createHash("sha256");
-  for (const [, entry] of [...checkpoint.tensors].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const data = await readTensor(entry);
-    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
-  const source = {
-    config,
-    weights: new Map(paths.map(([path]) => [path, found.get(diffusersName(path))!])),
-    statistics: await statisticsOf(checkpoint, config.latentChannels),
-    hash: hash.digest("hex"),
-  };
-  return { source, close: () => void checkpoint.close() };
 }

@@ -19,7 +19,7 @@ export interface LatentSource {
   readonly config: LtxVaeConfig;
   readonly weights: Weights;
   readonly statistics: Statistics;
-  /** Tells one autoencoder from another. */
+  /** Tells one encoder from another. */
   readonly hash: string;
 }
 

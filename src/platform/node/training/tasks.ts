@@ -10,7 +10,7 @@ export async function openJob(recipe: Recipe, runtime: Runtime, options: FlowJob
   const clips = new WorldClips(recipe.world, recipe.seed);
   switch (recipe.kind) {
     case "vae":
-      return vaeJob(recipe, clips, runtime);
+      return vaeJob(recipe, clips, runtime, options);
     case "text-to-video":
       return flowJob(recipe, clips, runtime, options);
   }

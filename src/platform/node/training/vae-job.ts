@@ -1,14 +1,21 @@
+import { resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { InputError } from "../../../base/errors.ts";
 import { Random } from "../../../base/philox.ts";
 import type { ClipSource, Picture } from "../../../data/clip-source.ts";
+import type { LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
 import { decodeFrames } from "../../../pipelines/decode.ts";
-import { gridOf } from "../../../pipelines/latents.ts";
+import { gridOf, type Statistics } from "../../../pipelines/latents.ts";
+import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
 import { type Runtime, type Weights, weightInMemory } from "../../../tensor/runtime.ts";
 import type { VaeRecipe } from "../../../training/recipe.ts";
 import { psnr, VaeTask } from "../../../training/vae-task.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
 import { type Frame, planarToFrames } from "../../../video/frame.ts";
+import { bf16ToF32, f16ToF32 } from "../../../weights/half.ts";
 import { saveVae } from "../models/save-model.ts";
 import type { Job, Values } from "./job.ts";
+import { openLatentSource } from "./latent-source.ts";
 import { measure, openClipEncoder } from "./vae-coding.ts";
 
 /** Held-out clips that previews show, and how many clips the statistics of latents are measured on. */
@@ -17,11 +24,17 @@ const measured = 48;
 const picture: Picture = { width: 256, height: 160, frames: 9 };
 
 /** Training of an autoencoder: previews are originals above reconstructions. */
-export function vaeJob(recipe: VaeRecipe, clips: ClipSource, runtime: Runtime): Job {
+export async function vaeJob(
+  recipe: VaeRecipe,
+  clips: ClipSource,
+  runtime: Runtime,
+  { base }: { base: string },
+): Promise<Job> {
   const config = recipe.model;
+  const from = recipe.from === undefined ? undefined : await loadVae(resolve(base, recipe.from), config);
   const [others, sample] = [clips.sibling(1), clips.sibling(2)];
   return {
-    task: new VaeTask(recipe, clips),
+    task: new VaeTask(recipe, clips, from?.values),
     async preview(values) {
       const weights = inMemory(values);
       const encoder = await openClipEncoder(config, weights, runtime, picture);
@@ -52,6 +65,7 @@ export function vaeJob(recipe: VaeRecipe, clips: ClipSource, runtime: Runtime): 
       return { clips: sheet, figures: { psnr: psnr(error / count), objectPsnr: psnr(objectError / objectCount) } };
     },
     async save(values, folder) {
+      if (from && recipe.frozen === "encoder") return saveVae(folder, config, values, from.statistics);
       const encoder = await openClipEncoder(config, inMemory(values), runtime, picture);
       const latents: Float32Array[] = [];
       for (let index = 0; index < measured; index++)
@@ -61,6 +75,27 @@ export function vaeJob(recipe: VaeRecipe, clips: ClipSource, runtime: Runtime): 
     },
     dispose() {},
   };
+}
+
+/** Weights and latent statistics of a trained autoencoder, which must be of the recipe's model. */
+async function loadVae(folder: string, config: LtxVaeConfig): Promise<{ values: Values; statistics: Statistics }> {
+  const { source, close } = await openLatentSource(folder);
+  try {
+    if (!isDeepStrictEqual(source.config, config))
+      throw new InputError("the autoencoder to go on from is of another model than the recipe's", {
+        where: folder,
+        hint: "make `model` in the recipe equal to the one that it was trained with",
+      });
+    const values = new Map<string, HostTensor>();
+    for (const [name, weight] of source.weights) {
+      const { data, shape, dtype } = await weight.read();
+      const widen = dtype === "bf16" ? bf16ToF32 : f16ToF32;
+      values.set(name, hostTensor(data instanceof Uint16Array ? widen(data) : Float32Array.from(data), shape));
+    }
+    return { values, statistics: source.statistics };
+  } finally {
+    close();
+  }
 }
 
 export const inMemory = (values: Values): Weights =>
