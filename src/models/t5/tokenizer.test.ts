@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { CheckpointError, InputError } from "../../base/errors.ts";
-import { buildWordTokenizer, TextTokenizer, type TokenizerFile } from "./tokenizer.ts";
+import type { TokenizerFile } from "./json-vocabulary.ts";
+import { TextTokenizer } from "./tokenizer.ts";
+import { buildWordTokenizer } from "./word-tokenizer.ts";
 
 /** A small tokenizer.json of the shape that T5 has. */
 const t5: TokenizerFile & Record<string, unknown> = {

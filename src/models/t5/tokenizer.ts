@@ -1,20 +1,7 @@
-import { Tokenizer } from "@huggingface/tokenizers";
 import { CheckpointError, InputError } from "../../base/errors.ts";
-
-/** The parsed content of a `tokenizer.json`, the format of Hugging Face's tokenizers library. */
-export interface TokenizerFile {
-  readonly added_tokens: readonly { readonly id: number; readonly content: string }[];
-  readonly normalizer: object | null;
-  readonly pre_tokenizer: object | null;
-  readonly post_processor: object | null;
-  readonly decoder: object | null;
-  readonly model: {
-    readonly type?: string;
-    readonly vocab: readonly (readonly [string, number])[] | Readonly<Record<string, number>>;
-    readonly unk_id?: number | null;
-    readonly unk_token?: string | null;
-  };
-}
+import { JsonVocabulary, type TokenizerFile } from "./json-vocabulary.ts";
+import { SentencePiece } from "./sentence-piece.ts";
+import type { SentencePieceModel } from "./spiece-file.ts";
 
 /** One prompt as a text encoder takes it: `ids` and `mask` have the fixed length asked for; the mask is 1 on tokens. */
 export interface EncodedText {
@@ -27,59 +14,55 @@ export interface EncodedText {
 /** What is read of a prompt at most, in UTF-16 units: far more than any encoder takes, and never slow. */
 const maxCharacters = 2 ** 15;
 
+/** What cuts text into pieces: SentencePiece's own model, or whatever a tokenizer.json describes. */
+interface Vocabulary {
+  readonly size: number;
+  readonly unknownId: number;
+  idOf(piece: string): number | undefined;
+  idsOf(text: string): number[];
+}
+
 /**
  * Text to token ids as T5 wants them: pieces, then `</s>`, then padding on the right. The same class serves T5's own
- * Unigram vocabulary and the small word vocabulary of `buildWordTokenizer`.
- *
- * The library stands in for a Precompiled character map (which T5 has) with NFKC and SentencePiece's rules for
- * control characters and spaces: equal on all but a few rare compatibility characters, and the identity on ASCII.
+ * Unigram vocabulary (`spiece.model` or `tokenizer.json`) and the small word vocabulary of `buildWordTokenizer`.
  */
 export class TextTokenizer {
   readonly padId: number;
   readonly endId: number;
   readonly unknownId: number;
-  readonly #tokenizer: Tokenizer;
+  readonly #vocabulary: Vocabulary;
 
-  /** `file` is a tokenizer.json, as text or parsed; `config` is the tokenizer_config.json beside it, if there is one. */
+  /**
+   * `file` is a tokenizer.json, as text or parsed, or what a SentencePiece file says; `config` is the
+   * tokenizer_config.json beside the former, if there is one.
+   */
   constructor(
-    file: string | TokenizerFile,
+    file: string | TokenizerFile | SentencePieceModel,
     { config, name = "tokenizer.json" }: { config?: object; name?: string } = {},
   ) {
-    const where = name;
-    const hint = "the file is damaged or of another kind; download the tokenizer again";
-    const fail = (message: string, cause?: unknown) => new CheckpointError(message, { where, hint, cause });
-    const parsed = parseFile(file, fail);
-    const { model } = parsed;
-    try {
-      // For word models the library looks for the unknown token in the config only.
-      const unknown = typeof model.unk_token === "string" ? { unk_token: model.unk_token } : {};
-      this.#tokenizer = new Tokenizer(
-        { ...parsed, added_tokens: parsed.added_tokens ?? [] },
-        { ...config, ...unknown },
-      );
-    } catch (cause) {
-      throw fail(`cannot be used: ${(cause as Error).message}`, cause);
-    }
-    const idOf = (token: string): number | undefined => this.#tokenizer.token_to_id(token);
-    const end = idOf("</s>");
-    const unknown = model.unk_id ?? idOf(model.unk_token ?? "<unk>");
-    if (end === undefined) throw fail("expected the token </s>, it has none");
-    if (unknown === undefined) throw fail("expected a token for unknown text, it has none");
+    const isSpiece = typeof file === "object" && file !== null && "pieces" in file;
+    this.#vocabulary = isSpiece ? new SentencePiece(file, name) : new JsonVocabulary(file, { config, where: name });
+    const end = this.#vocabulary.idOf("</s>");
+    if (end === undefined)
+      throw new CheckpointError("expected the token </s>, it has none", {
+        where: name,
+        hint: "the file is damaged or of another kind; download the tokenizer again",
+      });
     this.endId = end;
-    this.unknownId = unknown;
-    this.padId = idOf("<pad>") ?? 0;
+    this.unknownId = this.#vocabulary.unknownId;
+    this.padId = this.#vocabulary.idOf("<pad>") ?? 0;
   }
 
   /** Tokens that the vocabulary knows, added ones included. */
   get size(): number {
-    return this.#tokenizer.get_vocab().size;
+    return this.#vocabulary.size;
   }
 
   /** Exactly `maxLength` ids. A longer prompt keeps its first maxLength - 1 tokens and `</s>`. */
   encode(text: string, maxLength: number): EncodedText {
     if (!Number.isSafeInteger(maxLength) || maxLength < 1)
       throw new InputError(`the number of tokens must be a whole number from 1, got ${maxLength}`);
-    const trimmed = text.trim();
+    const trimmed = stripped(text);
     const head = headOf(trimmed);
     const tokens = this.#idsOf(head);
     const kept = Math.min(tokens.length, maxLength - 1);
@@ -98,27 +81,17 @@ export class TextTokenizer {
 
   #idsOf(text: string): number[] {
     // Empty text is no tokens; some pre-tokenizers would make a lone space of it.
-    if (text === "") return [];
-    try {
-      return this.#tokenizer.encode(text, { add_special_tokens: false }).ids;
-    } catch (cause) {
-      // The library spreads all pieces into one call; characters that normalisation expands 18-fold exceed its limit.
-      throw new InputError("the prompt expands to too many characters", { cause, hint: "shorten the prompt" });
-    }
+    return text === "" ? [] : this.#vocabulary.idsOf(text);
   }
 }
 
-function parseFile(file: string | TokenizerFile, fail: (message: string, cause?: unknown) => Error): TokenizerFile {
-  let parsed: unknown = file;
-  try {
-    if (typeof file === "string") parsed = JSON.parse(file);
-  } catch (cause) {
-    throw fail("not JSON", cause);
-  }
-  const model = (parsed as Partial<TokenizerFile> | null)?.model;
-  if (typeof model !== "object" || typeof model?.vocab !== "object" || model.vocab === null)
-    throw fail("expected a tokenizer with a model and its vocab");
-  return parsed as TokenizerFile;
+/** As Python's `strip`, which the published pipelines use: JavaScript's `trim` knows one space more and five less. */
+function stripped(text: string): string {
+  const isSpace = (at: number): boolean => /[^\S\ufeff]/.test(text[at]!) || "\x1c\x1d\x1e\x1f\x85".includes(text[at]!);
+  let [start, end] = [0, text.length];
+  while (start < end && isSpace(start)) start++;
+  while (end > start && isSpace(end - 1)) end--;
+  return text.slice(start, end);
 }
 
 /** The start of a very long text, cut between words where it has any, and never inside a character. */
@@ -128,56 +101,3 @@ function headOf(text: string): string {
   const lastSpace = head.search(/\s\S*$/);
   return lastSpace > 0 ? head.slice(0, lastSpace) : head.replace(/[\ud800-\udbff]$/, "");
 }
-
-/**
- * A tokenizer.json for a closed vocabulary: one token a word, in lower case, numbered from 3 in the order given (0 is
- * padding, 1 the end, 2 unknown). Punctuation that is not among the words is ignored rather than unknown.
- */
-export function buildWordTokenizer(words: readonly string[]): TokenizerFile {
-  const special = ["<pad>", "</s>", "<unk>"];
-  const unique = new Set(words);
-  for (const word of words) {
-    const isWord = /^(?:[^\s\p{P}\p{Lu}]+|\p{P})$/u.test(word) && word === word.normalize("NFKC").toLowerCase();
-    if (!isWord)
-      throw new InputError(`${JSON.stringify(word)} cannot be a word of the vocabulary`, {
-        hint: "words are in lower case, without spaces or punctuation inside; a punctuation mark is a word of its own",
-      });
-  }
-  if (unique.size < words.length)
-    throw new InputError(`the vocabulary has a word twice: ${words.find((word, at) => words.indexOf(word) !== at)}`);
-  const marks = [...unique].filter((word) => /^\p{P}$/u.test(word)).map((mark) => `\\${mark}`);
-  const otherMarks = marks.length > 0 ? `(?![${marks.join("")}])\\p{P}` : "\\p{P}";
-  const ending = { SpecialToken: { id: "</s>", type_id: 0 } };
-  return {
-    added_tokens: special.map((content, id) => ({ ...addedToken, id, content })),
-    normalizer: {
-      type: "Sequence",
-      normalizers: [
-        { type: "NFKC" },
-        { type: "Lowercase" },
-        { type: "Replace", pattern: { Regex: otherMarks }, content: " " },
-      ],
-    },
-    pre_tokenizer: {
-      type: "Sequence",
-      pretokenizers: [
-        { type: "WhitespaceSplit" },
-        { type: "Split", pattern: { Regex: "\\p{P}" }, behavior: "Isolated", invert: false },
-      ],
-    },
-    post_processor: {
-      type: "TemplateProcessing",
-      single: [{ Sequence: { id: "A", type_id: 0 } }, ending],
-      pair: [{ Sequence: { id: "A", type_id: 0 } }, ending, { Sequence: { id: "B", type_id: 0 } }, ending],
-      special_tokens: { "</s>": { id: "</s>", ids: [1], tokens: ["</s>"] } },
-    },
-    decoder: null,
-    model: {
-      type: "WordLevel",
-      vocab: Object.fromEntries([...special, ...unique].map((word, id) => [word, id])),
-      unk_token: "<unk>",
-    },
-  };
-}
-
-const addedToken = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };

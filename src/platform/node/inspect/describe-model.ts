@@ -8,7 +8,6 @@ import * as vae from "../../../models/ltx-vae/config.ts";
 import { LtxVae } from "../../../models/ltx-vae/vae.ts";
 import * as vaeWeights from "../../../models/ltx-vae/weights.ts";
 import { fromTransformers, T5Encoder } from "../../../models/t5/encoder.ts";
-import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import * as t5Weights from "../../../models/t5/weights.ts";
 import { statisticsOf } from "../../../pipelines/assemble.ts";
 import { type Settings, settingsSchema } from "../../../pipelines/model.ts";
@@ -16,6 +15,7 @@ import { sizeOf } from "../../../tensor/dtype.ts";
 import { parametersOf } from "../../../tensor/mount.ts";
 import { matchNames } from "../../../weights/checkpoint.ts";
 import { type JsonObject, openCheckpointPath } from "../files/open-checkpoint.ts";
+import { openTokenizer } from "../files/open-tokenizer.ts";
 
 export interface ModuleDescription {
   readonly module: string;
@@ -95,9 +95,7 @@ export async function describeModel(path: string): Promise<ModelDescription> {
     else modules.push(await describeModule(join(path, part), part));
   }
   faults.push(...modules.flatMap((module) => module.faults.map((fault) => `${module.module}: ${fault}`)));
-  const tokenizer = await readFile(join(path, "tokenizer", "tokenizer.json"), "utf8").catch(() => undefined);
-  if (tokenizer === undefined) faults.push("tokenizer is missing (tokenizer/tokenizer.json)");
-  else faults.push(...attempt(() => new TextTokenizer(tokenizer)));
+  await openTokenizer(join(path, "tokenizer")).catch((cause: unknown) => faults.push(messageOf(cause)));
   const text = await readFile(join(path, "turbo2k.json"), "utf8").catch(() => undefined);
   let settings: Settings | undefined;
   if (text !== undefined) faults.push(...attempt(() => (settings = settingsSchema.parse(JSON.parse(text)))));

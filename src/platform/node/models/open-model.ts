@@ -4,7 +4,6 @@ import { createReadStream } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
-import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import {
   assembleModel,
   type Module,
@@ -15,6 +14,7 @@ import {
 } from "../../../pipelines/assemble.ts";
 import { ltxSettings, type Settings } from "../../../pipelines/model.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
+import { openTokenizer } from "../files/open-tokenizer.ts";
 
 /** Opens a folder with transformer, vae, text_encoder and tokenizer. Weights stay in their files. */
 export async function openModel(folder: string): Promise<OpenedModel> {
@@ -27,7 +27,7 @@ export async function openModel(folder: string): Promise<OpenedModel> {
     for (const result of opened) if (result.status === "rejected") throw result.reason;
     return await assembleModel({
       settings,
-      tokenizer: await readTokenizer(join(folder, "tokenizer", "tokenizer.json")),
+      tokenizer: await openTokenizer(join(folder, "tokenizer")),
       modules: Object.fromEntries(modules) as Record<ModuleName, Module>,
     });
   } catch (cause) {
@@ -53,13 +53,6 @@ async function openModule(folder: string, module: string): Promise<Module> {
   }
 }
 
-async function readTokenizer(path: string): Promise<TextTokenizer> {
-  const text = await readFile(path, "utf8").catch((cause: unknown) => {
-    throw new CheckpointError("this model lacks its tokenizer", { where: path, cause });
-  });
-  return new TextTokenizer(text, { name: path });
-}
-
 async function readSettings(folder: string): Promise<Settings> {
   const path = join(folder, "turbo2k.json");
   const text = await readFile(path, "utf8").catch(() => undefined);
@@ -71,7 +64,7 @@ async function readSettings(folder: string): Promise<Settings> {
 /** SHA-256 of a module's weight files, in the order of their names. */
 async function hashFolder(folder: string): Promise<string> {
   const hash = createHash("sha256");
-  for (const name of (await readdir(folder)).filter((entry) => entry.endsWith(".safetensors")).sort())
+  for (const name of (await readdir(folder)).filter((entry) => /\.(safetensors|gguf)$/.test(entry)).sort())
     for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk as Buffer);
   return hash.digest("hex");
 }

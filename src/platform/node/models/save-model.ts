@@ -6,7 +6,7 @@ import * as ltxWeights from "../../../models/ltx/weights.ts";
 import * as vae from "../../../models/ltx-vae/config.ts";
 import * as vaeWeights from "../../../models/ltx-vae/weights.ts";
 import { type T5Config, toTransformers } from "../../../models/t5/encoder.ts";
-import type { TokenizerFile } from "../../../models/t5/tokenizer.ts";
+import type { TokenizerFile } from "../../../models/t5/json-vocabulary.ts";
 import * as t5Weights from "../../../models/t5/weights.ts";
 import type { Statistics } from "../../../pipelines/latents.ts";
 import type { Settings } from "../../../pipelines/model.ts";
