@@ -2,15 +2,16 @@
 import { widthOf } from "../models/ltx/config.ts";
 import { coordinates, type Grid, ropeTables, tokensOf } from "../models/ltx/rope.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
+import { forwardWithTaps } from "../models/ltx/two-stage.ts";
 import { compression } from "../models/ltx-vae/config.ts";
 import { timestepSinusoid } from "../nn/timestep.ts";
 import type { Denoiser } from "../samplers/euler.ts";
 import { guide } from "../samplers/guidance.ts";
 import { denoised, timestepOf } from "../samplers/process.ts";
-import { hostTensor } from "../tensor/dtype.ts";
+import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { buildProgram, type Program } from "../tensor/program.ts";
-import type { Runtime } from "../tensor/runtime.ts";
+import type { Executable, Runtime } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
 import type { TextToVideoModel } from "./model.ts";
 import type { TextStates } from "./text.ts";
@@ -20,29 +21,82 @@ export interface DenoiserOptions {
   readonly fps: number;
   /** Prompts a step: 2 with guidance (without the prompt, then with it), else 1. */
   readonly batch: number;
+  /** Blocks whose output the denoiser keeps, for the second stage. */
+  readonly taps?: readonly number[];
 }
 
 export type DenoiserModel = Pick<TextToVideoModel, "settings"> & {
   readonly transformer: Pick<TextToVideoModel["transformer"], "config">;
 };
 
-/** The velocity of `batch` copies of the latents, as a program; its rotary tables are inputs. */
+/** The velocity of `batch` copies of the latents, and the features of tapped blocks; its rotary tables are inputs. */
 export function velocityProgram(
   model: DenoiserModel,
-  { grid, batch }: Pick<DenoiserOptions, "grid" | "batch">,
+  { grid, batch, taps = [] }: Pick<DenoiserOptions, "grid" | "batch" | "taps">,
   keep: Runtime["keeps"] = () => false,
 ): Program {
   const { config } = model.transformer;
   const { textLength } = model.settings;
   const table = [tokensOf(grid), widthOf(config) / 2];
-  const velocity = mount(new LtxTransformer(config)).forward({
+  const transformer = mount(new LtxTransformer(config));
+  const inputs = {
     latents: input("latents", [batch, tokensOf(grid), config.channels]),
     text: input("text", [batch, textLength, config.captionChannels]),
     textMask: input("mask", [batch, textLength]),
     sinusoid: input("sinusoid", [batch, 1, 256]),
     rope: { cos: input("cos", table), sin: input("sin", table) },
-  });
-  return buildProgram({ velocity }, { keep });
+  };
+  if (!taps.length) return buildProgram({ velocity: transformer.forward(inputs) }, { keep });
+  const { velocity, features } = forwardWithTaps(transformer, inputs, taps);
+  // Of the conditional half alone: it comes last.
+  const kept = features.map((x, k) => [`feature${k}`, x.slice(0, batch - 1)] as const);
+  return buildProgram({ velocity, ...Object.fromEntries(kept) }, { keep });
+}
+
+export interface OpenDenoiser {
+  readonly denoise: Denoiser;
+  /** What the tapped blocks gave in the last step, with the prompt [1, N, W] each. */
+  readonly features: () => readonly HostTensor[];
+  readonly dispose: () => void;
+}
+
+type Feeds = Readonly<Record<string, HostTensor>>;
+
+export interface DenoiserFeeds {
+  /** Rotary tables `cos` and `sin`. */
+  readonly tables: Feeds;
+  readonly text: TextStates;
+  readonly batch: number;
+  readonly guidanceScale: number;
+  /** What a program takes beyond that at a noise level. */
+  readonly more?: (sigma: number) => Promise<Feeds>;
+  /** Hears what each run gave. */
+  readonly heard?: (results: Feeds) => void;
+}
+
+/** The clean estimate of packed tokens [N, C] by a compiled velocity program. */
+export function denoiserOf(
+  executable: Executable,
+  { tables, text, batch, guidanceScale, more = async () => ({}), heard = () => {} }: DenoiserFeeds,
+  channels: number,
+): Denoiser {
+  return async (x, sigma) => {
+    const latents = new Float32Array(batch * x.length);
+    for (let item = 0; item < batch; item++) latents.set(x, item * x.length);
+    const results = await executable.run({
+      latents: hostTensor(latents, [batch, x.length / channels, channels]),
+      ...tables,
+      text: text.states,
+      mask: text.mask,
+      sinusoid: timestepSinusoid(new Array<number>(batch).fill(timestepOf(sigma)), [batch, 1]),
+      ...(await more(sigma)),
+    });
+    heard(results);
+    const velocity = results["velocity"]!.data as Float32Array;
+    if (batch === 1) return denoised(x, velocity, sigma);
+    const [without, given] = [velocity.subarray(0, x.length), velocity.subarray(x.length)];
+    return denoised(x, guide(given, without, guidanceScale), sigma);
+  };
 }
 
 /** Compiles the transformer for one size and answers its denoiser on packed tokens [N, C]. */
@@ -50,29 +104,18 @@ export async function openDenoiser(
   model: TextToVideoModel,
   runtime: Runtime,
   options: DenoiserOptions & { readonly text: TextStates; readonly guidanceScale: number },
-): Promise<{ denoise: Denoiser; dispose(): void }> {
-  const { grid, fps, batch, text, guidanceScale } = options;
+): Promise<OpenDenoiser> {
+  const { grid, fps, taps = [] } = options;
   const { config } = model.transformer;
-  const shape = [batch, tokensOf(grid), config.channels];
   const places = coordinates(grid, { fps, compression: compression(model.vae.config) });
   const tables = ropeTables(places, widthOf(config), { theta: config.ropeTheta });
   const executable = await runtime.compile(velocityProgram(model, options, runtime.keeps), {
     weights: model.transformer.weights,
   });
-  const denoise: Denoiser = async (x, sigma) => {
-    const latents = new Float32Array(batch * x.length);
-    for (let item = 0; item < batch; item++) latents.set(x, item * x.length);
-    const results = await executable.run({
-      latents: hostTensor(latents, shape),
-      ...tables,
-      text: text.states,
-      mask: text.mask,
-      sinusoid: timestepSinusoid(new Array<number>(batch).fill(timestepOf(sigma)), [batch, 1]),
-    });
-    const velocity = results["velocity"]!.data as Float32Array;
-    if (batch === 1) return denoised(x, velocity, sigma);
-    const [without, given] = [velocity.subarray(0, x.length), velocity.subarray(x.length)];
-    return denoised(x, guide(given, without, guidanceScale), sigma);
+  let features: readonly HostTensor[] = [];
+  const heard = (results: Feeds) => {
+    features = taps.map((_, k) => results[`feature${k}`]!);
   };
-  return { denoise, dispose: () => executable.dispose() };
+  const denoise = denoiserOf(executable, { ...options, tables: { ...tables }, heard }, config.channels);
+  return { denoise, features: () => features, dispose: () => executable.dispose() };
 }

@@ -1,6 +1,7 @@
 /** What a text-to-video pipeline is made of. Platforms load it; see `platform/node/models`. */
 import { z } from "zod";
 import type { LtxConfig } from "../models/ltx/config.ts";
+import type { HrConfig } from "../models/ltx/two-stage-config.ts";
 import type { LtxVaeConfig } from "../models/ltx-vae/config.ts";
 import type { T5Config } from "../models/t5/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
@@ -28,6 +29,14 @@ export const settingsSchema = z.strictObject({
   /** Text tokens, padding included. */
   textLength: count,
   schedule: scheduleSchema,
+  /** The second stage, for models that have one: few steps, without classifier-free guidance unless `guidanceScale` says so. */
+  hr: z
+    .strictObject({
+      steps: count,
+      schedule: scheduleSchema,
+      guidanceScale: z.number().nonnegative().default(1),
+    })
+    .optional(),
   /** Preset of the procedural world that the model was trained on: it knows no other words. */
   world: z.string().optional(),
 });
@@ -58,6 +67,8 @@ export interface TextToVideoModel {
   readonly tokenizer: TextTokenizer;
   readonly text: Part<T5Config>;
   readonly transformer: Part<LtxConfig>;
+  /** The high-resolution model of two-stage synthesis, where there is one. */
+  readonly hr?: Part<HrConfig> | undefined;
   readonly vae: Part<LtxVaeConfig>;
   /** Per latent channel: models see (z - mean) / deviation. */
   readonly statistics: { readonly mean: Float32Array; readonly deviation: Float32Array };

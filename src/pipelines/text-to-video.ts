@@ -30,12 +30,17 @@ export type PipelineEvent =
   | { readonly type: "text"; readonly truncated: boolean }
   | {
       readonly type: "step";
+      /** Of two-stage synthesis: `draft`, then `refine`. */
+      readonly stage: "denoise" | "draft" | "refine";
       readonly index: number;
       readonly steps: number;
       readonly sigma: number;
       /** The clean estimate, to preview. */
       readonly estimate: () => Float32Array;
     }
+  /** Two-stage synthesis: the low-resolution latents are there; then what the second stage takes from them. */
+  | { readonly type: "draft"; readonly latents: Float32Array; readonly grid: Grid }
+  | { readonly type: "guide" }
   | { readonly type: "latents"; readonly latents: Float32Array; readonly grid: Grid }
   | { readonly type: "frame"; readonly index: number; readonly frames: number; readonly frame: Frame };
 
@@ -82,7 +87,14 @@ export async function* textToVideo(
     for await (const step of euler(denoise, x, sigmas)) {
       x = step.x;
       const { index, sigma } = step;
-      yield { type: "step", index, steps: sigmas.length - 1, sigma, estimate: () => clean(step.denoised) };
+      yield {
+        type: "step",
+        stage: "denoise",
+        index,
+        steps: sigmas.length - 1,
+        sigma,
+        estimate: () => clean(step.denoised),
+      };
       check();
     }
   } finally {
@@ -95,8 +107,8 @@ export async function* textToVideo(
 }
 
 /** Standard normal tokens [N, C] of a seed, the same on every device. */
-export const initialNoise = (channels: number, grid: Grid, seed: number): Float32Array =>
-  pack(gaussian(channels * tokensOf(grid), seed, "latents"), channels);
+export const initialNoise = (channels: number, grid: Grid, seed: number, of = "latents"): Float32Array =>
+  pack(gaussian(channels * tokensOf(grid), seed, of), channels);
 
 /** The last stage alone, for latents that an earlier run saved. */
 export async function* decode(

@@ -73,6 +73,17 @@ export function uniform(steps: number, shift = 1): number[] {
   );
 }
 
+/**
+ * Noise levels stretched about 1 so that the last before 0 is `terminal`, as the published shifted schedule is. A single step has no
+ * level to move.
+ */
+export function endAt(sigmas: readonly number[], terminal: number): number[] {
+  const last = sigmas.at(-2)!;
+  if (sigmas.length < 3 || last === terminal) return [...sigmas];
+  const scale = (1 - terminal) / (1 - last);
+  return [...sigmas.slice(0, -2).map((sigma) => 1 - (1 - sigma) * scale), terminal, 0];
+}
+
 /** Noise levels as a user gave them: falling, from at most 1; a final 0 is added where it lacks. */
 export function explicit(sigmas: readonly number[]): number[] {
   const falling = sigmas.every(

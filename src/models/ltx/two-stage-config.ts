@@ -1,0 +1,73 @@
+/** Settings of the high-resolution model of two-stage synthesis (Turbo2K, arXiv 2504.14470, Sec. 3.2). */
+import { InputError } from "../../base/errors.ts";
+import { fromDiffusers, type LtxConfig, toDiffusers, widthOf } from "./config.ts";
+
+/** How a fusion block joins guide and stream; see `fusion.ts`. */
+export const fusionForms = ["residual", "figure", "literal"] as const;
+/** The local convolution on the upsampled guide. */
+export const guideConvs = ["depthwise", "dense"] as const;
+/**
+ * What guides the high-resolution model: block features of the low-resolution model at t = 0.1, the same at the
+ * high-resolution model's own t, its latents, or nothing. All but the first are arms of the paper's Table 5.
+ */
+export const guidances = ["features", "features-synced", "latents", "none"] as const;
+/**
+ * Where the tokens of the large picture lie for the rotary embedding: at their pixels, beyond the trained range, or within the
+ * field of view of the small picture. The paper does not say.
+ */
+export const placements = ["pixels", "field"] as const;
+
+export interface HrConfig {
+  /** The transformer, equal to that of the low-resolution model. */
+  readonly transformer: LtxConfig;
+  /** Blocks whose output is handed over; the guide of block i enters after block i. */
+  readonly taps: readonly number[];
+  readonly guidance: (typeof guidances)[number];
+  readonly form: (typeof fusionForms)[number];
+  readonly conv: (typeof guideConvs)[number];
+  readonly placement: (typeof placements)[number];
+}
+
+/** Four taps at the depths of the paper: 0, 7, 14 and 21 of 28 blocks; 0, 1, 3 and 4 of 6. */
+export const proportionalTaps = (layers: number, count = 4): number[] => [
+  ...new Set(Array.from({ length: count }, (_, k) => Math.floor((k * layers) / count))),
+];
+
+/** @throws InputError for taps that do not exist, repeat or fall */
+export function checkTaps(taps: readonly number[], layers: number): void {
+  const rising = taps.every((tap, k) => Number.isInteger(tap) && tap >= 0 && tap < layers && tap > (taps[k - 1] ?? -1));
+  if (!taps.length || !rising)
+    throw new InputError(`taps must rise from 0 to ${layers - 1} at most, got ${taps.join(", ") || "none"}`, {
+      hint: `for example ${proportionalTaps(layers).join(", ")}`,
+    });
+}
+
+/** Channels of what is handed over from the low resolution. */
+export const guideChannels = ({ guidance, transformer }: HrConfig): number =>
+  guidance === "latents" ? transformer.channels : widthOf(transformer);
+
+/** The `config.json` of these settings: that of the transformer, and ours beside it. */
+export function toJson({ transformer, ...rest }: HrConfig): Record<string, unknown> {
+  return { ...toDiffusers(transformer), _class_name: "Turbo2kHighResolutionTransformer", ...rest };
+}
+
+/** @throws InputError where a field is missing or has a value that it cannot have */
+export function fromJson(json: Record<string, unknown>): HrConfig {
+  const transformer = fromDiffusers(json);
+  const one = <T extends string>(name: string, values: readonly T[]): T => {
+    const value = values.find((candidate) => candidate === json[name]);
+    if (value === undefined) throw new InputError(`${name} must be one of ${values.join(", ")}, got ${json[name]}`);
+    return value;
+  };
+  const taps = json["taps"];
+  if (!Array.isArray(taps)) throw new InputError(`taps must be a list of block numbers, got ${taps}`);
+  checkTaps(taps as number[], transformer.layers);
+  return {
+    transformer,
+    taps: taps as number[],
+    guidance: one("guidance", guidances),
+    form: one("form", fusionForms),
+    conv: one("conv", guideConvs),
+    placement: one("placement", placements),
+  };
+}

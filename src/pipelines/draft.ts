@@ -1,0 +1,47 @@
+/** The first of two stages: what size it has and which noise levels it walks. */
+import { InputError } from "../base/errors.ts";
+import { tokensOf } from "../models/ltx/rope.ts";
+import { compression } from "../models/ltx-vae/config.ts";
+import { endAt } from "../samplers/schedules.ts";
+import { gridOf, type VideoSize } from "./latents.ts";
+import { sigmasOf, type TextToVideoModel } from "./model.ts";
+
+/**
+ * Noise level at which features are handed over (Turbo2K, Sec. 3.2). A draft whose last step starts there gives them
+ * for nothing.
+ */
+export const guideSigma = 0.1;
+
+/** A low-resolution video that a second stage goes on from. */
+export interface Draft extends VideoSize {
+  readonly sigmas: readonly number[];
+  readonly guidanceScale: number;
+}
+
+type Sized = Pick<TextToVideoModel, "settings" | "vae" | "hr">;
+
+/** As many pixels as the model's own size has, in the shape of the picture that is wanted, on the grid. */
+export function draftSize({ width, height, frames }: VideoSize, { settings, vae }: Sized): VideoSize {
+  const [, h, w] = compression(vae.config);
+  const scale = Math.sqrt((settings.width * settings.height) / (width * height));
+  const side = (wanted: number, step: number) => Math.max(step, Math.round((wanted * scale) / step) * step);
+  return { width: side(width, w), height: side(height, h), frames };
+}
+
+/** Whether a picture is so much larger than the model's own that two stages make it. */
+export const wantsTwoStages = ({ width, height }: VideoSize, { settings, hr }: Sized): boolean =>
+  hr !== undefined && width * height > 2 * settings.width * settings.height;
+
+/** The draft's noise levels, the last step's at `guideSigma`. */
+export function draftSigmas(size: VideoSize, steps: number, { settings, vae }: Sized): number[] {
+  return endAt(sigmasOf(settings.schedule, steps, tokensOf(gridOf(size, vae.config))), guideSigma);
+}
+
+/** @throws InputError for a model without a second stage */
+export function hrSettings({ settings, hr }: Sized): NonNullable<TextToVideoModel["settings"]["hr"]> {
+  if (!hr || !settings.hr)
+    throw new InputError(`${settings.name} has no high-resolution stage`, {
+      hint: "train one (recipes/mini-2k.yaml), or make the video in one stage: --stages 1",
+    });
+  return settings.hr;
+}

@@ -1,0 +1,158 @@
+/**
+ * Two-stage synthesis (Turbo2K, arXiv 2504.14470, Sec. 3.2): a low-resolution draft whose block features, not pixels, guide
+ * the high-resolution model from pure noise. Nothing is decoded in between.
+ */
+import { CancelledError } from "../base/errors.ts";
+import { type Grid, tokensOf } from "../models/ltx/rope.ts";
+import { euler } from "../samplers/euler.ts";
+import type { Runtime } from "../tensor/runtime.ts";
+import type { Tiling } from "./decode.ts";
+import { openDenoiser } from "./denoiser.ts";
+import { type Draft, guideSigma, hrSettings } from "./draft.ts";
+import { type FinishedDraft, openGuide } from "./guide.ts";
+import { denormalise, gridOf, unpack, type VideoSize } from "./latents.ts";
+import type { TextToVideoModel } from "./model.ts";
+import { openRefiner } from "./refiner.ts";
+import { encodeText, type TextStates } from "./text.ts";
+import { decode, initialNoise, type PipelineEvent, textToVideo } from "./text-to-video.ts";
+
+export interface TwoStageRequest extends VideoSize {
+  readonly prompt: string;
+  readonly negativePrompt: string;
+  readonly seed: number;
+  readonly fps: number;
+  /** Of the second stage, 1 first and 0 last. */
+  readonly sigmas: readonly number[];
+  /** Of the second stage; 1 is off. */
+  readonly guidanceScale: number;
+  readonly draft: Draft;
+  readonly tiling?: Tiling;
+}
+
+/** One of the two ways to a video: in two stages where the request has a draft. */
+export function synthesise(
+  model: TextToVideoModel,
+  runtime: Runtime,
+  request: Omit<TwoStageRequest, "draft"> & { readonly draft?: Draft | undefined },
+  options: { signal?: AbortSignal | undefined } = {},
+): AsyncGenerator<PipelineEvent> {
+  const { draft, ...rest } = request;
+  const signal = options.signal ? { signal: options.signal } : {};
+  return draft ? twoStage(model, runtime, { ...rest, draft }, signal) : textToVideo(model, runtime, rest, signal);
+}
+
+/**
+ * Generates one video; the request's size is that of the second stage.
+ * @throws InputError for a model without a second stage and for sizes off the grid
+ * @throws CancelledError once `signal` aborts, between two steps
+ */
+export async function* twoStage(
+  model: TextToVideoModel,
+  runtime: Runtime,
+  request: TwoStageRequest,
+  { signal }: { signal?: AbortSignal } = {},
+): AsyncGenerator<PipelineEvent> {
+  hrSettings(model);
+  const { draft, prompt, negativePrompt, fps, sigmas, seed } = request;
+  const [small, large] = [gridOf(draft, model.vae.config), gridOf(request, model.vae.config)];
+  const check = () => {
+    if (signal?.aborted) throw new CancelledError();
+  };
+  check();
+  yield { type: "started", grid: large, sigmas };
+  const both = await encodeText(model, runtime, [negativePrompt, prompt]);
+  yield { type: "text", truncated: both.truncated[1]! };
+  check();
+
+  const texts = { both, given: secondOf(both) };
+  const clean = cleaner(model);
+  const finished = yield* drawDraft(model, runtime, { request, small, texts, clean, check });
+  yield { type: "draft", latents: clean(finished.tokens, small), grid: small };
+  check();
+
+  const guide = await openGuide(model, runtime, { draft: finished, large, text: texts.given, fps, seed });
+  try {
+    yield { type: "guide" };
+    check();
+    const batch = request.guidanceScale === 1 ? 1 : 2;
+    const text = batch === 1 ? texts.given : both;
+    const { guidanceScale } = request;
+    const options = { large, small, fps, batch, guidanceScale, text, guide };
+    const { denoise, dispose } = await openRefiner(model, runtime, options);
+    let x = initialNoise(model.transformer.config.channels, large, seed, "high-resolution latents");
+    try {
+      for await (const { index, sigma, x: next, denoised } of euler(denoise, x, sigmas)) {
+        x = next;
+        const estimate = () => clean(denoised, large);
+        yield { type: "step", stage: "refine", index, steps: sigmas.length - 1, sigma, estimate };
+        check();
+      }
+    } finally {
+      dispose();
+    }
+    const latents = clean(x, large);
+    yield { type: "latents", latents, grid: large };
+    check();
+    yield* decode(model, runtime, latents, large, request, signal);
+  } finally {
+    guide.dispose();
+  }
+}
+
+/** Packed tokens to latents [C, f, h, w], not normalised. */
+const cleaner =
+  ({ transformer, statistics }: TextToVideoModel) =>
+  (tokens: Float32Array, grid: Grid): Float32Array =>
+    denormalise(unpack(tokens, transformer.config.channels, grid), statistics);
+
+interface DraftOptions {
+  readonly request: TwoStageRequest;
+  readonly small: Grid;
+  readonly texts: { readonly both: TextStates; readonly given: TextStates };
+  readonly clean: (tokens: Float32Array, grid: Grid) => Float32Array;
+  readonly check: () => void;
+}
+
+/** The low-resolution stage; its last step's features are kept where it starts at `guideSigma`. */
+async function* drawDraft(
+  model: TextToVideoModel,
+  runtime: Runtime,
+  { request, small, texts, clean, check }: DraftOptions,
+): AsyncGenerator<PipelineEvent, FinishedDraft> {
+  const { draft, fps, seed } = request;
+  const { sigmas, guidanceScale } = draft;
+  const { channels } = model.transformer.config;
+  const { guidance, taps } = model.hr!.config;
+  const isFree = guidance === "features" && sigmas.at(-2) === guideSigma;
+  const batch = guidanceScale === 1 ? 1 : 2;
+  const { denoise, features, dispose } = await openDenoiser(model, runtime, {
+    grid: small,
+    fps,
+    batch,
+    taps: isFree ? taps : [],
+    text: batch === 1 ? texts.given : texts.both,
+    guidanceScale,
+  });
+  let tokens = initialNoise(channels, small, seed);
+  try {
+    for await (const { index, sigma, x, denoised } of euler(denoise, tokens, sigmas)) {
+      tokens = x;
+      const estimate = () => clean(denoised, small);
+      yield { type: "step", stage: "draft", index, steps: sigmas.length - 1, sigma, estimate };
+      check();
+    }
+    return { grid: small, tokens, features: isFree ? features() : undefined };
+  } finally {
+    dispose();
+  }
+}
+
+/** The states of the second of two prompts alone. */
+function secondOf({ states, mask, truncated }: TextStates): TextStates {
+  const half = (x: TextStates["states"]) => ({
+    ...x,
+    shape: [1, ...x.shape.slice(1)],
+    data: x.data.slice(x.data.length / 2),
+  });
+  return { states: half(states), mask: half(mask), truncated: truncated.slice(1) };
+}
