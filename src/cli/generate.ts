@@ -19,6 +19,7 @@ export function addGenerate(program: Command, terminal: Terminal): void {
     .option("--force", "replace an existing file")
     .option("--preview", "write a contact sheet of what it is heading for every few steps")
     .option("--keep-latents", "keep what is decoded in the end, for turbo2k decode")
+    .option("--keep-stages", "keep the draft of a large video, as latents and as a video")
     .option("--plan", "print what it would take, and stop")
     .option("--print-config", "print all settings as a file for --config, and stop")
     .option("--json", "print one JSON object on stdout")

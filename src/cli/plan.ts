@@ -4,6 +4,7 @@ import type { VideoPlan } from "../pipelines/plan.ts";
 import { memoryLimit, planFor, refuseTooLarge } from "../platform/node/generate/fit.ts";
 import { type Prepared, prepare, type SeededRequest } from "../platform/node/generate/prepare.ts";
 import { measureRate } from "../platform/node/inspect/rate.ts";
+import { describeSteps } from "./follow.ts";
 import { addRequestFlags, dashed, requestOf, seeded } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
 import { bytes, duration } from "./units.ts";
@@ -38,9 +39,11 @@ export async function printPlan(request: SeededRequest, terminal: Terminal, json
 export async function printConfig(request: SeededRequest, terminal: Terminal): Promise<void> {
   const { model, request: resolved } = await prepare(request);
   await model.close();
-  const { prompt, negativePrompt, asked, fps, guidanceScale, seed, sigmas } = resolved;
-  const { model: name = "mini", output, device = "auto" } = request;
-  const noise = request.sigmas ? { sigmas } : { steps: sigmas.length - 1 };
+  const { prompt, negativePrompt, asked, fps, seed, draft } = resolved;
+  const { model: name = "mini", output, device = "auto", keepStages } = request;
+  const { sigmas, guidanceScale } = draft ?? resolved;
+  const second = draft ? { stages: 2, hrSteps: resolved.sigmas.length - 1, keepStages } : { stages: 1 };
+  const noise = { ...(request.sigmas ? { sigmas } : { steps: sigmas.length - 1 }), ...second };
   const config = { prompt, model: name, output, ...asked, fps, ...noise, guidanceScale, negativePrompt, seed, device };
   terminal.out(
     stringify(Object.fromEntries(Object.entries(config).map(([key, value]) => [dashed(key), value]))).trim(),
@@ -48,10 +51,10 @@ export async function printConfig(request: SeededRequest, terminal: Terminal): P
 }
 
 function describe({ model, request }: Prepared, plan: VideoPlan): string {
-  const { asked, made, fps, sigmas } = request;
+  const { asked, made, fps } = request;
   const moved = asked.width !== made.width || asked.height !== made.height || asked.frames !== made.frames;
   const lines = [
-    `${model.settings.name}: ${asked.width}x${asked.height}, ${asked.frames} frames at ${fps} fps, ${sigmas.length - 1} steps`,
+    `${model.settings.name}: ${asked.width}x${asked.height}, ${asked.frames} frames at ${fps} fps, ${describeSteps(request)}`,
     ...(moved ? [`made at ${made.width}x${made.height} with ${made.frames} frames, then cropped`] : []),
     ...plan.stages.map(({ name, runs, flops, seconds, peakBytes }) => {
       const work = flops ? `${runs} x ${(flops / runs / 1e9).toPrecision(3)} GFLOP` : `${runs} frames`;

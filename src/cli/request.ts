@@ -37,6 +37,8 @@ export function addRequestFlags(command: Command): Command {
   number("--seconds <s>", "length in seconds, in place of --frames", "seconds");
   number("--fps <n>", "frames a second", "fps");
   number("--steps <n>", "denoising steps (also --num-inference-steps)", "steps");
+  number("--hr-steps <n>", "steps of the second of two stages", "hrSteps");
+  number("--stages <n>", "1: directly at full size; 2: a draft, then the high-resolution stage", "stages");
   number("--guidance-scale <x>", "how closely to follow the prompt; 1 is off (also --cfg-scale)", "guidanceScale");
   command.option("-n, --negative-prompt <text>", "what to stay away from");
   number("--seed <n>", "the same seed gives the same video (default: random)", "seed");

@@ -1,7 +1,10 @@
 /** Opened modules as a text-to-video model. Where their bytes come from is a platform's affair. */
 import { CheckpointError } from "../base/errors.ts";
 import * as ltx from "../models/ltx/config.ts";
+import { hrName } from "../models/ltx/hr-weights.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
+import { HrTransformer } from "../models/ltx/two-stage.ts";
+import { fromJson, type HrConfig } from "../models/ltx/two-stage-config.ts";
 import * as ltxWeights from "../models/ltx/weights.ts";
 import * as vae from "../models/ltx-vae/config.ts";
 import { LtxVae } from "../models/ltx-vae/vae.ts";
@@ -14,7 +17,7 @@ import type { Weights } from "../tensor/runtime.ts";
 import { type Checkpoint, matchNames } from "../weights/checkpoint.ts";
 import { readFloat32 } from "../weights/safetensors.ts";
 import { weightsOf } from "../weights/weights-of.ts";
-import { type Settings, settingsSchema, type TextToVideoModel } from "./model.ts";
+import { type Part, type Settings, settingsSchema, type TextToVideoModel } from "./model.ts";
 
 /** A model that holds files; they stay open until `close`. */
 export interface OpenedModel extends TextToVideoModel {
@@ -24,6 +27,8 @@ export interface OpenedModel extends TextToVideoModel {
 /** The folders of a pipeline that hold weights. */
 export const moduleNames = ["transformer", "vae", "text_encoder"] as const;
 export type ModuleName = (typeof moduleNames)[number];
+/** The folder of the high-resolution model, where there is one. */
+export const hrModule = "hr_transformer";
 
 export interface Module {
   /** The parsed config.json. */
@@ -36,7 +41,7 @@ export interface Module {
 export interface ModelParts {
   readonly settings: Settings;
   readonly tokenizer: TextTokenizer;
-  readonly modules: Readonly<Record<ModuleName, Module>>;
+  readonly modules: Readonly<Record<ModuleName, Module>> & { readonly [hrModule]?: Module | undefined };
 }
 
 /**
@@ -45,7 +50,11 @@ export interface ModelParts {
  * @throws CheckpointError that lists all that is missing, unexpected or misshapen in a module
  */
 export async function assembleModel({ settings, tokenizer, modules }: ModelParts): Promise<OpenedModel> {
-  const { transformer, vae: autoencoder, text_encoder: text } = modules;
+  const { transformer, vae: autoencoder, text_encoder: text, hr_transformer: hr } = modules;
+  const files = [...moduleNames, hrModule].flatMap((name) => {
+    const module = modules[name as ModuleName];
+    return module ? [{ name, ...module }] : [];
+  });
   const vaeConfig = vae.fromDiffusers(autoencoder.config);
   const t5Config = fromTransformers(text.config);
   const ltxConfig = ltx.fromDiffusers(transformer.config);
@@ -56,6 +65,7 @@ export async function assembleModel({ settings, tokenizer, modules }: ModelParts
       config: ltxConfig,
       weights: named(new LtxTransformer(ltxConfig), transformer.checkpoint, ltxWeights.diffusersName),
     },
+    hr: hr && highResolution(hr, transformer, ltxConfig),
     text: {
       config: t5Config,
       weights: named(new T5Encoder(t5Config), text.checkpoint, t5Weights.transformersName, t5Weights.isAlias),
@@ -65,11 +75,29 @@ export async function assembleModel({ settings, tokenizer, modules }: ModelParts
       weights: named(new LtxVae(vaeConfig), autoencoder.checkpoint, vaeWeights.diffusersName, vaeWeights.isStatistic),
     },
     statistics: await statisticsOf(autoencoder.checkpoint, vaeConfig.latentChannels),
-    files: moduleNames.map((name) => ({ name, sha256: modules[name].sha256 })),
+    files: files.map(({ name, sha256 }) => ({ name, sha256 })),
     async close() {
-      await Promise.all(moduleNames.map((name) => modules[name].checkpoint.close()));
+      await Promise.all(files.map(({ checkpoint }) => checkpoint.close()));
     },
   };
+}
+
+/** @throws CheckpointError for a model that was trained on the features of another one */
+function highResolution({ config: json, checkpoint }: Module, base: Module, baseConfig: ltx.LtxConfig): Part<HrConfig> {
+  const where = hrModule;
+  let config: HrConfig;
+  try {
+    config = fromJson(json);
+  } catch (cause) {
+    throw new CheckpointError((cause as Error).message, { where, cause });
+  }
+  const isOfSameShape = JSON.stringify(config.transformer) === JSON.stringify(baseConfig);
+  if (!isOfSameShape || json["base"] !== base.sha256)
+    throw new CheckpointError("the high-resolution model belongs to another low-resolution model", {
+      where,
+      hint: `it was trained on the features of transformer ${String(json["base"]).slice(0, 12)}…; train it anew for this one`,
+    });
+  return { config, weights: named(new HrTransformer(config), checkpoint, hrName) };
 }
 
 /** Weights by our own field paths. */

@@ -1,4 +1,5 @@
 /** What a video will take, in memory and time, without computing or loading anything: programs are only traced. */
+import { widthOf } from "../models/ltx/config.ts";
 import { tokensOf } from "../models/ltx/rope.ts";
 import { compression } from "../models/ltx-vae/config.ts";
 import { type ProgramPlan, planProgram } from "../runtimes/null/null.ts";
@@ -7,13 +8,18 @@ import type { Program } from "../tensor/program.ts";
 import type { Runtime } from "../tensor/runtime.ts";
 import { decodeProgram, defaultTiling, tilesOf } from "./decode.ts";
 import { velocityProgram } from "./denoiser.ts";
+import type { Draft } from "./draft.ts";
+import { guideProgram } from "./guide.ts";
 import { gridOf, type VideoSize } from "./latents.ts";
 import type { TextToVideoModel } from "./model.ts";
+import { refineProgram } from "./refiner.ts";
 import type { ResolvedRequest } from "./resolve.ts";
 import { textProgram } from "./text.ts";
 
 export interface StagePlan {
-  readonly name: "text" | "denoise" | "decode" | "encode";
+  readonly name: "text" | "denoise" | "draft" | "guide" | "refine" | "decode" | "encode";
+  /** Latent tokens that a run works on. */
+  readonly tokens?: number;
   /** How often its program runs: steps, tiles, frames. */
   readonly runs: number;
   readonly flops: number;
@@ -45,13 +51,15 @@ export interface Machine {
 
 export type PlannedModel = Pick<TextToVideoModel, "settings"> & {
   readonly [part in "text" | "transformer" | "vae"]: Pick<TextToVideoModel[part], "config">;
-};
+} & { readonly hr?: Pick<NonNullable<TextToVideoModel["hr"]>, "config"> | undefined };
+
+type PlannedRequest = Pick<ResolvedRequest, "made" | "asked" | "sigmas" | "guidanceScale" | "draft">;
 
 /**
  * Share of a matrix product's rate that whole programs reach. Measured on mini sizes with one thread: 0.9 to 1.1 and
  * 0.8 to 0.95; a little is left for threads that wait for each other.
  */
-const efficiency = { text: 0.3, denoise: 0.9, decode: 0.8 } as const;
+const efficiency = { text: 0.3, denoise: 0.9, draft: 0.9, guide: 0.1, refine: 0.9, decode: 0.8 } as const;
 /**
  * Bytes that ONNX Runtime takes on the CPU for each byte of weights and of values at the worst moment: it packs
  * weights anew, and its arena grows by doubling. Measured on mini sizes from 128x128x9 to 1920x1088x25 (weights 1.2 and
@@ -60,6 +68,9 @@ const efficiency = { text: 0.3, denoise: 0.9, decode: 0.8 } as const;
 const overhead = {
   text: { weights: 1.2, values: 4.5 },
   denoise: { weights: 1.2, values: 4.5 },
+  draft: { weights: 1.2, values: 4.5 },
+  guide: { weights: 1.2, values: 4.5 },
+  refine: { weights: 1.2, values: 4.5 },
   decode: { weights: 1.6, values: 2.7 },
 } as const;
 /** What any compiled program takes. */
@@ -70,18 +81,19 @@ const float = 4;
 
 export function planVideo(
   model: PlannedModel,
-  { made, asked, sigmas, guidanceScale }: Pick<ResolvedRequest, "made" | "asked" | "sigmas" | "guidanceScale">,
+  request: PlannedRequest,
   { gflops, baseBytes, keeps }: Machine,
 ): VideoPlan {
+  const { made, asked, draft } = request;
   const grid = gridOf(made, model.vae.config);
   const tokens = tokensOf(grid);
   const { channels } = model.transformer.config;
-  const batch = guidanceScale === 1 ? 1 : 2;
-  const stage = (name: keyof typeof efficiency, program: Program, runs: number, extraBytes: number): StagePlan => {
+  const stage: PlanStage = (name, program, runs, extraBytes, of) => {
     const plan = planProgram(program);
     const flops = runs * plan.flops;
     const seconds = flops / (gflops * 1e9 * efficiency[name]);
-    return { name, runs, flops, seconds, peakBytes: baseBytes + extraBytes + bytesOf(plan, program, overhead[name]) };
+    const peakBytes = baseBytes + extraBytes + bytesOf(plan, program, overhead[name]);
+    return { name, runs, flops, seconds, peakBytes, ...(of ? { tokens: of } : {}) };
   };
   const latentBytes = tokens * channels * float;
   const { times, rows, columns } = tilesOf(grid, defaultTiling);
@@ -91,9 +103,10 @@ export function planVideo(
   const slab = 3 * ((tile.frames - 1) * t + 1) * made.width * made.height * float;
   const encoded = asked.width * asked.height * asked.frames;
   const stages = [
-    stage("text", textProgram(model, batch, keeps), 1, 0),
-    // Noise, latents before and after a step, estimate and packed copies.
-    stage("denoise", velocityProgram(model, { grid, batch }, keeps), sigmas.length - 1, 6 * latentBytes),
+    stage("text", textProgram(model, draft || request.guidanceScale !== 1 ? 2 : 1, keeps), 1, 0),
+    ...(draft
+      ? planTwoStages(model, { ...request, draft }, stage, keeps)
+      : [planOneStage(model, request, stage, keeps)]),
     // The latents and a window of frames.
     stage("decode", decodeProgram(model as TextToVideoModel, tile, keeps), tiles, latentBytes + slab),
     encodeStage(asked, encoded, baseBytes),
@@ -107,6 +120,54 @@ export function planVideo(
     diskBytes: Math.ceil(latentBytes + encoding.bytes * encoded),
     gflops,
   };
+}
+
+type PlanStage = (
+  name: keyof typeof efficiency,
+  program: Program,
+  runs: number,
+  extraBytes: number,
+  tokens?: number,
+) => StagePlan;
+
+/** Noise, latents before and after a step, estimate and packed copies, in sizes of the latents. */
+const copies = 6;
+
+const batchOf = (guidanceScale: number): number => (guidanceScale === 1 ? 1 : 2);
+
+function planOneStage(
+  model: PlannedModel,
+  { made, sigmas, guidanceScale }: PlannedRequest,
+  stage: PlanStage,
+  keeps: Runtime["keeps"],
+): StagePlan {
+  const grid = gridOf(made, model.vae.config);
+  const tokens = tokensOf(grid);
+  const bytes = copies * tokens * model.transformer.config.channels * float;
+  const program = velocityProgram(model, { grid, batch: batchOf(guidanceScale) }, keeps);
+  return stage("denoise", program, sigmas.length - 1, bytes, tokens);
+}
+
+function planTwoStages(
+  model: PlannedModel,
+  { made, sigmas, guidanceScale, draft }: PlannedRequest & { readonly draft: Draft },
+  stage: PlanStage,
+  keeps: Runtime["keeps"],
+): StagePlan[] {
+  const hr = model.hr!;
+  const { taps, guidance, transformer } = hr.config;
+  const [small, large] = [gridOf(draft, model.vae.config), gridOf(made, model.vae.config)];
+  const [few, many] = [tokensOf(small), tokensOf(large)];
+  const batch = batchOf(draft.guidanceScale);
+  const first = velocityProgram(model, { grid: small, batch, taps: guidance === "features" ? taps : [] }, keeps);
+  const second = refineProgram({ ...model, hr }, { grid: large, batch: batchOf(guidanceScale) }, keeps);
+  const latents = (tokens: number) => copies * tokens * transformer.channels * float;
+  const guides = taps.length * many * widthOf(transformer) * float;
+  return [
+    stage("draft", first, draft.sigmas.length - 1, latents(few), few),
+    ...(guidance === "none" ? [] : [stage("guide", guideProgram(hr.config, small, large, keeps), 1, guides, many)]),
+    stage("refine", second, sigmas.length - 1, latents(many) + guides, many),
+  ];
 }
 
 const encodeStage = ({ width, height, frames }: VideoSize, pixels: number, baseBytes: number): StagePlan => ({

@@ -2,6 +2,8 @@
 import { CheckpointError } from "../base/errors.ts";
 import { version } from "../base/version.ts";
 import type { Receipt, ReceiptDraft } from "../schema/receipt.ts";
+import { hrModule } from "./assemble.ts";
+import type { Draft } from "./draft.ts";
 import type { TextToVideoModel } from "./model.ts";
 import type { ResolvedRequest } from "./resolve.ts";
 
@@ -18,10 +20,11 @@ export function draftReceipt(
   { files }: Pick<TextToVideoModel, "files">,
   { runtime, device, model }: Maker,
 ): ReceiptDraft {
-  const { prompt, negativePrompt, seed, sigmas, guidanceScale, fps, asked, made } = request;
+  const { prompt, negativePrompt, seed, sigmas, guidanceScale, fps, asked, made, draft } = request;
+  const used = files.filter(({ name }) => draft || name !== hrModule);
   return {
     engine: { name: "turbo2k", version },
-    models: files.map(({ name, sha256 }) => ({ name, sha256 })),
+    models: used.map(({ name, sha256 }) => ({ name, sha256 })),
     prompt,
     negativePrompt,
     seed,
@@ -33,12 +36,20 @@ export function draftReceipt(
     generatedWidth: made.width,
     generatedHeight: made.height,
     frames: asked.frames,
+    ...(draft ? { draft: draftFields(draft) } : {}),
     fps,
     device,
     runtime,
     extra: { model },
   };
 }
+
+const draftFields = ({ width, height, sigmas, guidanceScale }: Draft): NonNullable<Receipt["draft"]> => ({
+  width,
+  height,
+  sigmas: [...sigmas],
+  guidanceScale,
+});
 
 /** @throws CheckpointError where one of these modules has other weights than a receipt names */
 export function refuseOther(

@@ -4,6 +4,7 @@ import { tokensOf } from "../models/ltx/rope.ts";
 import { compression } from "../models/ltx-vae/config.ts";
 import { explicit } from "../samplers/schedules.ts";
 import { type GenerateRequest, parseSize } from "../schema/request.ts";
+import { type Draft, draftSigmas, draftSize, hrSettings, wantsTwoStages } from "./draft.ts";
 import { gridOf, snap, type VideoSize } from "./latents.ts";
 import { sigmasOf, type TextToVideoModel } from "./model.ts";
 
@@ -13,6 +14,8 @@ export interface ResolvedRequest {
   readonly seed: number;
   readonly fps: number;
   readonly guidanceScale: number;
+  /** In two stages: the first. Noise levels and guidance beside it are those of the second. */
+  readonly draft?: Draft | undefined;
   /** Noise levels, 1 first and 0 last. */
   readonly sigmas: readonly number[];
   /** What the video will have. */
@@ -55,24 +58,63 @@ export function checkRequest({
 /** @throws InputError as `checkRequest` does */
 export function resolveRequest(
   request: GenerateRequest & { readonly seed: number },
-  { settings, vae }: Pick<TextToVideoModel, "settings" | "vae">,
+  model: Pick<TextToVideoModel, "settings" | "vae" | "hr">,
 ): ResolvedRequest {
   checkRequest(request);
-  const { prompt = "", negativePrompt = "", seed, sigmas } = request;
+  const { settings, vae } = model;
+  const { prompt = "", negativePrompt = "", seed } = request;
   const fps = request.fps ?? settings.fps;
   const asked = { ...sizeOf(request, settings), frames: framesOf(request, fps, settings.frames) };
   const made = snap(asked, vae.config);
   const tokens = tokensOf(gridOf(made, vae.config));
+  const stages = request.stages ?? (wantsTwoStages(made, model) ? 2 : 1);
   return {
     prompt,
     negativePrompt,
     seed,
     fps,
-    guidanceScale: request.guidanceScale ?? settings.guidanceScale,
-    sigmas: sigmas ? explicit(sigmas) : sigmasOf(settings.schedule, request.steps ?? settings.steps, tokens),
+    ...(stages === 2 ? twoStagesOf(request, made, model) : oneStageOf(request, tokens, model)),
     asked,
     made,
     notices: movesOf(asked, made, compression(vae.config)),
+  };
+}
+
+type Noise = Pick<ResolvedRequest, "draft" | "sigmas" | "guidanceScale">;
+
+function oneStageOf(
+  { sigmas, steps, hrSteps, guidanceScale, keepStages }: GenerateRequest,
+  tokens: number,
+  { settings }: Pick<TextToVideoModel, "settings">,
+): Noise {
+  if (hrSteps !== undefined || keepStages)
+    throw new InputError("this video is made in one stage: there is no draft and no high-resolution stage", {
+      hint: "two stages make large pictures (--size 2k), and any with --stages 2, where the model can",
+    });
+  return {
+    guidanceScale: guidanceScale ?? settings.guidanceScale,
+    sigmas: sigmas ? explicit(sigmas) : sigmasOf(settings.schedule, steps ?? settings.steps, tokens),
+  };
+}
+
+/** Steps, noise levels and guidance that are asked for are those of the draft, which decides what is to be seen. */
+function twoStagesOf(
+  { sigmas, steps, hrSteps, guidanceScale }: GenerateRequest,
+  made: VideoSize,
+  model: Pick<TextToVideoModel, "settings" | "vae" | "hr">,
+): Noise {
+  const { settings, vae } = model;
+  const hr = hrSettings(model);
+  const size = draftSize(made, model);
+  const tokens = tokensOf(gridOf(made, vae.config));
+  return {
+    draft: {
+      ...size,
+      sigmas: sigmas ? explicit(sigmas) : draftSigmas(size, steps ?? settings.steps, model),
+      guidanceScale: guidanceScale ?? settings.guidanceScale,
+    },
+    guidanceScale: hr.guidanceScale,
+    sigmas: sigmasOf(hr.schedule, hrSteps ?? hr.steps, tokens),
   };
 }
 

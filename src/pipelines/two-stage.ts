@@ -3,7 +3,7 @@
  * the high-resolution model from pure noise. Nothing is decoded in between.
  */
 import { CancelledError } from "../base/errors.ts";
-import { type Grid, tokensOf } from "../models/ltx/rope.ts";
+import type { Grid } from "../models/ltx/rope.ts";
 import { euler } from "../samplers/euler.ts";
 import type { Runtime } from "../tensor/runtime.ts";
 import type { Tiling } from "./decode.ts";

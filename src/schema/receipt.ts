@@ -4,6 +4,17 @@ import { MediaError } from "../base/errors.ts";
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 hexadecimal digits");
 const size = z.int().positive();
 
+const stageSchema = z.strictObject({
+  name: z.string(),
+  seconds: z.number().nonnegative(),
+  /** The most memory that the process held meanwhile. */
+  peakBytes: z.number().nonnegative(),
+  /** Latent tokens of one run of its program, how often it runs, and its floating-point operations in all. */
+  tokens: z.int().positive().optional(),
+  runs: z.int().positive().optional(),
+  flops: z.number().nonnegative().optional(),
+});
+
 /** What a finished video says about itself: enough to make the same frames again. */
 export const receiptSchema = z.strictObject({
   engine: z.strictObject({ name: z.string(), version: z.string() }),
@@ -23,6 +34,12 @@ export const receiptSchema = z.strictObject({
   generatedWidth: size,
   generatedHeight: size,
   frames: size,
+  /** Two-stage synthesis: the low-resolution stage. Noise levels and guidance above are those of the second. */
+  draft: z
+    .strictObject({ width: size, height: size, sigmas: z.array(z.number()), guidanceScale: z.number() })
+    .optional(),
+  /** What each stage took until the file was closed. */
+  stages: z.array(stageSchema).optional(),
   fps: z.number().positive(),
   device: z.string(),
   runtime: z.string(),

@@ -19,6 +19,8 @@ export const limits = {
   seconds: real(0.001, 3600),
   fps: real(1, 240),
   steps: whole(1, 1000),
+  hrSteps: whole(1, 1000),
+  stages: whole(1, 2),
   guidanceScale: real(0, 100),
   seed: whole(0, Number.MAX_SAFE_INTEGER),
 } satisfies Record<string, Limit>;
@@ -61,7 +63,12 @@ export const requestSchema = z
     frames: within(limits.frames),
     seconds: within(limits.seconds),
     fps: within(limits.fps),
+    /** Of the draft, where there are two stages. */
     steps: within(limits.steps),
+    /** Of the second stage. */
+    hrSteps: within(limits.hrSteps),
+    /** 1: directly at the full size. 2: a draft, then the high-resolution stage. Default: 2 for large pictures. */
+    stages: within(limits.stages),
     guidanceScale: within(limits.guidanceScale),
     negativePrompt: z.string(),
     seed: within(limits.seed),
@@ -74,6 +81,8 @@ export const requestSchema = z
     preview: z.boolean(),
     /** Keep the latents after they are decoded. */
     keepLatents: z.boolean(),
+    /** Keep the draft of two stages, as latents and as a video. */
+    keepStages: z.boolean(),
   })
   .partial();
 

@@ -241,7 +241,12 @@ describe("taps", () => {
     ]);
     const both = await compute({ velocity, a: features[0]!, b: features[1]! }, base);
     const seen: Tensor[] = [];
-    const again = low.forward(inputsOf(small), { afterBlock: (x) => (seen.push(x), x) });
+    const again = low.forward(inputsOf(small), {
+      afterBlock: (x) => {
+        seen.push(x);
+        return x;
+      },
+    });
     const alone = await compute({ velocity: again, a: seen[0]!, b: seen[2]! }, base);
     expect(both).toEqual(alone);
   });

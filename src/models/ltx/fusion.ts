@@ -3,7 +3,7 @@ import { silu } from "../../kernels/activations.ts";
 import { layerNorm, rmsNorm } from "../../kernels/norms.ts";
 import { Linear } from "../../nn/linear.ts";
 import { modulate } from "../../nn/norm.ts";
-import { concat, parameter, type Tensor } from "../../tensor/tensor.ts";
+import { parameter, type Tensor } from "../../tensor/tensor.ts";
 import { widthOf } from "./config.ts";
 import { type Resizing, resize } from "./resize.ts";
 import { guideChannels, type HrConfig } from "./two-stage-config.ts";

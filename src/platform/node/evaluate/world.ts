@@ -5,7 +5,7 @@ import { presets } from "../../../data/world/draw.ts";
 import { testPrompts } from "../../../data/world/split.ts";
 import { type Accuracy, accuracyOf, type Marks } from "../../../metrics/world.ts";
 import { fitFrames } from "../../../pipelines/fit-frames.ts";
-import { textToVideo } from "../../../pipelines/text-to-video.ts";
+import { synthesise } from "../../../pipelines/two-stage.ts";
 import type { Frame } from "../../../video/frame.ts";
 import type { Prepared } from "../generate/prepare.ts";
 
@@ -42,7 +42,7 @@ export async function* evaluateWorld(
   for (const [index, { prompt, scene, heldOut }] of tests.entries()) {
     const seed = request.seed + index;
     const frames: Frame[] = [];
-    const events = textToVideo(model, runtime, { ...request, ...made, prompt, seed }, { signal });
+    const events = synthesise(model, runtime, { ...request, ...made, prompt, seed }, { signal });
     for await (const frame of fitFrames(events, asked)) frames.push(frame);
     if (signal?.aborted) throw new CancelledError();
     const marks = judge(expectedOf(scene, asked.height, asked.frames), frames);

@@ -13,6 +13,11 @@ export type GenerateEvent =
   /** Something that a user should know; nothing is wrong. */
   | { readonly type: "notice"; readonly text: string }
   | { readonly type: "started"; readonly request: ResolvedRequest; readonly model: string; readonly output: string }
-  | { readonly type: "progress"; readonly stage: "denoise" | "decode"; readonly done: number; readonly of: number }
-  | { readonly type: "saved"; readonly what: "latents" | "preview"; readonly path: string }
+  | {
+      readonly type: "progress";
+      readonly stage: "denoise" | "draft" | "refine" | "decode";
+      readonly done: number;
+      readonly of: number;
+    }
+  | { readonly type: "saved"; readonly what: "latents" | "preview" | "draft"; readonly path: string }
   | { readonly type: "finished"; readonly result: GenerateResult };

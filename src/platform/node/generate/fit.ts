@@ -1,5 +1,6 @@
 /** Whether a video fits into this machine's memory, before anything is loaded. */
 import { DoesNotFitError } from "../../../base/errors.ts";
+import { draftSize } from "../../../pipelines/draft.ts";
 import { snap } from "../../../pipelines/latents.ts";
 import { planVideo, smaller, type VideoPlan } from "../../../pipelines/plan.ts";
 import { freeMemory } from "../inspect/memory.ts";
@@ -33,7 +34,8 @@ function hintFor(prepared: Prepared, limit: number): string {
   const { model, request } = prepared;
   for (const asked of smaller(request.asked, model)) {
     const made = snap(asked, model.vae.config);
-    if (planFor({ ...prepared, request: { ...request, asked, made } }).peakBytes > limit) continue;
+    const draft = request.draft && { ...request.draft, ...draftSize(made, model) };
+    if (planFor({ ...prepared, request: { ...request, asked, made, draft } }).peakBytes > limit) continue;
     const { width, height, frames } = asked;
     const isSameSize = width === request.asked.width && height === request.asked.height;
     const flags = [

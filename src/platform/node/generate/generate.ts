@@ -7,12 +7,14 @@ import type { OpenedModel } from "../../../pipelines/assemble.ts";
 import { fitFrames } from "../../../pipelines/fit-frames.ts";
 import { draftReceipt } from "../../../pipelines/receipt.ts";
 import type { ResolvedRequest } from "../../../pipelines/resolve.ts";
-import { decode, textToVideo } from "../../../pipelines/text-to-video.ts";
+import { decode } from "../../../pipelines/text-to-video.ts";
+import { synthesise } from "../../../pipelines/two-stage.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
-import { refuseTooLarge } from "./fit.ts";
+import { planFor, refuseTooLarge } from "./fit.ts";
+import { type KeptDraft, openKeptDraft } from "./kept-draft.ts";
 import { saveLatents } from "./latents-file.ts";
 import { defaultModel } from "./package-root.ts";
 import { prepare, type SeededRequest } from "./prepare.ts";
@@ -34,11 +36,19 @@ export async function* generate(
   const prepared = await prepare(request);
   const { model, runtime, name, request: resolved } = prepared;
   let writer: VideoWriter | undefined;
+  let kept: KeptDraft | undefined;
   try {
     const { prompt, seed, asked, made, fps } = resolved;
     refuseTooLarge(prepared);
     const output = request.output ?? (await defaultOutputPath(prompt, seed));
     writer = await openVideoWriter(output, { ...asked, fps, force: request.force, title: prompt });
+    const maker = {
+      runtime: runtime.name,
+      device: "cpu",
+      // A path would tell strangers about the disk that the video was made on.
+      model: name === defaultModel ? name : model.settings.name,
+    };
+    if (request.keepStages) kept = await openKeptDraft(prepared, { output, maker, force: request.force });
     if (signal?.aborted) throw new CancelledError();
     yield { type: "started", request: resolved, model: model.settings.name, output };
     for (const text of resolved.notices) yield { type: "notice", text };
@@ -46,23 +56,22 @@ export async function* generate(
     if (unknown.length) yield { type: "notice", text: unknown.join("\n") };
 
     const preview = request.preview ? new Previewer(model, runtime, output, resolved) : undefined;
-    const { latents, grid } = yield* denoise(model, runtime, resolved, { clock, preview, signal });
+    const { latents, grid } = yield* denoise(model, runtime, resolved, { clock, preview, kept, signal });
     if (!latents.every(Number.isFinite))
       throw new CheckpointError("the model's latents are not finite numbers", {
         where: name,
         hint: "its weights are damaged, or the guidance scale is far too high",
       });
     clock.enter("save");
-    const draft = draftReceipt(resolved, model, {
-      runtime: runtime.name,
-      device: "cpu",
-      // A path would tell strangers about the disk that the video was made on.
-      model: name === defaultModel ? name : model.settings.name,
-    });
+    const draft = draftReceipt(resolved, model, maker);
     const saved = await saveLatents(output, { latents, grid, draft, model: name });
     try {
+      if (kept) {
+        clock.enter("draft video");
+        yield { type: "saved", what: "draft", path: await kept.write(signal) };
+      }
       const frames = fitFrames(decode(model, runtime, latents, grid, made, signal), asked);
-      const written = yield* writeFrames(frames, writer, draft, clock);
+      const written = yield* writeFrames(frames, writer, draft, clock, planFor(prepared).stages);
       if (request.keepLatents) yield { type: "saved", what: "latents", path: saved };
       else await rm(saved, { force: true });
       yield { type: "finished", result: { ...written, stages: clock.stop() } };
@@ -72,6 +81,7 @@ export async function* generate(
     }
   } finally {
     await writer?.abort();
+    await kept?.abort();
     clock.stop();
     await model.close();
   }
@@ -80,6 +90,7 @@ export async function* generate(
 interface DenoiseOptions extends GenerateOptions {
   readonly clock: StageClock;
   readonly preview: Previewer | undefined;
+  readonly kept: KeptDraft | undefined;
 }
 
 /** The pipeline up to its latents. */
@@ -87,19 +98,29 @@ async function* denoise(
   model: OpenedModel,
   runtime: Runtime,
   request: ResolvedRequest,
-  { clock, preview, signal }: DenoiseOptions,
+  { clock, preview, kept, signal }: DenoiseOptions,
 ): AsyncGenerator<GenerateEvent, { latents: Float32Array; grid: Grid }> {
   clock.enter("text");
-  for await (const event of textToVideo(model, runtime, { ...request, ...request.made }, { signal })) {
+  const { draft, sigmas, made } = request;
+  for await (const event of synthesise(model, runtime, { ...request, ...made }, { signal })) {
     if (event.type === "text") {
-      clock.enter("denoise");
+      const stage = draft ? "draft" : "denoise";
+      clock.enter(stage);
       if (event.truncated)
         yield { type: "notice", text: "the prompt is longer than the model reads: its end is left out" };
-      yield { type: "progress", stage: "denoise", done: 0, of: request.sigmas.length - 1 };
+      yield { type: "progress", stage, done: 0, of: (draft?.sigmas ?? sigmas).length - 1 };
     } else if (event.type === "step") {
-      yield { type: "progress", stage: "denoise", done: event.index + 1, of: event.steps };
-      const path = await preview?.step(event.index, event.estimate);
+      yield { type: "progress", stage: event.stage, done: event.index + 1, of: event.steps };
+      const path = await preview?.step(event);
       if (path) yield { type: "saved", what: "preview", path };
+    } else if (event.type === "draft") {
+      clock.enter("save");
+      const path = await kept?.save(event);
+      if (path) yield { type: "saved", what: "draft", path };
+      clock.enter("guide");
+    } else if (event.type === "guide") {
+      clock.enter("refine");
+      yield { type: "progress", stage: "refine", done: 0, of: sigmas.length - 1 };
     } else if (event.type === "latents") return event;
   }
   throw new CancelledError();

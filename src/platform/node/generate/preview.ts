@@ -4,6 +4,7 @@ import { decodeFrames } from "../../../pipelines/decode.ts";
 import { gridOf } from "../../../pipelines/latents.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
 import type { ResolvedRequest } from "../../../pipelines/resolve.ts";
+import type { PipelineEvent } from "../../../pipelines/text-to-video.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { SheetOfFrames } from "../../../video/contact-sheet.ts";
 import { encodePng } from "../../../video/png.ts";
@@ -26,11 +27,15 @@ export class Previewer {
     this.#request = request;
   }
 
-  /** Replaces the sheet after every few steps; answers its path when it did. The last step has the video itself. */
-  async step(index: number, estimate: () => Float32Array): Promise<string | undefined> {
-    const steps = this.#request.sigmas.length - 1;
-    if (index + 1 === steps || (index + 1) % Math.ceil(steps / count) !== 0) return undefined;
-    const { prompt, made } = this.#request;
+  /**
+   * Replaces the sheet after every few steps; answers its path when it did. The last step has the video itself, and of two
+   * stages the draft alone is shown: to decode the second takes as long as to make it.
+   */
+  async step({ stage, index, steps, estimate }: Extract<PipelineEvent, { type: "step" }>): Promise<string | undefined> {
+    if (stage === "refine" || (index + 1 === steps && stage === "denoise")) return undefined;
+    if ((index + 1) % Math.ceil(steps / count) !== 0) return undefined;
+    const { prompt, draft } = this.#request;
+    const made = draft ?? this.#request.made;
     const sheet = new SheetOfFrames(`step ${index + 1} of ${steps}: ${prompt}`);
     const grid = gridOf(made, this.#model.vae.config);
     for await (const frame of decodeFrames(this.#model, this.#runtime, estimate(), grid)) sheet.add(frame);

@@ -4,7 +4,7 @@ import { version } from "../../../base/version.ts";
 import { fitFrame } from "../../../pipelines/fit-frames.ts";
 import { snap } from "../../../pipelines/latents.ts";
 import { differencesOf, refuseOther } from "../../../pipelines/receipt.ts";
-import { textToVideo } from "../../../pipelines/text-to-video.ts";
+import { synthesise } from "../../../pipelines/two-stage.ts";
 import type { Receipt } from "../../../schema/receipt.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Frame } from "../../../video/frame.ts";
@@ -46,8 +46,9 @@ export async function* replay(path: string, request: ReplayRequest): AsyncGenera
       writer = await openVideoWriter(request.output, { ...receipt, force: request.force, title: prompt });
     const hash = new FrameHash();
     const made = snap({ width, height, frames }, model.vae.config);
-    for await (const event of textToVideo(model, runtime, { ...receipt, ...made }, { signal })) {
-      if (event.type === "step") yield { type: "progress", stage: "denoise", done: event.index + 1, of: event.steps };
+    const draft = receipt.draft && { ...receipt.draft, frames: made.frames };
+    for await (const event of synthesise(model, runtime, { ...receipt, ...made, draft }, { signal })) {
+      if (event.type === "step") yield { type: "progress", stage: event.stage, done: event.index + 1, of: event.steps };
       if (event.type !== "frame") continue;
       const frame = fitFrame(event.frame, receipt);
       await Promise.all([hash.update(frame), comparison.add(frame), writer?.write(frame)]);
@@ -55,7 +56,8 @@ export async function* replay(path: string, request: ReplayRequest): AsyncGenera
       if (event.index + 1 === frames) break;
     }
     const framesSha256 = await hash.digest();
-    const now: Receipt = { ...receipt, engine: { name: "turbo2k", version }, runtime: runtime.name, framesSha256 };
+    const { stages: _, ...same } = receipt;
+    const now: Receipt = { ...same, engine: { name: "turbo2k", version }, runtime: runtime.name, framesSha256 };
     const written = await writer?.finish({ ...now, created: new Date().toISOString() });
     return {
       match: framesSha256 === receipt.framesSha256,

@@ -32,9 +32,15 @@ export class StageClock {
 
   /** Ends the last stage. */
   stop(): StageReport[] {
-    this.#close();
+    const reports = this.reports();
     this.#current = undefined;
     clearInterval(this.#timer);
+    return reports;
+  }
+
+  /** All stages so far. */
+  reports(): StageReport[] {
+    this.#close();
     return [...this.#stages].map(([name, { seconds, peakBytes }]) => ({ name, seconds, peakBytes }));
   }
 

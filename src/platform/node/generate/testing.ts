@@ -1,6 +1,9 @@
 /** A whole pipeline with random weights, small enough that a test can make a video with it. */
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { vocabulary } from "../../../data/world/captions.ts";
+import { HrTransformer } from "../../../models/ltx/two-stage.ts";
+import type { HrConfig } from "../../../models/ltx/two-stage-config.ts";
 import type { LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
 import { LtxVae } from "../../../models/ltx-vae/vae.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
@@ -12,7 +15,8 @@ import { modelConfigs } from "../../../training/flow-model.ts";
 import { TextToVideoNet } from "../../../training/flow-task.ts";
 import { initialWeights } from "../../../training/initial.ts";
 import type { FlowRecipe } from "../../../training/recipe.ts";
-import { saveTextToVideo, saveVae } from "../models/save-model.ts";
+import { openModel } from "../models/open-model.ts";
+import { saveHr, saveTextToVideo, saveVae } from "../models/save-model.ts";
 import { under } from "../training/job.ts";
 
 const vae: LtxVaeConfig = {
@@ -54,6 +58,29 @@ const settings: Settings = {
   schedule: { kind: "uniform", shift: 1 },
   world: "mini",
 };
+
+/** Settings of the high-resolution stage of a tiny model. */
+export const tinyHr = {
+  taps: [0],
+  guidance: "features",
+  form: "residual",
+  conv: "depthwise",
+  placement: "field",
+} as const satisfies Omit<HrConfig, "transformer">;
+
+/** Gives a tiny model a second stage whose fusions do something. */
+export async function addTinyHr(folder: string, change: Partial<Omit<HrConfig, "transformer">> = {}): Promise<void> {
+  const { transformer } = modelConfigs(recipe, 1, vae.latentChannels);
+  const config = { transformer, ...tinyHr, ...change };
+  const values = initialWeights(mount(new HrTransformer(config)), 2);
+  const base = await openModel(folder);
+  await base.close();
+  const hash = base.files.find(({ name }) => name === "transformer")!.sha256;
+  await saveHr(join(folder, "hr_transformer"), config, values, hash);
+  const path = join(folder, "turbo2k.json");
+  const hr = { steps: 2, schedule: { kind: "uniform", shift: 2 }, guidanceScale: 1 };
+  await writeFile(path, JSON.stringify({ ...(JSON.parse(await readFile(path, "utf8")) as object), hr }));
+}
 
 /** Writes the folder of a model whose videos are noise, but the same for the same seed. */
 export async function saveTinyModel(folder: string, change: Partial<Settings> = {}): Promise<void> {

@@ -1,4 +1,5 @@
 /** Decoded frames into a finished file: hashed, with the receipt inside. */
+import type { StagePlan } from "../../../pipelines/plan.ts";
 import type { Receipt, ReceiptDraft } from "../../../schema/receipt.ts";
 import type { Frame } from "../../../video/frame.ts";
 import type { VideoWriter } from "../video/write.ts";
@@ -11,6 +12,7 @@ export async function* writeFrames(
   writer: VideoWriter,
   draft: ReceiptDraft,
   clock: StageClock,
+  plan: readonly StagePlan[] = [],
 ): AsyncGenerator<GenerateEvent, { output: string; receipt: Receipt }> {
   try {
     let done = 0;
@@ -24,10 +26,21 @@ export async function* writeFrames(
     }
     clock.enter("encode");
     const framesSha256 = await writer.framesSha256();
-    const receipt: Receipt = { ...draft, framesSha256, created: new Date().toISOString() };
+    const stages = measured(clock, plan);
+    const receipt: Receipt = { ...draft, stages, framesSha256, created: new Date().toISOString() };
     const { path } = await writer.finish(receipt);
     return { output: path, receipt };
   } finally {
     await writer.abort(); // does nothing after `finish`
   }
+}
+
+/** What stages took, beside the work that was planned for them. */
+function measured(clock: StageClock, plan: readonly StagePlan[]): NonNullable<Receipt["stages"]> {
+  return clock.reports().map((report) => {
+    const planned = plan.find(({ name }) => name === report.name);
+    if (!planned?.flops) return { ...report };
+    const { runs, flops, tokens } = planned;
+    return { ...report, runs, flops, ...(tokens ? { tokens } : {}) };
+  });
 }

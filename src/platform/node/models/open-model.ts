@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
 import {
   assembleModel,
+  hrModule,
   type Module,
   type ModuleName,
   moduleNames,
@@ -19,9 +20,9 @@ import { openTokenizer } from "../files/open-tokenizer.ts";
 /** Opens a folder with transformer, vae, text_encoder and tokenizer. Weights stay in their files. */
 export async function openModel(folder: string): Promise<OpenedModel> {
   const settings = await readSettings(folder);
-  const opened = await Promise.allSettled(
-    moduleNames.map(async (name) => [name, await openModule(folder, name)] as const),
-  );
+  const hasHr = await stat(join(folder, hrModule)).catch(() => undefined);
+  const names = [...moduleNames, ...(hasHr ? [hrModule] : [])];
+  const opened = await Promise.allSettled(names.map(async (name) => [name, await openModule(folder, name)] as const));
   const modules = opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   try {
     for (const result of opened) if (result.status === "rejected") throw result.reason;

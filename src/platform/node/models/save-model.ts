@@ -2,6 +2,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as ltx from "../../../models/ltx/config.ts";
+import { hrName } from "../../../models/ltx/hr-weights.ts";
+import { type HrConfig, toJson } from "../../../models/ltx/two-stage-config.ts";
 import * as ltxWeights from "../../../models/ltx/weights.ts";
 import * as vae from "../../../models/ltx-vae/config.ts";
 import * as vaeWeights from "../../../models/ltx-vae/weights.ts";
@@ -46,6 +48,12 @@ export async function saveVae(
   ]);
   const file = "diffusion_pytorch_model.safetensors";
   await saveModule(folder, file, vae.toDiffusers(config), values, vaeWeights.diffusersName, statistics);
+}
+
+/** The high-resolution model for the low-resolution transformer with this hash. */
+export async function saveHr(folder: string, config: HrConfig, values: Values, base: string): Promise<void> {
+  const file = "diffusion_pytorch_model.safetensors";
+  await saveModule(folder, file, { ...toJson(config), base }, values, hrName);
 }
 
 export interface TextToVideoParts {

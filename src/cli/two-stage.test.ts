@@ -1,0 +1,177 @@
+import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { VideoPlan } from "../pipelines/plan.ts";
+import { addTinyHr } from "../platform/node/generate/testing.ts";
+import { probeVideo, readReceipt } from "../platform/node/video/read.ts";
+import { openBench, run } from "./testing.ts";
+
+let bench: Awaited<ReturnType<typeof openBench>>;
+beforeAll(async () => {
+  bench = await openBench();
+  await addTinyHr(bench.model);
+});
+afterAll(() => bench.close());
+
+const path = (name: string) => join(bench.folder, name);
+const generate = (output: string, ...flags: string[]) =>
+  run(["generate", "a red ball", "--model", bench.model, "--seed", "5", "-o", path(output), ...flags]);
+
+describe("a large video", () => {
+  test("is made in two stages, with a receipt from which the same frames come again", async () => {
+    const { code, err } = await generate("large.mp4", "--size", "160x96");
+    expect({ code, err }).toMatchObject({ code: 0 });
+    expect(err).toContain(
+      "tiny: 160x96, 9 frames at 8 fps, 2 steps at 96x64, then 2 at 160x96 without guidance, seed 5",
+    );
+    for (const stage of ["text", "draft", "guide", "refine", "decode"]) expect(err).toMatch(new RegExp(`${stage} \\d`));
+    expect(await probeVideo(path("large.mp4"))).toMatchObject({ width: 160, height: 96, frames: 9 });
+    const receipt = await readReceipt(path("large.mp4"));
+    expect(receipt).toMatchObject({ guidanceScale: 1, steps: 2, generatedWidth: 160 });
+    expect(receipt.draft).toEqual({ width: 96, height: 64, sigmas: [1, 0.1, 0], guidanceScale: 2 });
+    expect(receipt.models.map(({ name }) => name)).toContain("hr_transformer");
+    const stage = (name: string) => receipt.stages!.find((one) => one.name === name)!;
+    expect(stage("draft")).toMatchObject({ tokens: 12, runs: 2 });
+    expect(stage("refine")).toMatchObject({ tokens: 30, runs: 2 });
+    expect(stage("refine").flops).toBeGreaterThan(1e5);
+    expect(stage("guide")).toMatchObject({ tokens: 30, runs: 1 });
+    expect(stage("decode").peakBytes).toBeGreaterThan(1e6);
+    const replay = await run(["replay", path("large.mp4"), "--model", bench.model]);
+    expect(replay).toMatchObject({ code: 0, out: `match: the same 9 frames, ${receipt.framesSha256}` });
+  });
+
+  test("of a size off the grid is cropped; the draft has its shape", async () => {
+    const { code, err } = await generate("tall.mp4", "--size", "90x150", "--frames", "10");
+    expect(code).toBe(0);
+    expect(err).toContain("96x160 is made and cropped");
+    expect(err).toContain("2 steps at 64x96, then 2 at 96x160");
+    expect(await probeVideo(path("tall.mp4"))).toMatchObject({ width: 90, height: 150, frames: 10 });
+    expect((await run(["replay", path("tall.mp4"), "--model", bench.model])).code).toBe(0);
+  });
+
+  test("keeps its draft on request: latents that decode, and a video that replays", async () => {
+    const { code, err } = await generate("kept.mp4", "--size", "160x96", "--keep-stages", "--hr-steps", "1");
+    expect(code).toBe(0);
+    expect(err).toContain("then 1 at 160x96");
+    expect(err).toMatch(/draft video \d/);
+    expect((await readdir(bench.folder)).filter((name) => name.startsWith("kept")).sort()).toEqual([
+      "kept.draft.mp4",
+      "kept.draft.mp4.latents.safetensors",
+      "kept.mp4",
+    ]);
+    const draft = await readReceipt(path("kept.draft.mp4"));
+    expect(draft).toMatchObject({ width: 96, height: 64, sigmas: [1, 0.1, 0], guidanceScale: 2 });
+    expect(draft.draft).toBeUndefined();
+    expect((await run(["replay", path("kept.draft.mp4"), "--model", bench.model])).code).toBe(0);
+    const again = await run([
+      ...["decode", path("kept.draft.mp4.latents.safetensors"), "--model", bench.model, "-o", path("again.mp4")],
+    ]);
+    expect(again.code).toBe(0);
+    expect((await readReceipt(path("again.mp4"))).framesSha256).toBe(draft.framesSha256);
+    expect((await generate("kept.mp4", "--size", "160x96", "--keep-stages")).code).not.toBe(0);
+  });
+
+  test("can be made in one stage, and a small one in two", async () => {
+    const one = await generate("one.mp4", "--size", "160x96", "--stages", "1");
+    expect(one.err).toContain("9 frames at 8 fps, 2 steps, seed 5");
+    expect((await readReceipt(path("one.mp4"))).draft).toBeUndefined();
+    const two = await generate("two.mp4", "--stages", "2");
+    expect(two.err).toContain("2 steps at 64x64, then 2 at 64x64");
+    const { err, code } = await generate("none.mp4", "--keep-stages");
+    expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("made in one stage") });
+  });
+
+  test("is planned stage by stage", async () => {
+    const { out } = await run(["plan", "--model", bench.model, "--size", "160x96", "--json"]);
+    const { stages } = JSON.parse(out) as VideoPlan;
+    expect(stages.map(({ name, runs, tokens }) => [name, runs, tokens])).toEqual([
+      ["text", 1, undefined],
+      ["draft", 2, 12],
+      ["guide", 1, 30],
+      ["refine", 2, 30],
+      ["decode", 1, undefined],
+      ["encode", 9, undefined],
+    ]);
+  });
+
+  test("comes from explicit noise levels too, which cost one more pass for the features", async () => {
+    const { code } = await generate("levels.mp4", "--size", "160x96", "--sigmas", "1,0.5");
+    expect(code).toBe(0);
+    expect((await readReceipt(path("levels.mp4"))).draft!.sigmas).toEqual([1, 0.5, 0]);
+    expect((await run(["replay", path("levels.mp4"), "--model", bench.model])).code).toBe(0);
+  });
+});
+
+test.each(["features-synced", "latents", "none"] as const)(
+  "a model guided by %s runs, and makes other frames",
+  async (guidance) => {
+    const arm = path(guidance);
+    await cp(bench.model, arm, { recursive: true });
+    await addTinyHr(arm, { guidance });
+    const make = (model: string) =>
+      run([
+        "generate",
+        "a red ball",
+        "--model",
+        model,
+        "--seed",
+        "5",
+        "-o",
+        path(`${guidance}.mp4`),
+        "--size",
+        "160x96",
+        "--force",
+      ]);
+    const ran = await make(arm);
+    expect({ code: ran.code, err: ran.err }).toMatchObject({ code: 0 });
+    const { framesSha256 } = await readReceipt(path(`${guidance}.mp4`));
+    await make(bench.model);
+    expect((await readReceipt(path(`${guidance}.mp4`))).framesSha256).not.toBe(framesSha256);
+  },
+);
+
+describe("a second stage that does not belong", () => {
+  const broken = async (name: string, change: (config: Record<string, unknown>) => void) => {
+    const folder = path(name);
+    await cp(bench.model, folder, { recursive: true });
+    const file = join(folder, "hr_transformer", "config.json");
+    const config = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
+    change(config);
+    await writeFile(file, JSON.stringify(config));
+    return run(["generate", "a red ball", "--model", folder, "-o", path("never.mp4")]);
+  };
+
+  test.each([
+    [
+      "another low-resolution model",
+      (config) => (config["base"] = "ab".repeat(32)),
+      "belongs to another low-resolution",
+    ],
+    ["another width", (config) => (config["num_attention_heads"] = 4), "belongs to another low-resolution model"],
+    ["taps that do not exist", (config) => (config["taps"] = [0, 7]), "taps must rise from 0 to 0"],
+    ["an unknown form", (config) => (config["form"] = "magic"), "form must be one of"],
+  ] satisfies [string, (config: Record<string, unknown>) => unknown, string][])(
+    "%s is refused",
+    async (name, change, message) => {
+      const { code, err } = await broken(name, change);
+      expect({ code, err }).toEqual({ code: 3, err: expect.stringContaining(message) });
+    },
+  );
+
+  test("a model without one says so where two stages are asked for", async () => {
+    const folder = path("single");
+    await cp(bench.model, folder, { recursive: true });
+    await rm(join(folder, "hr_transformer"), { recursive: true });
+    const { code, err } = await run([
+      "generate",
+      "a ball",
+      "--model",
+      folder,
+      "-o",
+      path("never.mp4"),
+      "--stages",
+      "2",
+    ]);
+    expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining("has no high-resolution stage") });
+  });
+});
