@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { InputError } from "../../../base/errors.ts";
 import { Random } from "../../../base/philox.ts";
 import type { ClipSource, Picture } from "../../../data/clip-source.ts";
-import type { LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
+import { type LtxVaeConfig, toDiffusers } from "../../../models/ltx-vae/config.ts";
 import { decodeFrames } from "../../../pipelines/decode.ts";
 import { gridOf, type Statistics } from "../../../pipelines/latents.ts";
 import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
@@ -81,7 +81,7 @@ export async function vaeJob(
 async function loadVae(folder: string, config: LtxVaeConfig): Promise<{ values: Values; statistics: Statistics }> {
   const { source, close } = await openLatentSource(folder);
   try {
-    if (!isDeepStrictEqual(source.config, config))
+    if (!isDeepStrictEqual(toDiffusers(source.config), toDiffusers(config)))
       throw new InputError("the autoencoder to go on from is of another model than the recipe's", {
         where: folder,
         hint: "make `model` in the recipe equal to the one that it was trained with",
