@@ -38,10 +38,11 @@ export function addTrain(program: Command, terminal: Terminal): void {
 }
 
 async function run(recipe: string, { output, ...flags }: Flags, terminal: Terminal): Promise<void> {
-  const prepare = (done: number, count: number, what: string) => terminal.progress(`latents ${what}`, done, count);
+  const prepare = (done: number, count: number, what: string) => terminal.progress(what, done, count);
+  const note = (text: string) => terminal.note(text);
   const { signal } = terminal;
   let steps = 0;
-  for await (const event of train(recipe, openOrt(), { ...flags, folder: output, signal, prepare })) {
+  for await (const event of train(recipe, openOrt(), { ...flags, folder: output, signal, prepare, note })) {
     if (event.type === "started") {
       steps = event.steps;
       terminal.note(startLine(event));

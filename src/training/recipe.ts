@@ -28,10 +28,31 @@ const optimiser = z
   })
   .partial();
 
+/** Somebody's own videos and pictures: docs/guides/own-data.md. */
+const folder = z.strictObject({
+  /** Relative to the recipe, as all paths. */
+  path: z.string(),
+  /** JSON lines or CSV, a file and its caption each; without it, NAME.txt beside NAME.mp4. */
+  captions: z.string().optional(),
+  /** Where captions are needed: leave a file without one out, or train it with an empty one. */
+  uncaptioned: z.enum(["skip", "empty"]).default("skip"),
+  /** Frames a second that videos are brought to. */
+  fps: z.number().positive(),
+  /** How far frames may be enlarged to fill a size. */
+  enlarge: z.number().min(1).default(1),
+  /** Largest share of a frame that may be cut away to reach a size's shape. */
+  crop: z.number().min(0).max(0.95).default(0.25),
+  /** Most words that a new text encoder learns. */
+  vocabulary: count.default(8000),
+});
+export type FolderSettings = z.infer<typeof folder>;
+
 const shared = {
   name: z.string().regex(/^[a-z0-9-]+$/),
   seed: z.number().int().nonnegative(),
-  world: z.enum(Object.keys(presets) as [keyof typeof presets]),
+  /** What clips come from: a preset of the procedural world, or a folder. */
+  world: z.enum(Object.keys(presets) as [keyof typeof presets]).optional(),
+  folder: folder.optional(),
   optimiser: optimiser.default({}),
   /** Minutes between checkpoints and previews. */
   checkpointMinutes: z.number().positive().default(5),
@@ -134,7 +155,15 @@ export type FlowRecipe = z.infer<typeof flow>;
 /** A recipe from parsed YAML; throws an InputError that lists every fault with its place. */
 export function parseRecipe(value: unknown, where: string): Recipe {
   const parsed = recipeSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const { world, folder } = parsed.data;
+    if (!world === !folder)
+      throw new InputError(`expected either world or folder, got ${world ? "both" : "neither"}`, {
+        where,
+        hint: "world: mini, or folder: { path: ../clips, fps: 24 }",
+      });
+    return parsed.data;
+  }
   const faults = parsed.error.issues.map((issue) => `${issue.path.join(".") || "recipe"}: ${issue.message}`);
   throw new InputError(faults.join("; "), { where, hint: "see recipes/ for working examples" });
 }

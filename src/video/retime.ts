@@ -8,14 +8,18 @@ interface Timed {
 
 /**
  * Another frame rate by repeating or leaving out: at k / fps seconds after the start, the picture that is shown then.
- * Without `fps`, all pictures pass. The taker of a picture closes it; the ones left out are closed here.
+ * The start is the first picture's time unless given. Without `fps`, all pictures pass. The taker of a picture closes
+ * it; the ones left out are closed here.
  */
-export async function* pickFrames<T extends Timed>(pictures: AsyncIterable<T>, fps?: number): AsyncGenerator<T> {
+export async function* pickFrames<T extends Timed>(
+  pictures: AsyncIterable<T>,
+  fps?: number,
+  start?: number,
+): AsyncGenerator<T> {
   if (fps === undefined) {
     yield* pictures;
     return;
   }
-  let start: number | undefined;
   let shown: T | undefined;
   let count = 0;
   try {

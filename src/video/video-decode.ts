@@ -33,6 +33,8 @@ export interface VideoDecodeOptions {
   fps?: number;
   /** Give at most this many frames. */
   limit?: number;
+  /** Seconds of the video to leave out at its start. */
+  from?: number;
 }
 
 /**
@@ -77,34 +79,50 @@ export class VideoDecoding {
 
   /** Frames in the order they are shown, decoded as they are asked for. */
   async *frames(options: VideoDecodeOptions = {}): AsyncGenerator<Frame> {
-    const { fps, limit = Infinity } = options;
+    const { fps, limit = Infinity, from = 0 } = options;
+    if (!(from >= 0)) throw new InputError(`a video cannot be read from ${from} seconds on`);
     if (fps !== undefined && !(fps > 0)) throw new InputError(`fps must be more than 0, got ${fps}`);
     try {
       const track = await this.#track();
-      if (!(await track.canDecode()))
-        throw new UnsupportedError(`no decoder here for ${(await track.getCodec()) ?? "this codec"}`, {
-          where: this.#where,
-        });
-      const expected = (await track.computePacketStats()).packetCount;
       const matrix = toMatrix((await track.getColorSpace()).matrix);
-      const sink = new VideoSampleSink(track, { hardwareAcceleration: "prefer-software" });
-      let decoded = 0;
+      const start = from ? (await track.getFirstTimestamp()) + from : undefined;
       let given = 0;
-      async function* samples() {
-        for await (const sample of sink.samples()) {
-          decoded++;
-          yield sample;
+      for await (const sample of pickFrames(this.#samples(track, start), fps, start)) {
+        if (given++ >= limit) {
+          sample.close();
+          return;
         }
-      }
-      for await (const sample of pickFrames(samples(), fps)) {
-        if (given++ >= limit) return;
         yield await toFrame(sample, matrix);
       }
-      if (decoded < expected) throw this.#damaged(`only ${decoded} of ${expected} frames can be read`);
-      if (!decoded) throw this.#damaged("it has no frames");
     } catch (cause) {
       throw this.#mediaError(cause);
     }
+  }
+
+  /** Decodes everything and keeps nothing: what passes here can be read to its end. */
+  async check(): Promise<VideoInfo> {
+    const info = await this.info();
+    await this.#orMediaError(async () => {
+      for await (const sample of this.#samples(await this.#track())) sample.close();
+    });
+    return info;
+  }
+
+  /** Samples from a time on. Read from the first to the last, as many must come as the file has packets. */
+  async *#samples(track: InputVideoTrack, start?: number): AsyncGenerator<VideoSample> {
+    if (!(await track.canDecode()))
+      throw new UnsupportedError(`no decoder here for ${(await track.getCodec()) ?? "this codec"}`, {
+        where: this.#where,
+      });
+    const expected = start === undefined ? (await track.computePacketStats()).packetCount : 0;
+    const sink = new VideoSampleSink(track, { hardwareAcceleration: "prefer-software" });
+    let decoded = 0;
+    for await (const sample of sink.samples(start)) {
+      decoded++;
+      yield sample;
+    }
+    if (decoded < expected) throw this.#damaged(`only ${decoded} of ${expected} frames can be read`);
+    if (!decoded) throw this.#damaged(start === undefined ? "it has no frames" : "it ends before the frames asked for");
   }
 
   close(): void {

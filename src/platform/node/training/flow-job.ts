@@ -1,9 +1,5 @@
 import { cp, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import type { ClipSource } from "../../../data/clip-source.ts";
-import { describe, vocabulary } from "../../../data/world/captions.ts";
-import { presets } from "../../../data/world/draw.ts";
-import { testPrompts } from "../../../data/world/split.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
 import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
@@ -15,25 +11,18 @@ import type { FlowRecipe } from "../../../training/recipe.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
 import type { Frame } from "../../../video/frame.ts";
 import { saveTextToVideo } from "../models/save-model.ts";
+import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { type Job, under, type Values } from "./job.ts";
 import { compressionOf, latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
 import { inMemory } from "./vae-job.ts";
 
-export interface FlowJobOptions {
-  /** Folder that paths in the recipe are relative to, and where latents are kept. */
-  readonly base: string;
-  readonly cache: string;
-  readonly signal?: AbortSignal | undefined;
-  readonly report?: (done: number, count: number, key: string) => void;
-}
-
 /** Training of text encoder and transformer on latents of a finished autoencoder. */
 export async function flowJob(
   recipe: FlowRecipe,
-  clips: ClipSource,
+  { clips, words, prompts }: OpenedClips,
   runtime: Runtime,
-  options: FlowJobOptions,
+  options: ClipsOptions,
 ): Promise<Job> {
   const vaeFolder = resolve(options.base, recipe.vae);
   const { source, close } = await openLatentSource(vaeFolder);
@@ -45,7 +34,7 @@ export async function flowJob(
     const count = recipe.clips[key] ?? Math.min(1000, clips.count(picture));
     sets.set(key, await latentSet(source, runtime, { ...options, folder: options.cache, clips, picture, count }));
   }
-  const file = buildWordTokenizer(vocabulary());
+  const file = buildWordTokenizer(words);
   const tokenizer = new TextTokenizer(file);
   const channels = source.config.latentChannels;
   const settings = settingsOf(recipe);
@@ -63,7 +52,7 @@ export async function flowJob(
     task: new FlowTask(recipe, { tokenizer, channels, compression: compressionOf(source), sets }),
     async preview(values) {
       const sheet: SheetClip[] = [];
-      for (const [index, prompt] of previewPrompts(recipe).entries()) {
+      for (const [index, prompt] of prompts.slice(0, recipe.preview.prompts).entries()) {
         const { picture } = recipe.preview;
         const frames: Frame[] = [];
         const request = { prompt, seed: index, ...picture };
@@ -86,11 +75,6 @@ export async function flowJob(
     dispose: close,
   };
 }
-
-const previewPrompts = (recipe: FlowRecipe): string[] =>
-  testPrompts(presets[recipe.world])
-    .slice(0, recipe.preview.prompts)
-    .map(({ scene }) => describe(scene));
 
 function settingsOf({ name, defaults, fps, text, world }: FlowRecipe): Settings {
   const { picture, steps, guidanceScale, shift } = defaults;

@@ -62,7 +62,7 @@ export async function latentSet(source: LatentSource, runtime: Runtime, request:
       const { checkpoint } = await openCheckpointPath(path);
       chunks.push((await readTensor(checkpoint.tensors.get("latents")!)) as Uint16Array);
       await checkpoint.close();
-      request.report?.(Math.min(count, first + chunkSize), count, key);
+      request.report?.(Math.min(count, first + chunkSize), count, `latents ${key}`);
     }
   } finally {
     encoder?.dispose();

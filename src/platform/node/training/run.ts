@@ -19,6 +19,8 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
   /** Hears how far the preparation of data is. */
   readonly prepare?: (done: number, count: number, what: string) => void;
+  /** Hears what was left out of the data, and why. */
+  readonly note?: ((text: string) => void) | undefined;
 }
 
 export type TrainEvent =
@@ -54,6 +56,7 @@ export async function* train(path: string, runtime: Runtime, options: TrainOptio
     cache: join(dirname(folder.path), "latents"),
     signal: options.signal,
     report: options.prepare ?? (() => {}),
+    note: options.note,
   });
   const { task } = job;
   let trainer: Trainer;

@@ -5,6 +5,7 @@ import { InputError, MediaError } from "../../../base/errors.ts";
 import { parseReceipt, type Receipt } from "../../../schema/receipt.ts";
 import type { Frame } from "../../../video/frame.ts";
 import { readGif } from "../../../video/gif.ts";
+import { decodeJpeg } from "../../../video/jpeg.ts";
 import { decodePng } from "../../../video/png.ts";
 import { readPngText, receiptKeyword } from "../../../video/png-text.ts";
 import { coverFrame, type ResizeMethod } from "../../../video/resize.ts";
@@ -22,7 +23,7 @@ export interface ReadVideoOptions extends VideoDecodeOptions {
 
 /**
  * Frames of a video file (mp4, mov, webm, mkv), of a folder of png files or a series (`frames/%05d.png`), or of one
- * png; read and decoded as they are asked for.
+ * png or jpeg; read and decoded as they are asked for.
  */
 export async function* readVideo(path: string, options: ReadVideoOptions = {}): AsyncGenerator<Frame> {
   const { width, height, method } = options;
@@ -36,9 +37,15 @@ export async function probeVideo(path: string): Promise<VideoInfo> {
   return withVideo(path, (video) => video.info());
 }
 
-/** One picture. */
+/** Decodes all of a video file and says what it is; throws where it is damaged. */
+export async function checkVideo(path: string): Promise<VideoInfo> {
+  return withVideo(path, (video) => video.check());
+}
+
+/** One picture: png or jpeg. */
 export async function readImage(path: string): Promise<Frame> {
-  return decodePng(await readBytes(path), path);
+  const bytes = await readBytes(path);
+  return bytes[0] === 0xff && bytes[1] === 0xd8 ? decodeJpeg(bytes, path) : decodePng(bytes, path);
 }
 
 /** The receipt inside an mp4, webm, gif or png; of a folder or series of png, the one in its first frame. */
@@ -70,7 +77,7 @@ async function openFrames(path: string, options: ReadVideoOptions): Promise<Asyn
   const kind = series ? "png" : await kindOf(path);
   if (kind === "gif")
     throw new MediaError("gif files can be written, not read", { where: path, hint: "convert it to mp4 first" });
-  if (kind === "png") {
+  if (kind === "png" || kind === "jpeg") {
     if (options.fps !== undefined)
       throw new InputError("pictures have no frame rate to convert from", { where: path, hint: "leave fps out" });
     return pictures(series ?? [path], options.limit);
@@ -126,12 +133,13 @@ async function seriesOf(path: string): Promise<string[] | undefined> {
 }
 
 /** By the first bytes, not by the name. */
-async function kindOf(path: string): Promise<"png" | "gif" | "video"> {
+async function kindOf(path: string): Promise<"png" | "gif" | "jpeg" | "video"> {
   try {
     const file = await open(path);
     try {
       const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
       if (buffer.toString("latin1") === "\x89PNG") return "png";
+      if (buffer[0] === 0xff && buffer[1] === 0xd8) return "jpeg";
       return buffer.toString("latin1") === "GIF8" ? "gif" : "video";
     } finally {
       await file.close();
