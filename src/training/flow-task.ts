@@ -20,7 +20,7 @@ export interface LatentSet {
   readonly grid: Grid;
   readonly count: number;
   /** Packed tokens [N, C] of a clip. */
-  read(clip: number): Float32Array;
+  read(clip: number): Promise<Float32Array>;
   /** In other words each time, where the source has any. */
   caption(clip: number, random: Random): string;
 }
@@ -128,7 +128,7 @@ export class FlowTask implements Task {
     const levels: number[] = [];
     for (let item = 0; item < batch; item++) {
       const clip = random.below(set.count);
-      const clean = set.read(clip);
+      const clean = await set.read(clip);
       const own = noise.subarray(item * size, (item + 1) * size);
       const sigma = this.#drawSigma(random);
       levels.push(timestepOf(sigma));

@@ -86,7 +86,7 @@ function flowTask(): FlowTask {
     return {
       grid: { frames, height: 2, width: 2 },
       count: 4,
-      read: (clip) => clips[clip]!,
+      read: async (clip) => clips[clip]!,
       caption: (clip, random) => world.caption(clip, { width: 64, height: 64, frames }, random),
     };
   };

@@ -6,7 +6,7 @@ import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { modelConfigs } from "../../../training/flow-model.ts";
-import { FlowTask, type LatentSet, pictureKey } from "../../../training/flow-task.ts";
+import { FlowTask, pictureKey } from "../../../training/flow-task.ts";
 import type { FlowRecipe } from "../../../training/recipe.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
 import type { Frame } from "../../../video/frame.ts";
@@ -26,7 +26,7 @@ export async function flowJob(
 ): Promise<Job> {
   const vaeFolder = resolve(options.base, recipe.vae);
   const { source, close } = await openLatentSource(vaeFolder);
-  const sets = new Map<string, LatentSet>();
+  const sets = new Map<string, Awaited<ReturnType<typeof latentSet>>>();
   const pictures = recipe.stages.flatMap(({ buckets }) => buckets.map((bucket) => bucket.picture));
   for (const picture of pictures) {
     const key = pictureKey(picture);
@@ -72,7 +72,10 @@ export async function flowJob(
       await mkdir(join(folder, "vae"), { recursive: true });
       await cp(vaeFolder, join(folder, "vae"), { recursive: true });
     },
-    dispose: close,
+    dispose() {
+      close();
+      for (const set of sets.values()) void set.close();
+    },
   };
 }
 

@@ -1,0 +1,103 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { stringify } from "yaml";
+import { openOrt } from "../devices/ort.ts";
+import { saveTinyModel } from "../generate/testing.ts";
+import { inFolder, smoothClip } from "../video/testing.ts";
+import { writeVideo } from "../video/write.ts";
+import { type TrainOptions, train } from "./run.ts";
+
+const recipe = {
+  kind: "text-to-video",
+  name: "own",
+  seed: 2,
+  folder: { path: "clips", fps: 12 },
+  vae: "tiny/vae",
+  transformer: { layers: 1, heads: 1, headWidth: 16 },
+  text: { layers: 1, width: 16, heads: 1, inner: 16, tokens: 8 },
+  captionDropout: 0.1,
+  fps: 12,
+  clips: {},
+  timesteps: { uniform: 0.2, shift: 1 },
+  preview: { picture: "64x64x9", prompts: 1 },
+  defaults: { picture: "64x64x9", steps: 1, guidanceScale: 1, shift: 1 },
+  optimiser: { rate: 0.01, warmup: 1 },
+  stages: [{ steps: 4, buckets: [{ picture: "64x64x9", batch: 2 }] }],
+};
+
+async function run(home: string, options: TrainOptions = {}): Promise<{ losses: number[]; notes: string[] }> {
+  const [losses, notes] = [[] as number[], [] as string[]];
+  const note = (text: string) => void notes.push(text);
+  for await (const event of train(join(home, "own.yaml"), openOrt(), {
+    folder: join(home, "runs", "own"),
+    note,
+    ...options,
+  }))
+    if (event.type === "step") losses.push(event.report.loss);
+  return { losses, notes };
+}
+
+test(
+  "a folder trains: what cannot be used is named, latents are kept, a damaged shard is made again",
+  () =>
+    inFolder(async (home) => {
+      await saveTinyModel(join(home, "tiny"));
+      const options = { width: 96, height: 80, fps: 12 };
+      for (const name of ["a", "b", "bare"])
+        await writeVideo(join(home, "clips", `${name}.mp4`), smoothClip(12, 96, 80), options);
+      await writeFile(join(home, "clips", "a.txt"), "colours drift");
+      await writeFile(join(home, "clips", "b.txt"), "word ".repeat(10_000));
+      await writeFile(join(home, "clips", "empty.mp4"), "");
+      await writeFile(join(home, "own.yaml"), stringify(recipe));
+
+      const first = await run(home);
+      expect(first.losses.length).toBe(4);
+      expect(first.notes).toEqual([
+        "1 files cannot be used: empty.mp4: the file is empty",
+        "1 files have no caption and are left out: bare.mp4",
+      ]);
+      const tokenizer = await readFile(join(home, "runs/own/model/tokenizer/tokenizer.json"), "utf8");
+      expect(Object.keys(JSON.parse(tokenizer).model.vocab)).toEqual([
+        "<pad>",
+        "</s>",
+        "<unk>",
+        "word",
+        "colours",
+        "drift",
+      ]);
+
+      const cache = join(home, "runs/latents");
+      const [set] = await readdir(cache);
+      const shard = join(cache, set!, "rows-0.safetensors");
+      const whole = await readFile(shard);
+      for (const damaged of [
+        whole.subarray(0, -10),
+        Buffer.concat([whole.subarray(0, -4), Buffer.from([1, 2, 3, 4])]),
+      ]) {
+        await writeFile(shard, damaged);
+        const again = await run(home);
+        expect(again.notes.at(-1)).toBe(`${shard} is damaged and is made again`);
+        expect(again.losses).toEqual(first.losses);
+        expect(await readFile(shard)).toEqual(whole);
+      }
+
+      const stopped = await run(home, { steps: 2 });
+      const resumed = await run(home, { resume: true });
+      expect([...stopped.losses, ...resumed.losses]).toEqual(first.losses);
+    }),
+  60_000,
+);
+
+test("a folder that holds nothing long enough says what stands in the way", () =>
+  inFolder(async (home) => {
+    await saveTinyModel(join(home, "tiny"));
+    await writeVideo(join(home, "clips", "short.mp4"), smoothClip(4, 64, 64), { width: 64, height: 64, fps: 12 });
+    await writeFile(join(home, "clips", "short.txt"), "short");
+    await writeFile(join(home, "own.yaml"), stringify(recipe));
+    await expect(run(home)).rejects.toThrow(
+      "none of 1 files can give clips of 64x64x9; short.mp4: 4 frames at 12 a second",
+    );
+    await writeFile(join(home, "own.yaml"), stringify({ ...recipe, world: "mini" }));
+    await expect(run(home)).rejects.toThrow("expected either world or folder, got both");
+  }));
