@@ -1,0 +1,63 @@
+/** Settings of CLIP's text tower. */
+import { UnsupportedError } from "../../base/errors.ts";
+
+export interface ClipTextConfig {
+  readonly layers: number;
+  readonly width: number;
+  readonly heads: number;
+  readonly inner: number;
+  readonly vocabulary: number;
+  /** Most tokens. */
+  readonly length: number;
+  readonly epsilon: number;
+  /** The token whose state stands for the prompt; the value 2 means the largest number in it, as in old files. */
+  readonly end: number;
+}
+
+/** The text tower of CLIP ViT-L/14. */
+export const clipL = {
+  layers: 12,
+  width: 768,
+  heads: 12,
+  inner: 3072,
+  vocabulary: 49408,
+  length: 77,
+  epsilon: 1e-5,
+  end: 2,
+} satisfies ClipTextConfig;
+
+/** The transformers `config.json` of CLIPTextModel, with that class's defaults for what is absent. */
+export function fromTransformers(json: Record<string, unknown>): ClipTextConfig {
+  const own = (json["text_config"] as Record<string, unknown> | undefined) ?? json;
+  const given = <T>(name: string, fallback: T): T => (own[name] as T | null | undefined) ?? fallback;
+  const activation = given("hidden_act", "quick_gelu");
+  if (activation !== "quick_gelu")
+    throw new UnsupportedError(`a CLIP with ${activation} is not there`, { hint: "OpenAI's, with quick_gelu, are" });
+  return {
+    layers: given("num_hidden_layers", 12),
+    width: given("hidden_size", 512),
+    heads: given("num_attention_heads", 8),
+    inner: given("intermediate_size", 2048),
+    vocabulary: given("vocab_size", 49408),
+    length: given("max_position_embeddings", 77),
+    epsilon: given("layer_norm_eps", 1e-5),
+    end: given("eos_token_id", 49407),
+  };
+}
+
+/** The transformers `config.json` of these settings. */
+export function toTransformers(config: ClipTextConfig): Record<string, unknown> {
+  return {
+    architectures: ["CLIPTextModel"],
+    model_type: "clip_text_model",
+    num_hidden_layers: config.layers,
+    hidden_size: config.width,
+    num_attention_heads: config.heads,
+    intermediate_size: config.inner,
+    vocab_size: config.vocabulary,
+    max_position_embeddings: config.length,
+    layer_norm_eps: config.epsilon,
+    eos_token_id: config.end,
+    hidden_act: "quick_gelu",
+  };
+}
