@@ -52,7 +52,7 @@ def recipe(name: str, shape, table_gain: float, norm_spread: float) -> dict | No
     leaf = name.rsplit(".", 1)[-1]
     if leaf == "timestep_scale_multiplier":
         return None
-    if "norm" in name or leaf == "latents_std":
+    if ("norm" in name and len(shape) < 2) or leaf == "latents_std":
         if leaf == "bias":
             return {"offset": 0.0, "scale": WIDTH * table_gain}
         return {"offset": 1.0, "scale": norm_spread}

@@ -28,10 +28,10 @@ from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXConditionPipeline,
 from transformers import T5Config, T5EncoderModel
 
 import hashed
-from modules import run_module, write_probe
+from hunyuan_goldens import hunyuan_cases
+from modules import module_name, run_module, write_probe
 
 DEFAULT_OUT = Path(__file__).resolve().parents[2] / "src" / "testing" / "goldens"
-MODULES = {LTXVideoTransformer3DModel: "transformer", T5EncoderModel: "text_encoder"}
 
 
 class Writer:
@@ -61,7 +61,7 @@ class Writer:
             outputs = run_module(model, tensors, arguments)
             write_probe(folder / sub / "inputs.safetensors", tensors, arguments)
             write_probe(folder / sub / "output.safetensors", {k: v.float() for k, v in outputs.items()})
-            module = MODULES.get(type(model)) or ("vae.encoder" if "sample" in tensors else "vae.decoder")
+            module = module_name(model, tensors)
             self.index.append({"case": name, "probe": sub, "module": module, **extra})
             for key, value in outputs.items():
                 print(f"{name}/{sub:8} {key} {list(value.shape)} rms {value.pow(2).mean().sqrt():.3f}")
@@ -483,6 +483,7 @@ def main() -> None:
     t5_cases(writer)
     vae_cases(writer)
     sampling_case(writer)
+    hunyuan_cases(writer)
     tables(writer)
     full_width(writer, args.materialise)
     if not args.only:

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import torch
 import transformers
-from diffusers import AutoencoderKLLTXVideo, LTXVideoTransformer3DModel
+from diffusers import (
+    AutoencoderKLHunyuanVideo,
+    AutoencoderKLLTXVideo,
+    HunyuanVideoTransformer3DModel,
+    LTXVideoTransformer3DModel,
+)
 from diffusers.utils import logging
 from safetensors import safe_open
 from safetensors.torch import save
-from transformers import T5Config, T5EncoderModel
+from transformers import CLIPTextConfig, CLIPTextModel, LlamaConfig, LlamaModel, T5Config, T5EncoderModel
 
 import hashed
 
@@ -18,6 +23,15 @@ logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
 DTYPES = {"f32": torch.float32, "f64": torch.float64, "bf16": torch.bfloat16}
+
+
+DIFFUSERS = (
+    LTXVideoTransformer3DModel,
+    AutoencoderKLLTXVideo,
+    HunyuanVideoTransformer3DModel,
+    AutoencoderKLHunyuanVideo,
+)
+TRANSFORMERS = {T5EncoderModel: T5Config, LlamaModel: LlamaConfig, CLIPTextModel: CLIPTextConfig}
 
 
 def read_probe(path) -> tuple[dict, dict]:
@@ -45,14 +59,25 @@ def load_module(folder) -> torch.nn.Module:
     folder = Path(folder)
     config = json.loads((folder / "config.json").read_text())
     kind = config.get("_class_name") or config["architectures"][0]
-    cls = {c.__name__: c for c in (LTXVideoTransformer3DModel, AutoencoderKLLTXVideo, T5EncoderModel)}[kind]
+    cls = {c.__name__: c for c in (*DIFFUSERS, *TRANSFORMERS)}[kind]
     if (folder / "weights.json").exists():
         recipe = json.loads((folder / "weights.json").read_text())
-        model = cls(T5Config(**config)) if cls is T5EncoderModel else cls.from_config(config)
+        model = cls(TRANSFORMERS[cls](**config)) if cls in TRANSFORMERS else cls.from_config(config)
         hashed.fill(model, recipe["prefix"], recipe["table_gain"], recipe["norm_spread"])
     else:
         model = cls.from_pretrained(folder, torch_dtype=torch.float32)
     return model.eval()
+
+
+def module_name(model, tensors: dict) -> str:
+    """What `turbo2k probe --module` calls it."""
+    if isinstance(model, CLIPTextModel):
+        return "text_encoder_2"
+    if type(model) in TRANSFORMERS:
+        return "text_encoder"
+    if isinstance(model, (LTXVideoTransformer3DModel, HunyuanVideoTransformer3DModel)):
+        return "transformer"
+    return "vae.encoder" if "sample" in tensors else "vae.decoder"
 
 
 @contextlib.contextmanager
@@ -70,16 +95,39 @@ def no_injected_noise():
 def run_module(model, tensors: dict, arguments: dict, dtype=torch.float64) -> dict:
     model = model.to(dtype)
     # Time steps and coordinates stay float32: the tables made from them are float32 as published.
-    keep = {"timestep", "video_coords", "input_ids", "attention_mask", "encoder_attention_mask"}
+    keep = {"timestep", "guidance", "video_coords", "input_ids", "attention_mask", "encoder_attention_mask"}
     inputs = {k: v if k in keep or not v.is_floating_point() else v.to(dtype) for k, v in tensors.items()}
     if isinstance(model, T5EncoderModel):
         return {"last_hidden_state": model(**inputs).last_hidden_state}
-    if isinstance(model, LTXVideoTransformer3DModel):
+    if isinstance(model, LlamaModel):
+        skip = arguments.get("num_hidden_layers_to_skip")
+        if skip is None:
+            return {"last_hidden_state": model(**inputs).last_hidden_state}
+        return {"hidden_state": model(**inputs, output_hidden_states=True).hidden_states[-(skip + 1)]}
+    if isinstance(model, CLIPTextModel):
+        out = model(**inputs)
+        return {"last_hidden_state": out.last_hidden_state, "pooler_output": out.pooler_output}
+    if isinstance(model, HunyuanVideoTransformer3DModel) and "after_block" in arguments:
+        return {"hidden_states": block_output(model, arguments["after_block"], inputs)}
+    if isinstance(model, AutoencoderKLHunyuanVideo):
+        model.use_framewise_encoding = model.use_framewise_decoding = False  # whole clips, no blending
+    if isinstance(model, (LTXVideoTransformer3DModel, HunyuanVideoTransformer3DModel)):
         return {"sample": model(**inputs, **arguments).sample}
     if "sample" in inputs:
         return {"sample": model.encode(inputs["sample"]).latent_dist.mean}
     with no_injected_noise():
-        return {"sample": model.decode(inputs["latents"], inputs.get("temb")).sample}
+        extra = () if isinstance(model, AutoencoderKLHunyuanVideo) else (inputs.get("temb"),)
+        return {"sample": model.decode(inputs["latents"], *extra).sample}
+
+
+def block_output(model, index: int, inputs: dict) -> torch.Tensor:
+    """Image tokens after a block, double-stream blocks first."""
+    kept = []
+    block = [*model.transformer_blocks, *model.single_transformer_blocks][index]
+    hook = block.register_forward_hook(lambda _module, _inputs, output: kept.append(output[0]))
+    model(**inputs)
+    hook.remove()
+    return kept[0]
 
 
 def relative_error(ours: torch.Tensor, theirs: torch.Tensor) -> float:

@@ -15,76 +15,15 @@ import { type HostTensor, hostTensor } from "../../tensor/dtype.ts";
 import { mount, parametersOf } from "../../tensor/mount.ts";
 import { buildProgram } from "../../tensor/program.ts";
 import type { Runtime, Weights } from "../../tensor/runtime.ts";
-import { constant, input, type Tensor } from "../../tensor/tensor.ts";
+import { constant, input } from "../../tensor/tensor.ts";
 import { type Checkpoint, matchNames } from "../../weights/checkpoint.ts";
-import { readFloat32, readTensor, type TensorEntry } from "../../weights/safetensors.ts";
 import { weightsOf } from "../../weights/weights-of.ts";
 import type { OpenedCheckpoint } from "./files/open-checkpoint.ts";
+import { Arguments, type Call, floats, type MakeCall } from "./probe/call.ts";
+import { hunyuanCalls } from "./probe/hunyuan.ts";
 
-export const probeModules = ["transformer", "vae.encoder", "vae.decoder", "text_encoder"] as const;
+export const probeModules = ["transformer", "vae.encoder", "vae.decoder", "text_encoder", "text_encoder_2"] as const;
 export type ProbeModule = (typeof probeModules)[number];
-
-/** Graph and feeds of one module call. */
-interface Call {
-  readonly model: object;
-  readonly output: Tensor;
-  readonly name: string;
-  readonly feeds: Record<string, HostTensor>;
-  readonly rename: (path: string) => string;
-  readonly ignore: (name: string) => boolean;
-  readonly prefix: string;
-}
-
-/** The given tensors and arguments, with errors that name what is missing. */
-class Arguments {
-  readonly tensors: Map<string, HostTensor>;
-  readonly metadata: Readonly<Record<string, string>>;
-
-  private constructor(tensors: Map<string, HostTensor>, metadata: Readonly<Record<string, string>>) {
-    this.tensors = tensors;
-    this.metadata = metadata;
-  }
-
-  static async read(file: Checkpoint): Promise<Arguments> {
-    const tensors = new Map<string, HostTensor>();
-    for (const [name, entry] of file.tensors) tensors.set(name, await hosted(entry));
-    return new Arguments(tensors, file.metadata);
-  }
-
-  get(name: string): HostTensor {
-    const value = this.tensors.get(name);
-    if (!value)
-      throw new InputError(`the inputs lack ${name}`, { hint: `they hold ${[...this.tensors.keys()].join(", ")}` });
-    return value;
-  }
-
-  optional(name: string): HostTensor | undefined {
-    return this.tensors.get(name);
-  }
-
-  /** A number or list stored as JSON in the file's metadata. */
-  json<T>(name: string): T | undefined {
-    const text = this.metadata[name];
-    if (text === undefined || text === "null") return undefined;
-    try {
-      return JSON.parse(text) as T;
-    } catch (cause) {
-      throw new InputError(`metadata ${name} is not JSON: ${text}`, { cause });
-    }
-  }
-}
-
-/** Integers become i32, floats f32; whole arrays are read because probe inputs are small. */
-async function hosted(entry: TensorEntry): Promise<HostTensor> {
-  if (/^(F|BF)/.test(entry.dtype)) return { dtype: "f32", shape: entry.shape, data: await readFloat32(entry) };
-  return { dtype: "i32", shape: entry.shape, data: Int32Array.from(await readTensor(entry), Number) };
-}
-
-const floats = (value: HostTensor): HostTensor => ({
-  dtype: "f32",
-  shape: value.shape,
-  data: Float32Array.from(value.data),
-});
 
 function transformer(config: Record<string, unknown>, args: Arguments): Call {
   const settings = ltx.fromDiffusers(config);
@@ -107,7 +46,14 @@ function transformer(config: Record<string, unknown>, args: Arguments): Call {
     sinusoid: at("sinusoid"),
     rope: { cos: constant(cos), sin: constant(sin) },
   });
-  return { model, output, name: "sample", feeds, rename: ltxWeights.diffusersName, ignore: () => false, prefix: "" };
+  return {
+    model,
+    outputs: { sample: output },
+    feeds,
+    rename: ltxWeights.diffusersName,
+    ignore: () => false,
+    prefix: "",
+  };
 }
 
 /** Positions from `video_coords`, or from the latent grid with its scale; without a scale, plain indices. */
@@ -136,7 +82,7 @@ function vaeEncoder(config: Record<string, unknown>, args: Arguments): Call {
   const feeds = { sample: args.get("sample") };
   const { mean } = model.forward(input("sample", feeds.sample.shape));
   const ignore = (name: string) => vaeWeights.isStatistic(name) || !name.startsWith("encoder.");
-  return { model, output: mean, name: "sample", feeds, rename: vaeWeights.diffusersName, ignore, prefix: "encoder" };
+  return { model, outputs: { sample: mean }, feeds, rename: vaeWeights.diffusersName, ignore, prefix: "encoder" };
 }
 
 function vaeDecoder(config: Record<string, unknown>, args: Arguments): Call {
@@ -154,7 +100,7 @@ function vaeDecoder(config: Record<string, unknown>, args: Arguments): Call {
     feeds["sinusoid"] ? { sinusoid: input("sinusoid", feeds["sinusoid"].shape) } : {},
   );
   const ignore = (name: string) => vaeWeights.isStatistic(name) || !name.startsWith("decoder.");
-  return { model, output, name: "sample", feeds, rename: vaeWeights.diffusersName, ignore, prefix: "decoder" };
+  return { model, outputs: { sample: output }, feeds, rename: vaeWeights.diffusersName, ignore, prefix: "decoder" };
 }
 
 function textEncoder(config: Record<string, unknown>, args: Arguments): Call {
@@ -171,8 +117,7 @@ function textEncoder(config: Record<string, unknown>, args: Arguments): Call {
   });
   return {
     model,
-    output,
-    name: "last_hidden_state",
+    outputs: { last_hidden_state: output },
     feeds,
     rename: t5Weights.transformersName,
     ignore: t5Weights.isAlias,
@@ -180,12 +125,18 @@ function textEncoder(config: Record<string, unknown>, args: Arguments): Call {
   };
 }
 
+/** Modules whose class is not told by their settings: LTX-Video's and T5. */
 const calls = {
   transformer,
   "vae.encoder": vaeEncoder,
   "vae.decoder": vaeDecoder,
   text_encoder: textEncoder,
-} satisfies Record<ProbeModule, (config: Record<string, unknown>, args: Arguments) => Call>;
+  text_encoder_2: textEncoder,
+} satisfies Record<ProbeModule, MakeCall>;
+
+/** The published class that a module's settings name. */
+const classOf = (config: Record<string, unknown>): string =>
+  String(config["_class_name"] ?? (config["architectures"] as string[] | undefined)?.[0] ?? "");
 
 /** Runs a module and answers its output by name. `overrides` stand in for stored weights. */
 export async function probe(
@@ -196,15 +147,18 @@ export async function probe(
   overrides?: Weights,
 ): Promise<Record<string, HostTensor>> {
   if (!opened.config) throw new CheckpointError("no config.json beside the weights", { where: opened.checkpoint.name });
-  const call = calls[module](opened.config as Record<string, unknown>, await Arguments.read(inputs));
+  const config = opened.config as Record<string, unknown>;
+  const make = hunyuanCalls[`${classOf(config)}${module.replace(/^[^.]*/, "")}`] ?? calls[module];
+  const call = make(config, await Arguments.read(inputs));
   const expected = new Map(
     [...parametersOf(call.model, call.prefix)].map(([path, { shape }]) => [call.rename(path), { shape }]),
   );
-  const weights = overrides ?? weightsOf(matchNames(expected, opened.checkpoint, { ignore: call.ignore }));
+  const { ignore, bare: rename = (name: string) => name } = call;
+  const weights = overrides ?? weightsOf(matchNames(expected, opened.checkpoint, { ignore, rename }));
   const named: Weights = new Map(
     [...parametersOf(call.model, call.prefix).keys()].map((path) => [path, weights.get(call.rename(path))!]),
   );
-  const executable = await runtime.compile(buildProgram({ [call.name]: call.output }, { keep: runtime.keeps }), {
+  const executable = await runtime.compile(buildProgram({ ...call.outputs }, { keep: runtime.keeps }), {
     weights: named,
   });
   try {

@@ -1,6 +1,8 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CheckpointError, InputError } from "../../../base/errors.ts";
+import { toDiffusers } from "../../../models/hunyuan/config.ts";
+import * as hunyuan from "../../../models/hunyuan/original.ts";
 import { asTransformers, configOf } from "../../../models/t5/layouts.ts";
 import { type Checkpoint, openCheckpoint, openShardedCheckpoint } from "../../../weights/checkpoint.ts";
 import { refusePickleName } from "../../../weights/file-kind.ts";
@@ -60,7 +62,11 @@ async function openWith(path: string, config: JsonObject | undefined): Promise<O
 /** Other tools' names as those of the library that published the model, with the config that such files lack. */
 function inPublishedNames({ config, checkpoint }: OpenedCheckpoint): OpenedCheckpoint {
   const t5 = asTransformers(checkpoint.tensors);
-  return t5 ? { config: config ?? configOf(t5), checkpoint: { ...checkpoint, tensors: t5 } } : { config, checkpoint };
+  if (t5) return { config: config ?? configOf(t5), checkpoint: { ...checkpoint, tensors: t5 } };
+  const original = hunyuan.asDiffusers(checkpoint.tensors);
+  if (!original) return { config, checkpoint };
+  const own = config ?? toDiffusers(hunyuan.configOf(original));
+  return { config: own, checkpoint: { ...checkpoint, tensors: original } };
 }
 
 async function openShards(path: string): Promise<Checkpoint> {
