@@ -12,6 +12,7 @@ import { nearest } from "./nearest.ts";
 import { addPlan } from "./plan.ts";
 import { addProbe } from "./probe.ts";
 import { addReplay } from "./replay.ts";
+import { addStudio } from "./studio.ts";
 import { report, type Terminal } from "./terminal.ts";
 import { addTrain } from "./train.ts";
 import { addWorld } from "./world.ts";
@@ -56,6 +57,7 @@ export function programFor(terminal: Terminal): Command {
     addReplay,
     addPlan,
     addInfo,
+    addStudio,
     addDoctor,
     addTrain,
     addEval,

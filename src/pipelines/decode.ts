@@ -71,7 +71,7 @@ class Slab {
 }
 
 /** One program for each size of tile. */
-class TileDecoder {
+export class TileDecoder {
   readonly #model: DecoderModel;
   readonly #runtime: Runtime;
   readonly #made = new Map<string, Executable>();
@@ -98,6 +98,7 @@ class TileDecoder {
 
   dispose(): void {
     for (const executable of this.#made.values()) executable.dispose();
+    this.#made.clear();
   }
 }
 

@@ -62,7 +62,7 @@ export function refuseOther(
     const here = model.files.find((file) => file.name === name);
     if (here?.sha256 !== sha256)
       throw new CheckpointError(`${model.settings.name} is not the model that made this: its ${name} differs`, {
-        hint: "name the folder of the model that did with --model",
+        hint: "use the model that did (--model FOLDER)",
       });
   }
 }

@@ -63,7 +63,7 @@ async function readSettings(folder: string): Promise<Settings> {
 }
 
 /** SHA-256 of a module's weight files, in the order of their names. */
-async function hashFolder(folder: string): Promise<string> {
+export async function hashFolder(folder: string): Promise<string> {
   const hash = createHash("sha256");
   for (const name of (await readdir(folder)).filter((entry) => /\.(safetensors|gguf)$/.test(entry)).sort())
     for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk as Buffer);
