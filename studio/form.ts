@@ -19,10 +19,10 @@ const button = byId("make", HTMLButtonElement);
 
 const other = "other";
 const sizes: readonly (readonly [text: string, name: string])[] = [
-  ["256x160", "256 × 160, quick"],
-  ["384x384", "384 × 384, square"],
-  ["288x512", "288 × 512, upright"],
-  ["768x448", "768 × 448, large"],
+  ["256x160", "256 × 160"],
+  ["384x384", "384 × 384"],
+  ["288x512", "288 × 512"],
+  ["768x448", "768 × 448"],
   ["1280x720", "1280 × 720"],
 ];
 const lengths = [9, 17, 25, 33, 49, 81, 121];
@@ -56,7 +56,7 @@ export function startForm({ onMake, onCancel }: { onMake: () => void; onCancel: 
 /** Fills in what the model does when nothing else is asked; known once it is open. */
 export function showDefaults(settings?: Settings): void {
   const [chosenSize, chosenFrames] = [size.value, frames.value];
-  const own = settings ? `${settings.width} × ${settings.height}, the model's own` : "the model's own";
+  const own = settings ? `${settings.width} × ${settings.height}` : "the model's own";
   size.replaceChildren(
     new Option(own, ""),
     ...sizes.map(([value, name]) => new Option(name, value)),

@@ -49,13 +49,13 @@ async function openEngine(): Promise<void> {
     stage.showProgress("model", done, of);
     if (downloading) stage.showStatus(`Fetching the model, ${megabytes(done)} of ${megabytes(of)}; this happens once.`);
   });
-  stage.endProgress();
   stage.showStatus("");
   if (!info) return;
+  stage.showProgress("model", 1, 1);
   showDefaults(info.settings);
   chip.textContent = { webgpu: "WebGPU", wasm: "WebAssembly" }[info.device];
-  chip.title = info.sentences.join(" ");
   chip.hidden = false;
+  byId("device-help", HTMLParagraphElement).textContent = info.sentences.join(" ");
   for (const sentence of info.sentences) stage.showNotice(sentence);
 }
 
@@ -74,15 +74,15 @@ async function run(start: (signal: AbortSignal) => AsyncGenerator<GenerateEvent>
       say("Making the video.");
       const started = performance.now();
       const result = await follow(start(controller.signal));
+      stage.endProgress({ finished: true });
       stage.showFinished((performance.now() - started) / 1000, result.stages);
       if (then) stage.showNotice(verdict(then, result.receipt));
       await keep(result);
     } catch (cause) {
       stage.showStatus(cause instanceof CancelledError ? "Cancelled." : "");
       if (cause instanceof CancelledError) say("Cancelled.");
+      stage.endProgress({ finished: false });
       throw cause;
-    } finally {
-      stage.endProgress();
     }
   });
   running = undefined;

@@ -1,4 +1,4 @@
-/** How long a stage still takes, from how long it took so far. */
+/** What is under way, and how long it still takes. */
 import type { Stage } from "../src/platform/browser/generate/generate.ts";
 import { duration } from "./words.ts";
 
@@ -22,7 +22,9 @@ export class Remaining {
       this.#from = done;
     }
     const each = (now - this.#started) / 1000 / (done - this.#from);
-    const left = done > this.#from && done < of ? `, about ${duration(each * (of - done))} left` : "";
+    // Only steps take equal times; frames come in bursts.
+    const isSteady = stage === "denoise" && done > this.#from && done < of;
+    const left = isSteady ? `, about ${duration(each * (of - done))} left` : "";
     return `${sentences[stage](done, of)}${left}.`;
   }
 }

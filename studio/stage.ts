@@ -53,7 +53,8 @@ export function showProgress(name: StageName, done: number, of: number): void {
   for (const [each, bar] of Object.entries(bars)) {
     const isThis = each === name;
     if (isThis) {
-      bar.value = of ? done / of : 1;
+      if (done || name === "denoise") bar.value = done / of;
+      else bar.removeAttribute("value"); // nobody knows how far it is
       bar.parentElement!.setAttribute("aria-current", "step");
       break;
     }
@@ -62,8 +63,13 @@ export function showProgress(name: StageName, done: number, of: number): void {
   }
 }
 
-export function endProgress(): void {
-  for (const bar of Object.values(bars)) bar.parentElement!.removeAttribute("aria-current");
+/** No stage is under way any more; what is not finished counts as nothing. */
+export function endProgress({ finished }: { finished: boolean }): void {
+  for (const bar of Object.values(bars)) {
+    bar.parentElement!.removeAttribute("aria-current");
+    if (finished) bar.value = 1;
+    else if (bar.value < 1 || !bar.hasAttribute("value")) bar.value = 0;
+  }
 }
 
 export function showStatus(text: string): void {

@@ -1,5 +1,5 @@
 /** The built page in this package, and a model's folder as the page wants it. */
-import { cp, mkdir, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError, TurboError } from "../../../base/errors.ts";
 import { modelFilesName } from "../../../schema/model-files.ts";
@@ -30,6 +30,12 @@ export async function exportStudio({ page, model }: StudioFolders, folder: strin
     throw new InputError(message, { where: folder, cause, hint: "name a new folder in one that exists" });
   }
   await cp(page, folder, { recursive: true });
+  await rm(join(folder, modelPath), { recursive: true, force: true });
+  await placeModel(model, folder);
+}
+
+/** Puts a model and the list of its files where the page in `folder` looks for them. */
+export async function placeModel(model: string, folder: string): Promise<void> {
   const { files, modules } = await modelFilesOf(model);
   for (const { path } of files) await cp(join(model, path), join(folder, modelPath, path));
   await writeFile(join(folder, modelPath, modelFilesName), JSON.stringify({ files, modules }));

@@ -1,0 +1,107 @@
+/** The built page in a real Chromium, for tests. */
+import { existsSync } from "node:fs";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { build } from "vite";
+import { saveTinyModel } from "../src/platform/node/generate/testing.ts";
+
+/** Where distributions put it; another place by `CHROMIUM`. */
+export const chromiumPath = [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser"].find(
+  (path) => path && existsSync(path),
+);
+
+export interface Studio {
+  /** The built page and a tiny model. */
+  readonly folders: { readonly page: string; readonly model: string };
+  readonly folder: string;
+  readonly browser: Browser;
+  close(): Promise<void>;
+}
+
+/** Builds the page into a folder of its own and starts a browser. */
+export async function openStudio(): Promise<Studio> {
+  const folder = await mkdtemp(join(tmpdir(), "turbo2k-studio-"));
+  const folders = { page: join(folder, "page"), model: join(folder, "tiny") };
+  await saveTinyModel(folders.model);
+  await build({
+    configFile: join(import.meta.dirname, "vite.config.ts"),
+    logLevel: "silent",
+    build: { outDir: folders.page, emptyOutDir: true },
+  });
+  const browser = await chromium.launch({
+    executablePath: chromiumPath!,
+    args: [
+      "--no-sandbox",
+      "--disable-background-networking",
+      "--enable-unsafe-webgpu",
+      "--use-webgpu-adapter=swiftshader",
+    ],
+  });
+  return {
+    folders,
+    folder,
+    browser,
+    async close() {
+      await browser.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface OpenedPage {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  /** What went wrong in the page without the page saying so. */
+  readonly faults: string[];
+}
+
+/** A page of its own storage, at the moment when its model is open. */
+export async function openPage(browser: Browser, url: string): Promise<OpenedPage> {
+  const context = await browser.newContext({ acceptDownloads: true });
+  const page = await context.newPage();
+  page.setDefaultTimeout(120_000); // machines that test are busy
+  const faults: string[] = [];
+  page.on("pageerror", (error) => faults.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error") faults.push(message.text());
+  });
+  page.on("request", (request) => {
+    if (!/^(blob|data):/.test(request.url()) && new URL(request.url()).origin !== new URL(url).origin)
+      faults.push(`asked ${request.url()}`);
+  });
+  await page.goto(url);
+  await page.locator("#device").waitFor();
+  return { page, context, faults };
+}
+
+/** The plainest host there is: files below a path, no headers that isolate, no types beyond what a browser needs. */
+export async function serveFiles(folder: string, below: string): Promise<{ url: string; close(): Promise<void> }> {
+  const types: Record<string, string> = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".wasm": "application/wasm",
+    ".svg": "image/svg+xml",
+  };
+  const server = createServer((request, response) => {
+    const path = request.url!.split("?")[0]!.slice(below.length) || "index.html";
+    readFile(join(folder, path)).then(
+      (bytes) => response.setHeader("content-type", types[extname(path)] ?? "application/octet-stream").end(bytes),
+      () => response.writeHead(404).end(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+  return {
+    url: `http://localhost:${(server.address() as AddressInfo).port}${below}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
