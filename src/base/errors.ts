@@ -58,6 +58,13 @@ export class UnsupportedError extends TurboError {
   }
 }
 
+/** The device went away in the middle of something: a driver reset, a sleeping laptop, a lost connection. */
+export class DeviceLostError extends TurboError {
+  constructor(message: string, details?: ErrorDetails) {
+    super("failure", message, details);
+  }
+}
+
 /** The request does not fit into the memory or disk at hand. */
 export class DoesNotFitError extends TurboError {
   constructor(message: string, details?: ErrorDetails) {

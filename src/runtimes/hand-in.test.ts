@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CheckpointError, InputError } from "../base/errors.ts";
 import { openOrt } from "../platform/node/devices/ort.ts";
+import { webGpuForTests } from "../testing/webgpu.ts";
 import { hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { buildProgram } from "../tensor/program.ts";
@@ -28,7 +29,7 @@ const weights = new Map([
 const indices = hostTensor(Int32Array.of(3, 0, 3), [3]);
 const scale = hostTensor([2], []);
 
-const computing: Runtime[] = [reference, openOrt()];
+const computing: Runtime[] = [reference, openOrt(), ...(await webGpuForTests())];
 const named = (runtimes: readonly Runtime[]) => runtimes.map((runtime) => [runtime.name, runtime] as const);
 
 describe.each(named([...computing, createNull()]))("on %s", (_, runtime) => {

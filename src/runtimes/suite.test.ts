@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { gaussian } from "../base/philox.ts";
 import "../kernels/index.ts";
 import { openOrt } from "../platform/node/devices/ort.ts";
+import { webGpuForTests } from "../testing/webgpu.ts";
 import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
 import { tangentsOf } from "../tensor/forward.ts";
 import { kernels } from "../tensor/kernel.ts";
@@ -15,7 +16,8 @@ import { relativeError } from "../testing/relative-error.ts";
 import { reference } from "./reference/reference.ts";
 
 /** Runtimes that are checked against `reference`; a new one joins the whole suite by standing here. */
-const runtimes: Runtime[] = [openOrt()];
+const webgpu = await webGpuForTests();
+const runtimes: Runtime[] = [openOrt(), ...webgpu];
 
 type Values = Record<string, HostTensor>;
 

@@ -1,0 +1,74 @@
+/** GPUs by Dawn, the WebGPU of Chromium, in its build for Node. */
+import { tmpdir } from "node:os";
+import { UnsupportedError } from "../../../base/errors.ts";
+import { createWebGpu, type WebGpuOptions, type WebGpuRuntime } from "../../../runtimes/webgpu/webgpu.ts";
+
+export interface Adapter {
+  /** As a person knows it: "NVIDIA H100", "llvmpipe". */
+  readonly name: string;
+  /** Runs on the CPU; for tests, never chosen without being asked for. */
+  readonly isSoftware: boolean;
+  readonly adapter: GPUAdapter;
+}
+
+/** Bindings of every program so far, by device; a device lives as long as the process. */
+let opened: Promise<GPU> | undefined;
+
+/** Dawn, loaded on first use. What it holds lives as long as the process. @throws UnsupportedError where it cannot load */
+function openDawn(): Promise<GPU> {
+  opened ??= (async () => {
+    process.env["XDG_RUNTIME_DIR"] ??= tmpdir(); // Mesa's software driver complains without one
+    try {
+      const { create } = await import("webgpu");
+      return create(["enable-dawn-features=allow_unsafe_apis"]); // subgroup matrices are still experimental
+    } catch (cause) {
+      throw new UnsupportedError("Dawn does not load here", { cause, hint: "use --device cpu" });
+    }
+  })();
+  return opened;
+}
+
+/** The adapter that Dawn puts first, if there is any. */
+export async function findAdapter(): Promise<Adapter | undefined> {
+  const gpu = await openDawn();
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) return undefined;
+  const { vendor, device, description, isFallbackAdapter } = adapter.info;
+  const isSoftware = isFallbackAdapter || /llvmpipe|swiftshader|software/i.test(`${device} ${description}`);
+  return { name: device || description || vendor || "unnamed", isSoftware, adapter };
+}
+
+const wanted: readonly string[] = [
+  "shader-f16",
+  "subgroups",
+  "timestamp-query",
+  "chromium-experimental-subgroup-matrix",
+];
+
+/** A device with everything that its adapter offers of what kernels can use. */
+export async function openDevice({ adapter }: Adapter): Promise<GPUDevice> {
+  const requiredLimits: Record<string, number> = {};
+  for (const name of limitNames) requiredLimits[name] = adapter.limits[name];
+  const requiredFeatures = wanted.filter((name) => adapter.features.has(name)) as GPUFeatureName[];
+  return adapter.requestDevice({ requiredFeatures, requiredLimits });
+}
+
+const limitNames = [
+  "maxStorageBufferBindingSize",
+  "maxBufferSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupsPerDimension",
+] as const;
+
+/** The GPU runtime. @throws UnsupportedError where there is no adapter */
+export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuRuntime> {
+  const adapter = await findAdapter();
+  if (!adapter)
+    throw new UnsupportedError("no WebGPU adapter was found on this machine", {
+      hint: "install a Vulkan driver for your GPU, or use --device cpu",
+    });
+  return createWebGpu(await openDevice(adapter), options);
+}

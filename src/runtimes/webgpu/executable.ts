@@ -1,0 +1,245 @@
+/** A lowered program on a device: memory, bindings and dispatches, made once; a run is one list of commands. */
+import type { HostTensor } from "../../tensor/dtype.ts";
+import { checkInputs, weightsFor } from "../../tensor/hand-in.ts";
+import type { OpAttributes } from "../../tensor/ops.ts";
+import type { Program } from "../../tensor/program.ts";
+import type { CompileOptions, Executable } from "../../tensor/runtime.ts";
+import { bytesOf, decode, encode } from "./format.ts";
+import type { Block, Gpu } from "./gpu.ts";
+import { checkIndices, indexTables } from "./indices.ts";
+import type { Lowered, Step } from "./lower.ts";
+import { shareMemory } from "./memory.ts";
+import type { WebGpuState } from "./state.ts";
+import type { WeightMemory } from "./weights.ts";
+
+interface Dispatch {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindings: GPUBindGroup;
+  readonly x: number;
+  readonly y: number;
+}
+
+interface Copy {
+  readonly from: Block;
+  readonly to: Block;
+  readonly bytes: number;
+}
+
+export async function makeExecutable(
+  gpu: Gpu,
+  memory: WeightMemory,
+  program: Program,
+  lowered: Lowered,
+  { weights, state }: CompileOptions,
+): Promise<Executable> {
+  const { nodes } = program;
+  const { values, steps, valueOf, resultOf } = lowered;
+  const held = state as WebGpuState | undefined;
+  const blocks: Block[] = [];
+  const factors: (Block | undefined)[] = [];
+  const owned: Block[] = [];
+  const releases: (() => void)[] = [];
+  const dispose = (): void => {
+    for (const block of owned.splice(0)) gpu.free(block);
+    for (const release of releases.splice(0)) release();
+  };
+  const own = async (bytes: number, label: string): Promise<Block> => {
+    const block = await gpu.allocate(bytes, label);
+    owned.push(block);
+    return block;
+  };
+
+  /** Parameters and constants, which keep their values. */
+  const placeFixed = async (): Promise<void> => {
+    const sources = weightsFor(program, weights, new Set(held?.names));
+    for (const [at, value] of valueOf) {
+      const node = nodes[at]!;
+      const { format } = values[value]!.storage;
+      if (node.op === "constant") {
+        const { bytes } = encode((node.attributes as OpAttributes["constant"]).value, format);
+        gpu.write((blocks[value] = await own(bytes.byteLength, "constant")), bytes);
+      } else if (node.op === "parameter") {
+        const source = sources.get(node.name!);
+        if (!source) {
+          blocks[value] = held!.block(node.name!);
+          continue;
+        }
+        releases.push(() => memory.release(source, format));
+        const weight = await memory.hold(node.name!, source, format);
+        [blocks[value], factors[value]] = [weight.block, weight.factors];
+      }
+    }
+  };
+
+  /** Inputs, what steps write, and results, in buffers that they share over time. */
+  const placeMoving = async (): Promise<void> => {
+    const lives = livesOf(program, lowered);
+    const { buffers, bufferOf } = shareMemory(lives.map(({ first, last, bytes }) => ({ first, last, bytes })));
+    const shared: Block[] = [];
+    for (const bytes of buffers) shared.push(await own(bytes, "values between steps"));
+    for (const [i, { value }] of lives.entries()) blocks[value] = shared[bufferOf[i]!]!;
+  };
+
+  const bind = async (step: Step): Promise<Dispatch[]> => {
+    const { pipeline, layout } = await gpu.pipeline(step.shader, step.name);
+    const entries = [
+      ...step.reads.flatMap((value) => [
+        ...gpu.bindings(blocks[value]!, values[value]!.storage),
+        ...(factors[value] ? [{ buffer: factors[value].buffers[0]! }] : []),
+      ]),
+      ...gpu.bindings(blocks[step.write]!, values[step.write]!.storage),
+    ];
+    const list: Dispatch[] = [];
+    for (const [from, count] of slices(gpu, step)) {
+      const first: GPUBufferBinding[] = [];
+      if (step.shader.bindings.at(-1) === "uniform") {
+        const buffer = gpu.device.createBuffer({ size: 16, usage: uniformUsage });
+        gpu.device.queue.writeBuffer(buffer, 0, Uint32Array.of(from, 0, 0, 0));
+        releases.push(() => buffer.destroy());
+        first.push({ buffer });
+      }
+      const bindings = gpu.device.createBindGroup({
+        layout,
+        entries: [...entries, ...first].map((resource, binding) => ({ binding, resource })),
+        label: step.name,
+      });
+      const x = Math.min(count, gpu.limits.groups);
+      list.push({ pipeline, bindings, x, y: Math.ceil(count / x) });
+    }
+    return list;
+  };
+
+  /** State that is a result itself: its old value is set aside before updates reach it. */
+  const aside = new Map<number, Block>();
+  const setAside = async (): Promise<void> => {
+    for (const value of resultOf.values()) {
+      const { node, storage } = values[value]!;
+      if (nodes[node!]!.op === "parameter" && held?.names.includes(nodes[node!]!.name!) && !aside.has(value))
+        aside.set(value, await own(bytesOf("f32", storage.size), "state set aside"));
+    }
+  };
+
+  let dispatches: Dispatch[][];
+  try {
+    await placeFixed();
+    await placeMoving();
+    await setAside();
+    dispatches = await Promise.all(steps.map(bind));
+  } catch (cause) {
+    dispose();
+    throw cause;
+  }
+  const resultBlock = (value: number): Block => aside.get(value) ?? blocks[value]!;
+  const updates = updatesOf(program, lowered, resultBlock, held);
+  updates.set(
+    -1,
+    [...aside].map(([value, to]) => ({ from: blocks[value]!, to, bytes: to.bytes })),
+  );
+  const tables = indexTables(program);
+  const outputs = [...program.outputs].map(([name, at]) => ({ name, at, value: resultOf.get(at)! }));
+
+  return {
+    async run(inputs) {
+      checkInputs(program, inputs);
+      gpu.check();
+      checkIndices(tables, inputs);
+      for (const [name, at] of program.inputs) {
+        const value = valueOf.get(at);
+        if (value !== undefined && blocks[value])
+          gpu.write(blocks[value], encode(inputs[name]!, values[value]!.storage.format).bytes);
+      }
+      const encoder = gpu.device.createCommandEncoder();
+      let pass: GPUComputePassEncoder | undefined;
+      const copyAfter = (step: number): void => {
+        for (const { from, to, bytes } of updates.get(step) ?? []) {
+          pass?.end();
+          pass = undefined;
+          gpu.copy(encoder, from, to, bytes);
+        }
+      };
+      copyAfter(-1);
+      if (!dispatches.length) copyAfter(0);
+      for (const [at, list] of dispatches.entries()) {
+        pass ??= encoder.beginComputePass();
+        for (const { pipeline, bindings, x, y } of list) {
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, bindings);
+          pass.dispatchWorkgroups(x, y);
+        }
+        copyAfter(at);
+      }
+      pass?.end();
+      const read = await gpu.read(
+        encoder,
+        outputs.map(({ value }) => {
+          const { format, size } = values[value]!.storage;
+          return { block: resultBlock(value), bytes: bytesOf(format, size) };
+        }),
+      );
+      return Object.fromEntries(
+        outputs.map(({ name, at, value }, i): [string, HostTensor] => [
+          name,
+          decode(read[i]!, values[value]!.storage.format, nodes[at]!),
+        ]),
+      );
+    },
+    dispose,
+  };
+}
+
+const uniformUsage = 0x40 | 0x8; // UNIFORM | COPY_DST
+
+/** Ranges of workgroups, each a dispatch that a watchdog lets pass. */
+function slices(gpu: Gpu, { shader, flops }: Step): [number, number][] {
+  if (shader.bindings.at(-1) !== "uniform") return [[0, shader.groups]];
+  const each = Math.max(1, Math.floor(shader.groups / Math.ceil(flops / gpu.limits.flopsPerDispatch)));
+  const list: [number, number][] = [];
+  for (let from = 0; from < shader.groups; from += each) list.push([from, Math.min(each, shader.groups - from)]);
+  return list;
+}
+
+interface Life {
+  readonly value: number;
+  readonly bytes: number;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** From which step to which each value is needed that does not stay. */
+function livesOf(program: Program, { values, steps, valueOf, resultOf }: Lowered): Life[] {
+  const first = new Map<number, number>();
+  const last = new Map<number, number>();
+  for (const at of program.inputs.values()) {
+    first.set(valueOf.get(at)!, -1);
+    last.set(valueOf.get(at)!, -1);
+  }
+  for (const [at, { reads, write }] of steps.entries()) {
+    first.set(write, at);
+    for (const value of [...reads, write]) last.set(value, at);
+  }
+  for (const at of [...program.outputs.values(), ...program.updates.values()]) last.set(resultOf.get(at)!, steps.length);
+  return [...first].map(([value, from]) => {
+    const { format, size } = values[value]!.storage;
+    return { value, bytes: bytesOf(format, size), first: from, last: last.get(value)! };
+  });
+}
+
+/** By step, what is copied after it: new values of state, once no step reads the old ones any more. */
+function updatesOf(
+  program: Program,
+  { values, steps, valueOf, resultOf }: Lowered,
+  blockOf: (value: number) => Block,
+  held: WebGpuState | undefined,
+): Map<number, Copy[]> {
+  const updates = new Map<number, Copy[]>();
+  for (const [name, at] of program.updates) {
+    const value = resultOf.get(at)!;
+    const target = valueOf.get(program.parameters.get(name)!)!;
+    const last = steps.findLastIndex(({ reads, write }) => reads.includes(target) || write === value);
+    const after = Math.max(0, last);
+    const { format, size } = values[value]!.storage;
+    const copy = { from: blockOf(value), to: held!.block(name), bytes: bytesOf(format, size) };
+    updates.set(after, [...(updates.get(after) ?? []), copy]);
+  }
+  return updates;
+}

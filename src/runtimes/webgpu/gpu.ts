@@ -1,0 +1,269 @@
+/** A GPUDevice with what programs need of it: memory in bindable pieces, compiled pipelines, errors with names. */
+import { DeviceLostError, DoesNotFitError, TurboError, UnsupportedError } from "../../base/errors.ts";
+import type { WgslDevice } from "../../kernels/wgsl.ts";
+import type { Format } from "./format.ts";
+import { formats } from "./format.ts";
+import type { Storage } from "./shader.ts";
+
+/** Limits by which programs are cut to size; smaller ones than the device's may be given to see what a weaker one does. */
+export interface GpuLimits {
+  /** Bytes that one binding may show. */
+  readonly bindingBytes: number;
+  readonly bufferBytes: number;
+  /** Storage bindings of one shader. */
+  readonly bindings: number;
+  readonly workgroupBytes: number;
+  readonly lanes: number;
+  /** Workgroups along one axis of a dispatch. */
+  readonly groups: number;
+  readonly f16: boolean;
+  readonly subgroups: boolean;
+  /** Operations that one dispatch may take before a driver's watchdog sees a hung device. */
+  readonly flopsPerDispatch: number;
+}
+
+/** A piece of memory, in parts that can be bound. */
+export interface Block {
+  readonly bytes: number;
+  readonly buffers: readonly GPUBuffer[];
+}
+
+export type BindingKind = "read-only-storage" | "storage" | "uniform";
+
+export interface Pipeline {
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+const computeStage = 0x4;
+const storageUsage = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST; the constants are globals in pages only
+const readUsage = 0x1 | 0x8; // MAP_READ | COPY_DST
+const mapRead = 0x1;
+
+/** A second of a slow integrated GPU. */
+const slowSecond = 2e11;
+
+export function limitsOf(device: GPUDevice): GpuLimits {
+  const { limits, features } = device;
+  return {
+    bindingBytes: limits.maxStorageBufferBindingSize,
+    bufferBytes: limits.maxBufferSize,
+    bindings: limits.maxStorageBuffersPerShaderStage,
+    workgroupBytes: limits.maxComputeWorkgroupStorageSize,
+    lanes: limits.maxComputeInvocationsPerWorkgroup,
+    groups: limits.maxComputeWorkgroupsPerDimension,
+    f16: features.has("shader-f16"),
+    subgroups: features.has("subgroups"),
+    flopsPerDispatch: slowSecond,
+  };
+}
+
+export class Gpu {
+  readonly device: GPUDevice;
+  readonly limits: GpuLimits;
+  readonly wgsl: WgslDevice;
+  /** Bytes of the blocks that are held. */
+  heldBytes = 0;
+  readonly #pipelines = new Map<string, Promise<Pipeline>>();
+  readonly #layouts = new Map<string, GPUBindGroupLayout>();
+  #lost: string | undefined;
+  #failure: Error | undefined;
+
+  constructor(device: GPUDevice, given: Partial<GpuLimits> = {}) {
+    this.device = device;
+    this.limits = { ...limitsOf(device), ...given };
+    const { f16, subgroups, workgroupBytes, lanes } = this.limits;
+    const { subgroupMinSize: min = 0, subgroupMaxSize: max = 0 } = device.adapterInfo ?? {};
+    this.wgsl = {
+      f16,
+      workgroupBytes,
+      lanes,
+      subgroups: subgroups && min ? { min, max } : undefined,
+      subgroupMatrices: matricesOf(device),
+    };
+    void device.lost.then(({ reason, message }) => {
+      this.#lost = `${reason}${message ? `: ${message}` : ""}`;
+    });
+    device.addEventListener("uncapturederror", ({ error }: GPUUncapturedErrorEvent) => {
+      this.#failure ??= failureOf(error);
+    });
+  }
+
+  /** Elements of a format that one binding shows. */
+  chunk(format: Format): number {
+    return (this.#chunkBytes * 8) / formats[format].bits;
+  }
+
+  /** @throws DoesNotFitError where the device has no such memory left */
+  async allocate(bytes: number, label: string): Promise<Block> {
+    const largest = Math.floor(this.limits.bufferBytes / this.#chunkBytes) * this.#chunkBytes || this.limits.bufferBytes;
+    const block = await this.#checked("out-of-memory", label, () => {
+      const buffers: GPUBuffer[] = [];
+      for (let from = 0; from < bytes; from += largest)
+        buffers.push(this.device.createBuffer({ size: Math.min(largest, bytes - from), usage: storageUsage, label }));
+      return { bytes, buffers };
+    });
+    this.heldBytes += bytes;
+    return block;
+  }
+
+  free(block: Block): void {
+    this.heldBytes -= block.bytes;
+    for (const buffer of block.buffers) buffer.destroy();
+  }
+
+  /** Bindings of a value that lies at the start of a block. */
+  bindings(block: Block, { format, size, chunk }: Pick<Storage, "format" | "size" | "chunk">): GPUBufferBinding[] {
+    const bytes = Math.ceil((size * formats[format].bits) / 128) * 16;
+    const chunkBytes = (chunk * formats[format].bits) / 8;
+    const list: GPUBufferBinding[] = [];
+    for (let from = 0; from < bytes; from += chunkBytes) {
+      const [buffer, offset] = this.#place(block, from);
+      list.push({ buffer, offset, size: Math.min(chunkBytes, bytes - from) });
+    }
+    return list;
+  }
+
+  write(block: Block, bytes: Uint8Array, at = 0): void {
+    for (let from = 0; from < bytes.byteLength; ) {
+      const [buffer, offset] = this.#place(block, at + from);
+      const length = Math.min(buffer.size - offset, bytes.byteLength - from);
+      this.device.queue.writeBuffer(buffer, offset, bytes as Uint8Array<ArrayBuffer>, from, length);
+      from += length;
+    }
+  }
+
+  copy(encoder: GPUCommandEncoder, from: Block, to: Block, bytes: number): void {
+    for (let at = 0; at < bytes; ) {
+      const [[source, start], [target, end]] = [this.#place(from, at), this.#place(to, at)];
+      const length = Math.min(source.size - start, target.size - end, bytes - at);
+      encoder.copyBufferToBuffer(source, start, target, end, length);
+      at += length;
+    }
+  }
+
+  /** Bytes of blocks on the host. What `encoder` holds is submitted first. */
+  async read(encoder: GPUCommandEncoder, wanted: readonly { block: Block; bytes: number }[]): Promise<ArrayBuffer[]> {
+    const staged = wanted.map(({ bytes }) => this.device.createBuffer({ size: Math.max(16, bytes), usage: readUsage }));
+    for (const [i, { block, bytes }] of wanted.entries())
+      this.copy(encoder, block, { bytes, buffers: [staged[i]!] }, bytes);
+    this.device.queue.submit([encoder.finish()]);
+    try {
+      await (staged.length
+        ? Promise.all(staged.map((buffer) => buffer.mapAsync(mapRead)))
+        : this.device.queue.onSubmittedWorkDone());
+      this.check();
+      return staged.map((buffer) => buffer.getMappedRange().slice(0));
+    } catch (cause) {
+      this.check();
+      throw cause instanceof TurboError ? cause : new DeviceLostError("the GPU did not answer", { cause });
+    } finally {
+      for (const buffer of staged) buffer.destroy();
+    }
+  }
+
+  /** @throws what went wrong on the device since the last look */
+  check(): void {
+    if (this.#lost !== undefined) throw lostError(this.#lost);
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure) throw failure;
+  }
+
+  /** A pipeline for a shader, compiled once for each text. @throws UnsupportedError that names the kernel */
+  pipeline({ code, bindings }: { code: string; bindings: readonly BindingKind[] }, name: string): Promise<Pipeline> {
+    const known = this.#pipelines.get(code);
+    if (known) return known;
+    const made = this.#compile(code, bindings, name);
+    this.#pipelines.set(code, made);
+    made.catch(() => this.#pipelines.delete(code));
+    return made;
+  }
+
+  #layout(bindings: readonly BindingKind[]): GPUBindGroupLayout {
+    const key = bindings.join();
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      const entries = bindings.map((type, binding) => ({ binding, visibility: computeStage, buffer: { type } }));
+      this.#layouts.set(key, (layout = this.device.createBindGroupLayout({ entries })));
+    }
+    return layout;
+  }
+
+  async #compile(code: string, bindings: readonly BindingKind[], name: string): Promise<Pipeline> {
+    this.check();
+    const layout = this.#layout(bindings);
+    this.device.pushErrorScope("validation");
+    const module = this.device.createShaderModule({ code, label: name });
+    const [messages, fault] = await Promise.all([module.getCompilationInfo(), this.device.popErrorScope()]);
+    const errors = messages.messages.filter(({ type }) => type === "error");
+    const fail = (what: string, cause?: unknown) =>
+      new UnsupportedError(`the shader of ${name} does not compile: ${what}`, {
+        cause,
+        hint: "please report this with the output of turbo2k doctor; --device cpu works without a GPU",
+      });
+    if (errors.length || fault)
+      throw fail(errors.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join("; ") || fault!.message);
+    try {
+      const pipeline = await this.device.createComputePipelineAsync({
+        layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: "main" },
+        label: name,
+      });
+      return { pipeline, layout };
+    } catch (cause) {
+      this.check();
+      throw fail((cause as Error).message, cause);
+    }
+  }
+
+  async #checked<T>(filter: GPUErrorFilter, what: string, make: () => T): Promise<T> {
+    this.check();
+    this.device.pushErrorScope(filter);
+    let made: T;
+    try {
+      made = make();
+    } finally {
+      const error = await this.device.popErrorScope();
+      this.check();
+      if (error) throw failureOf(error, what);
+    }
+    return made;
+  }
+
+  get #chunkBytes(): number {
+    return Math.floor(this.limits.bindingBytes / 256) * 256;
+  }
+
+  #place({ buffers }: Block, at: number): [GPUBuffer, number] {
+    const each = buffers[0]!.size;
+    const index = Math.floor(at / each);
+    return [buffers[index]!, at - index * each];
+  }
+}
+
+const lostError = (reason: string): DeviceLostError =>
+  new DeviceLostError(`the GPU was lost (${reason})`, { hint: "run it again; --device cpu works without a GPU" });
+
+function failureOf(error: GPUError, what?: string): Error {
+  const text = what ? `${what}: ${error.message}` : error.message;
+  if (error.constructor.name === "GPUOutOfMemoryError")
+    return new DoesNotFitError(`the GPU has no memory left (${text})`, { hint: "a smaller size or fewer frames fit" });
+  return new UnsupportedError(`the GPU refused a command: ${text}`);
+}
+
+interface MatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+function matricesOf({ features, adapterInfo }: GPUDevice): WgslDevice["subgroupMatrices"] {
+  if (!features.has("chromium-experimental-subgroup-matrix" as GPUFeatureName)) return [];
+  const { subgroupMatrixConfigs = [] } = (adapterInfo ?? {}) as { subgroupMatrixConfigs?: Iterable<MatrixConfig> };
+  return [...subgroupMatrixConfigs]
+    .filter(({ componentType, resultComponentType }) => componentType === "f16" && resultComponentType === "f32")
+    .map(({ M, N, K }) => ({ m: M, n: N, k: K }));
+}

@@ -1,0 +1,196 @@
+/** Writes the compute shader of one group: bindings, operands as functions, what is fused behind the core, `main`. */
+import type { WgslKernel } from "../../kernels/wgsl.ts";
+import type { DType } from "../../tensor/dtype.ts";
+import { sizeOf } from "../../tensor/dtype.ts";
+import type { OpName } from "../../tensor/ops.ts";
+import type { Node, Program } from "../../tensor/program.ts";
+import { Code, Place } from "./code.ts";
+import { broadcastPlace, helpers, type PointwiseOp, pointwise } from "./expression.ts";
+import { bf16Function, type Format, formats, stored, wgslType } from "./format.ts";
+import { exactBase, isLiteral, isView } from "./fuse.ts";
+import type { BindingKind } from "./gpu.ts";
+
+/** Where a value lies: its format, and how many of its elements one binding shows. */
+export interface Storage {
+  readonly format: Format;
+  readonly size: number;
+  readonly chunk: number;
+  /** Rows with a factor each, for `i8x4`. */
+  readonly rows?: number;
+}
+
+export const chunksOf = ({ size, chunk }: Storage): number => Math.ceil(size / chunk);
+/** Bindings of a value that is read: its chunks, and its factors. */
+export const bindingsOf = (storage: Storage): number => chunksOf(storage) + (storage.rows ? 1 : 0);
+
+/** How a shader gets at a node: stored values are leaves, others are computed where they are used. */
+export interface Surroundings {
+  readonly program: Program;
+  readonly storageOf: (node: number) => Storage;
+  readonly isLeaf: (node: number) => boolean;
+}
+
+export interface Shader {
+  readonly code: string;
+  readonly bindings: readonly BindingKind[];
+  readonly variant: string;
+  readonly groups: number;
+  /** Stored values in the order of their bindings; the result's bindings follow. */
+  readonly reads: readonly number[];
+}
+
+/** Node number that stands for a scratch value of the group. */
+export const scratch = -1;
+
+export class ShaderWriter {
+  readonly #around: Surroundings;
+  readonly #nodes: readonly Node[];
+  readonly #reads: number[] = [];
+  readonly #functions: string[] = [];
+  readonly #write: ReturnType<typeof pointwise>;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+    this.#nodes = around.program.nodes;
+    this.#write = pointwise((node) => node.inputs.map((i) => this.#nodes[i]!));
+  }
+
+  /** Defines `load{index}` and `load{index}x4` for a node as an operand. */
+  operand(index: number, at: number): void {
+    const { shape, dtype } = this.#nodes[at]!;
+    const code = new Code();
+    const value = this.#value(at, Place.flat(shape, "i"), code);
+    this.#define(`fn load${index}(i: u32) -> ${wgslType(dtype)}`, code, `return ${value};`);
+    const base = exactBase(this.#around.program, at);
+    const four = this.#around.isLeaf(base) && this.#fourOf(base);
+    const elements = [0, 1, 2, 3].map((j) => `load${index}(i + ${j}u)`).join(", ");
+    this.#functions.push(
+      `fn load${index}x4(i: u32) -> vec4<${wgslType(dtype)}> { return ${four || `vec4(${elements})`}; }`,
+    );
+  }
+
+  /** Defines `load0` for the group's scratch values. */
+  scratchOperand(storage: Storage): void {
+    this.#functions.push(`fn load0(i: u32) -> f32 { return ${this.#leaf(scratch, storage)}(i); }`);
+  }
+
+  /** Defines `store(i, value)` for a result without anything behind it. */
+  plainStore(): void {
+    this.#functions.push("fn store(i: u32, value: f32) { write(i, value); }");
+  }
+
+  /** Defines `store(i, value)`, with `value` the core's element i, or `store(i)` where there is no core. */
+  store(root: number, core: number | undefined): void {
+    const code = new Code();
+    const node = this.#nodes[root]!;
+    const value =
+      root === core ? "value" : this.#value(root, Place.flat(node.shape, "i"), code, { core, isRoot: true });
+    const given = core === undefined ? "" : `, value: ${wgslType(this.#nodes[core]!.dtype)}`;
+    this.#define(`fn store(i: u32${given})`, code, `write(i, ${value});`);
+  }
+
+  /** The whole shader around a kernel. */
+  finish(kernel: WgslKernel, result: Storage, dtype: DType, { sliced = false } = {}): Shader {
+    const bindings: string[] = [];
+    const kinds: BindingKind[] = [];
+    const bind = (name: string, mode: "read" | "read_write", item: string) => {
+      bindings.push(`@group(0) @binding(${bindings.length}) var<storage, ${mode}> ${name}: array<${item}>;`);
+      kinds.push(mode === "read" ? "read-only-storage" : "storage");
+    };
+    for (const [k, at] of this.#reads.entries()) {
+      const storage = at === scratch ? this.#scratch! : this.#around.storageOf(at);
+      for (let c = 0; c < chunksOf(storage); c++) bind(`in${k}_${c}`, "read", formats[storage.format].item);
+      if (storage.rows) bind(`in${k}_rows`, "read", "f32");
+    }
+    const type = result.format === "u32" ? "u32" : result.format;
+    for (let c = 0; c < chunksOf(result); c++) bind(`out_${c}`, "read_write", type);
+    if (sliced) {
+      bindings.push(`@group(0) @binding(${bindings.length}) var<uniform> firstGroup: vec4<u32>;`);
+      kinds.push("uniform");
+    }
+    const writes = Array.from({ length: chunksOf(result) }, (_, c) => {
+      const at = c ? `i - ${c * result.chunk}u` : "i";
+      const guard = c + 1 < chunksOf(result) ? `if (i < ${(c + 1) * result.chunk}u) ` : "";
+      return `${guard}{ out_${c}[${at}] = ${stored(result.format, "value")}; }`;
+    });
+    const write = `fn write(i: u32, value: ${wgslType(dtype)}) { ${writes.join(" else ")} }`;
+    const body = [...this.#functions, kernel.code].join("\n");
+    const enable = new Set(kernel.enable);
+    if (/\bf16\b/.test(`${bindings.join()}${write}${body}`)) enable.add("f16");
+    const used = Object.entries(helpers).filter(([name]) => body.includes(`${name}(`));
+    const code = [
+      ...[...enable].map((name) => `enable ${name};`),
+      ...bindings,
+      ...(body.includes("bf16(") ? [bf16Function] : []),
+      ...used.map(([, text]) => text),
+      write,
+      body,
+      `@compute @workgroup_size(${kernel.lanes})
+fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let group = ${sliced ? "firstGroup.x + " : ""}id.x + id.y * count.x;
+  if (group < ${kernel.groups}u) { work(group, lane); }
+}`,
+    ].join("\n");
+    return { code, bindings: kinds, variant: kernel.variant, groups: kernel.groups, reads: this.#reads };
+  }
+
+  #scratch: Storage | undefined;
+
+  #define(head: string, code: Code, last: string): void {
+    this.#functions.push(`${head} {\n  ${[code.text, last].filter(Boolean).join("\n  ")}\n}`);
+  }
+
+  /** The name of the function that reads a stored value. */
+  #leaf(at: number, storage = this.#around.storageOf(at)): string {
+    const known = this.#reads.indexOf(at);
+    if (known >= 0) return `raw${known}`;
+    const k = this.#reads.push(at) - 1;
+    if (at === scratch) this.#scratch = storage;
+    const { read } = formats[storage.format];
+    const type = storage.format === "i32" ? "i32" : storage.format === "u32" ? "bool" : "f32";
+    const factor = storage.rows ? ` * in${k}_rows[i / ${storage.size / storage.rows}u]` : "";
+    const parts = Array.from({ length: chunksOf(storage) }, (_, c) => {
+      const element = read(`in${k}_${c}`, c ? `(i - ${c * storage.chunk}u)` : "i");
+      const guard = c + 1 < chunksOf(storage) ? `if (i < ${(c + 1) * storage.chunk}u) ` : "";
+      return `${guard}{ return ${element}${factor}; }`;
+    });
+    const body = parts.length === 1 ? parts[0]!.slice(1, -1) : parts.join(" else ");
+    this.#functions.push(`fn raw${k}(i: u32) -> ${type} { ${body} }`);
+    return `raw${k}`;
+  }
+
+  /** Four elements of a stored value read at once, where it lies in one binding. */
+  #fourOf(at: number): string | undefined {
+    const storage = this.#around.storageOf(at);
+    if (chunksOf(storage) > 1) return undefined;
+    const width = storage.rows ? storage.size / storage.rows : 4;
+    if (width % 4) return undefined;
+    const k = Number(this.#leaf(at, storage).slice(3));
+    const factor = storage.rows ? ` * in${k}_rows[i / ${width}u]` : "";
+    return `${formats[storage.format].read4(`in${k}_0`, "i / 4u")}${factor}`;
+  }
+
+  /** The element of a node at a place. */
+  #value(at: number, place: Place, code: Code, behind: { core?: number | undefined; isRoot?: boolean } = {}): string {
+    const node = this.#nodes[at]!;
+    if (at === behind.core) return "value";
+    if (this.#around.isLeaf(at) && !behind.isRoot) return code.let(`${this.#leaf(at)}(${place.flat(code)})`);
+    const write = this.#write[node.op as PointwiseOp] as (
+      code: Code,
+      read: (operand: number, place: Place, code: Code) => string,
+      place: Place,
+      node: Node,
+      attributes: unknown,
+    ) => string;
+    const elementwise = !isView(node) && !isLiteral(node) && !moved.has(node.op);
+    const read = (operand: number, where: Place, own: Code): string => {
+      const from = node.inputs[operand]!;
+      const source = elementwise ? broadcastPlace(own, this.#nodes[from]!.shape, where) : where;
+      return this.#value(from, source, own, { core: behind.core });
+    };
+    return code.once(`${at}:${place.key}`, () => code.let(write(code, read, place, node, node.attributes)));
+  }
+}
+
+/** Operations that read their operands elsewhere than at their own place. */
+const moved: ReadonlySet<OpName> = new Set(["concat", "pad", "gather"]);

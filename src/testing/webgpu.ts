@@ -1,0 +1,14 @@
+/** The GPU runtime for tests: over a real GPU or Mesa's software one, where there is either. */
+import { findAdapter, openDevice } from "../platform/node/devices/webgpu.ts";
+import { createWebGpu, type WebGpuOptions, type WebGpuRuntime } from "../runtimes/webgpu/webgpu.ts";
+
+/** One runtime for each list of options, or none, said aloud, where no adapter is found. */
+export async function webGpuForTests(...options: WebGpuOptions[]): Promise<WebGpuRuntime[]> {
+  const adapter = await findAdapter().catch(() => undefined);
+  if (!adapter) {
+    console.warn("skipped: no WebGPU adapter on this machine (Debian: mesa-vulkan-drivers from backports)");
+    return [];
+  }
+  const device = await openDevice(adapter);
+  return (options.length ? options : [{}]).map((each) => createWebGpu(device, each));
+}
