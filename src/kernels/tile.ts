@@ -61,8 +61,7 @@ export function chooseTile(device: WgslDevice, { sheets, rows, columns }: Produc
 /** Into how many parts a long inner axis is cut so that a small result keeps a device busy. */
 export function partsOf(device: WgslDevice, product: Product): number {
   const tile = chooseTile(device, product);
-  const groups =
-    product.sheets * Math.ceil(product.rows / tile.rows) * Math.ceil(product.columns / tile.columns);
+  const groups = product.sheets * Math.ceil(product.rows / tile.rows) * Math.ceil(product.columns / tile.columns);
   if (groups >= fewGroups || product.inner < 2048) return 1;
   return Math.min(Math.ceil(fewGroups / groups), Math.floor(product.inner / 512));
 }

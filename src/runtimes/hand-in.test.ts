@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { CheckpointError, InputError } from "../base/errors.ts";
 import { openOrt } from "../platform/node/devices/ort.ts";
-import { webGpuForTests } from "../testing/webgpu.ts";
 import { hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { buildProgram } from "../tensor/program.ts";
 import { type Runtime, weightInMemory } from "../tensor/runtime.ts";
 import { input, parameter, type Tensor } from "../tensor/tensor.ts";
+import { webGpuForTests } from "../testing/webgpu.ts";
 import { createNull } from "./null/null.ts";
 import { reference } from "./reference/reference.ts";
 

@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import { gaussian } from "../base/philox.ts";
 import "../kernels/index.ts";
 import { openOrt } from "../platform/node/devices/ort.ts";
-import { webGpuForTests } from "../testing/webgpu.ts";
 import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
 import { tangentsOf } from "../tensor/forward.ts";
 import { kernels } from "../tensor/kernel.ts";
@@ -13,6 +12,7 @@ import { type OpSample, opSamples, sampleInputs } from "../tensor/samples.ts";
 import { call, input, type Tensor } from "../tensor/tensor.ts";
 import { verify } from "../tensor/verify.ts";
 import { relativeError } from "../testing/relative-error.ts";
+import { webGpuForTests } from "../testing/webgpu.ts";
 import { reference } from "./reference/reference.ts";
 
 /** Runtimes that are checked against `reference`; a new one joins the whole suite by standing here. */

@@ -1,6 +1,6 @@
 /** The operations that need a loop of their own, as compute shaders over `load…` and `store`. */
-import { partsOf, type Product, productKernel } from "../../kernels/tile.ts";
-import { type WebGpuForm, f32Literal, type WgslDevice, type WgslKernel } from "../../kernels/wgsl.ts";
+import { type Product, partsOf, productKernel } from "../../kernels/tile.ts";
+import { f32Literal, type WebGpuForm, type WgslDevice, type WgslKernel } from "../../kernels/wgsl.ts";
 import { type Shape, sizeOf } from "../../tensor/dtype.ts";
 import { stridesOf } from "../../tensor/evaluate.ts";
 import type { OpAttributes } from "../../tensor/ops.ts";
@@ -74,7 +74,8 @@ function reduce(op: "sum" | "amax"): Build<"sum" | "amax"> {
     const places = `fn firstOf(at: u32) -> u32 { ${outer.text} return ${first}; }
 fn offsetOf(r: u32) -> u32 { ${inner.text} return ${offset}; }`;
     const [results, count] = [sizeOf(node.shape), axes.reduce((n, axis) => n * shape[axis]!, 1)];
-    const parts = op === "sum" && type === "f32" && count >= veryLong && results < veryLong ? Math.ceil(count / 2048) : 1;
+    const parts =
+      op === "sum" && type === "f32" && count >= veryLong && results < veryLong ? Math.ceil(count / 2048) : 1;
     const each = Math.ceil(count / parts);
     const range = `let last = min(${count}u, (part + 1u) * ${each}u);`;
     if (each < longReduction || results >= 64 * each) {

@@ -33,7 +33,7 @@ export async function makeExecutable(
   { weights, state }: CompileOptions,
 ): Promise<Executable> {
   const { nodes } = program;
-  const { values, steps, valueOf, resultOf } = lowered;
+  const { values, steps, valueAt, resultOf } = lowered;
   const held = state as WebGpuState | undefined;
   const blocks: Block[] = [];
   const factors: (Block | undefined)[] = [];
@@ -52,7 +52,7 @@ export async function makeExecutable(
   /** Parameters and constants, which keep their values. */
   const placeFixed = async (): Promise<void> => {
     const sources = weightsFor(program, weights, new Set(held?.names));
-    for (const [at, value] of valueOf) {
+    for (const [at, value] of valueAt) {
       const node = nodes[at]!;
       const { format } = values[value]!.storage;
       if (node.op === "constant") {
@@ -144,7 +144,7 @@ export async function makeExecutable(
       gpu.check();
       checkIndices(tables, inputs);
       for (const [name, at] of program.inputs) {
-        const value = valueOf.get(at);
+        const value = valueAt.get(at);
         if (value !== undefined && blocks[value])
           gpu.write(blocks[value], encode(inputs[name]!, values[value]!.storage.format).bytes);
       }
@@ -206,18 +206,19 @@ interface Life {
 }
 
 /** From which step to which each value is needed that does not stay. */
-function livesOf(program: Program, { values, steps, valueOf, resultOf }: Lowered): Life[] {
+function livesOf(program: Program, { values, steps, valueAt, resultOf }: Lowered): Life[] {
   const first = new Map<number, number>();
   const last = new Map<number, number>();
   for (const at of program.inputs.values()) {
-    first.set(valueOf.get(at)!, -1);
-    last.set(valueOf.get(at)!, -1);
+    first.set(valueAt.get(at)!, -1);
+    last.set(valueAt.get(at)!, -1);
   }
   for (const [at, { reads, write }] of steps.entries()) {
     first.set(write, at);
     for (const value of [...reads, write]) last.set(value, at);
   }
-  for (const at of [...program.outputs.values(), ...program.updates.values()]) last.set(resultOf.get(at)!, steps.length);
+  for (const at of [...program.outputs.values(), ...program.updates.values()])
+    last.set(resultOf.get(at)!, steps.length);
   return [...first].map(([value, from]) => {
     const { format, size } = values[value]!.storage;
     return { value, bytes: bytesOf(format, size), first: from, last: last.get(value)! };
@@ -227,14 +228,14 @@ function livesOf(program: Program, { values, steps, valueOf, resultOf }: Lowered
 /** By step, what is copied after it: new values of state, once no step reads the old ones any more. */
 function updatesOf(
   program: Program,
-  { values, steps, valueOf, resultOf }: Lowered,
+  { values, steps, valueAt, resultOf }: Lowered,
   blockOf: (value: number) => Block,
   held: WebGpuState | undefined,
 ): Map<number, Copy[]> {
   const updates = new Map<number, Copy[]>();
   for (const [name, at] of program.updates) {
     const value = resultOf.get(at)!;
-    const target = valueOf.get(program.parameters.get(name)!)!;
+    const target = valueAt.get(program.parameters.get(name)!)!;
     const last = steps.findLastIndex(({ reads, write }) => reads.includes(target) || write === value);
     const after = Math.max(0, last);
     const { format, size } = values[value]!.storage;

@@ -16,7 +16,13 @@ export type PointwiseOp = Exclude<
 /** Reads an element of operand `operand` of the node at hand. */
 type Read = (operand: number, place: Place, code: Code) => string;
 
-type Write<K extends OpName> = (code: Code, read: Read, place: Place, node: Node, attributes: OpAttributes[K]) => string;
+type Write<K extends OpName> = (
+  code: Code,
+  read: Read,
+  place: Place,
+  node: Node,
+  attributes: OpAttributes[K],
+) => string;
 
 /** Helpers in WGSL, written out where they are used. */
 export const helpers: Record<string, string> = {
@@ -144,7 +150,15 @@ export const pointwise = (operands: (node: Node) => readonly Typed[]) =>
         if (after[axis]) conditions.push(`${at[axis]} < ${before[axis]! + n}u`);
         return before[axis] ? `(${at[axis]} - ${before[axis]}u)` : at[axis]!;
       });
-      const inside = (own: Code) => read(0, Place.axes(shape, inner.map((x) => own.let(x))), own);
+      const inside = (own: Code) =>
+        read(
+          0,
+          Place.axes(
+            shape,
+            inner.map((x) => own.let(x)),
+          ),
+          own,
+        );
       return code.choose(wgslType(dtype), [[conditions.join(" && "), inside]], () => literal(0, dtype));
     },
     concat: (code, read, place, node, { axis }) => {

@@ -66,7 +66,11 @@ export const wgslType = (dtype: DType): "f32" | "i32" | "bool" => (isFloat(dtype
 
 /** A value of `wgslType` as an item's component. */
 export const stored = (format: Format, value: string): string =>
-  format === "u32" ? `select(0u, 1u, ${value})` : format === "f16" ? `f16(clamp(${value}, -65504.0f, 65504.0f))` : value;
+  format === "u32"
+    ? `select(0u, 1u, ${value})`
+    : format === "f16"
+      ? `f16(clamp(${value}, -65504.0f, 65504.0f))`
+      : value;
 
 /** Bytes of `size` elements, to whole items of 16 bytes. */
 export const bytesOf = (format: Format, size: number): number => Math.ceil((size * formats[format].bits) / 8 / 16) * 16;

@@ -25,7 +25,7 @@ export interface Grouping {
 }
 
 export interface FuseOptions {
-  /** Bindings that the operands of one shader may take together. */
+  /** Bindings that the operands and the result of one shader may take together. */
   readonly bindings: number;
   /** Bindings that one stored node or source takes. */
   readonly bindingsOf: (node: number) => number;
@@ -132,7 +132,9 @@ function assign(nodes: readonly Node[], uses: readonly Use[][], stored: Readonly
       if (isCore(user) && user.op !== "sum" && user.op !== "amax") return false;
     }
     const count = Math.max(
-      ...uses[at]!.map(({ by }) => (isCore(nodes[by]!) ? sizeOf(nodes[nodes[by]!.inputs[0]!]!.shape) : evaluations[by]!)),
+      ...uses[at]!.map(({ by }) =>
+        isCore(nodes[by]!) ? sizeOf(nodes[nodes[by]!.inputs[0]!]!.shape) : evaluations[by]!,
+      ),
     );
     const straight = uses[at]!.every(
       ({ by, exact }) =>
@@ -168,8 +170,9 @@ function inspect(
   home: readonly number[],
   root: number,
   core: number | undefined,
-  { bindings, bindingsOf }: FuseOptions,
+  { bindings: all, bindingsOf }: FuseOptions,
 ): { leaves: number[]; cut: number | undefined } {
+  const bindings = all - bindingsOf(root);
   const below = new Map<number, Set<number>>();
   const members: number[] = [];
   const visit = (at: number): Set<number> => {
@@ -191,13 +194,14 @@ function inspect(
   if (cost(leaves) <= bindings && members.length <= largestGroup) return { leaves, cut: undefined };
   // The largest part that fits is computed first; members come with operands before users.
   const parts = members.filter(
-    (at, i) => at !== root && at !== core && i < largestGroup && cost(below.get(at)!) <= bindings && below.get(at)!.size > 0,
+    (at, i) =>
+      at !== root && at !== core && i < largestGroup && cost(below.get(at)!) <= bindings && below.get(at)!.size > 0,
   );
   parts.sort((a, b) => cost(below.get(b)!) - cost(below.get(a)!) || b - a);
   const [cut = core === root ? undefined : core] = parts;
   if (cut === undefined)
     throw new UnsupportedError(
-      `${nodes[root]!.op} reads ${leaves.length} tensors, more than the ${bindings} bindings of this device`,
+      `${nodes[root]!.op} reads and writes more than the ${all} bindings of this device hold`,
       { where: nodes[root]!.scope },
     );
   return { leaves, cut };

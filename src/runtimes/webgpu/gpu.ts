@@ -96,7 +96,8 @@ export class Gpu {
 
   /** @throws DoesNotFitError where the device has no such memory left */
   async allocate(bytes: number, label: string): Promise<Block> {
-    const largest = Math.floor(this.limits.bufferBytes / this.#chunkBytes) * this.#chunkBytes || this.limits.bufferBytes;
+    const largest =
+      Math.floor(this.limits.bufferBytes / this.#chunkBytes) * this.#chunkBytes || this.limits.bufferBytes;
     const block = await this.#checked("out-of-memory", label, () => {
       const buffers: GPUBuffer[] = [];
       for (let from = 0; from < bytes; from += largest)
@@ -220,14 +221,10 @@ export class Gpu {
   async #checked<T>(filter: GPUErrorFilter, what: string, make: () => T): Promise<T> {
     this.check();
     this.device.pushErrorScope(filter);
-    let made: T;
-    try {
-      made = make();
-    } finally {
-      const error = await this.device.popErrorScope();
-      this.check();
-      if (error) throw failureOf(error, what);
-    }
+    const made = make();
+    const error = await this.device.popErrorScope();
+    this.check();
+    if (error) throw failureOf(error, what);
     return made;
   }
 

@@ -29,7 +29,7 @@ export interface Lowered {
   readonly values: readonly Stored[];
   readonly steps: readonly Step[];
   /** Value of each source and stored node. */
-  readonly valueOf: ReadonlyMap<number, number>;
+  readonly valueAt: ReadonlyMap<number, number>;
   /** Value that holds each output and update, by node. */
   readonly resultOf: ReadonlyMap<number, number>;
 }
@@ -60,22 +60,22 @@ export function lower(program: Program, options: LowerOptions): Lowered {
     return { format, size, chunk: options.chunk(format), ...rows };
   };
   const bindingsFor = (at: number) => bindingsOf(storageOf(at));
-  const { groups, resultOf } = fuse(program, { bindings: options.bindings - 2, bindingsOf: bindingsFor });
+  const { groups, resultOf } = fuse(program, { bindings: options.bindings, bindingsOf: bindingsFor });
   const values: Stored[] = [];
-  const valueOf = new Map<number, number>();
+  const valueAt = new Map<number, number>();
   const add = (storage: Storage, node?: number): number => values.push({ storage, node }) - 1;
-  for (const [at, node] of nodes.entries()) if (isSource(node)) valueOf.set(at, add(storageOf(at), at));
-  for (const { root } of groups) valueOf.set(root, add(storageOf(root), root));
+  for (const [at, node] of nodes.entries()) if (isSource(node)) valueAt.set(at, add(storageOf(at), at));
+  for (const { root } of groups) valueAt.set(root, add(storageOf(root), root));
   const steps: Step[] = [];
   for (const group of groups) {
-    const write = valueOf.get(group.root)!;
-    steps.push(...lowerGroup(program, group, { ...options, storageOf, valueOf, write, add, flops }));
+    const write = valueAt.get(group.root)!;
+    steps.push(...lowerGroup(program, group, { ...options, storageOf, valueAt, write, add, flops }));
   }
   return {
     values,
     steps,
-    valueOf,
-    resultOf: new Map([...resultOf].map(([at, base]) => [at, valueOf.get(base)!])),
+    valueAt,
+    resultOf: new Map([...resultOf].map(([at, base]) => [at, valueAt.get(base)!])),
   };
 }
 
@@ -89,7 +89,7 @@ function formatOf(node: Node, kept: boolean, { weightFormat, between }: LowerOpt
 
 interface Context extends LowerOptions {
   readonly storageOf: (at: number) => Storage;
-  readonly valueOf: ReadonlyMap<number, number>;
+  readonly valueAt: ReadonlyMap<number, number>;
   readonly write: number;
   readonly add: (storage: Storage) => number;
   readonly flops: readonly number[];
@@ -97,10 +97,10 @@ interface Context extends LowerOptions {
 
 function lowerGroup(program: Program, { root, core }: Group, context: Context): Step[] {
   const { nodes } = program;
-  const { storageOf, valueOf, write, device } = context;
+  const { storageOf, valueAt, write, device } = context;
   const rootNode = nodes[root]!;
   const name = [rootNode.scope, titleOf(nodes[core ?? root]!)].filter(Boolean).join(" ");
-  const writer = () => new ShaderWriter({ program, storageOf, isLeaf: (at) => at !== root && valueOf.has(at) });
+  const writer = () => new ShaderWriter({ program, storageOf, isLeaf: (at) => at !== root && valueAt.has(at) });
   const stored = { result: storageOf(root), dtype: rootNode.dtype };
   const step = (shader: Shader, reads: readonly number[], to: number, flops: number): Step => ({
     shader,
@@ -113,18 +113,36 @@ function lowerGroup(program: Program, { root, core }: Group, context: Context): 
     const own = writer();
     own.store(root, undefined);
     const shader = own.finish(mapKernel(stored.result.size), stored.result, stored.dtype);
-    return [step(shader, shader.reads.map((at) => valueOf.get(at)!), write, stored.result.size)];
+    return [
+      step(
+        shader,
+        shader.reads.map((at) => valueAt.get(at)!),
+        write,
+        stored.result.size,
+      ),
+    ];
   }
   const node = nodes[core]!;
   const flops = context.flops[core]!;
-  const { kernel, parts } = buildCore(device, node.inputs.map((i) => nodes[i]!), node);
+  const { kernel, parts } = buildCore(
+    device,
+    node.inputs.map((i) => nodes[i]!),
+    node,
+  );
   const first = writer();
   for (const [index, at] of node.inputs.entries()) first.operand(index, at);
   const sliced = flops > context.flopsPerDispatch;
   if (parts === 1) {
     first.store(root, core);
     const shader = first.finish(kernel, stored.result, stored.dtype, { sliced });
-    return [step(shader, shader.reads.map((at) => valueOf.get(at)!), write, flops)];
+    return [
+      step(
+        shader,
+        shader.reads.map((at) => valueAt.get(at)!),
+        write,
+        flops,
+      ),
+    ];
   }
   const size = sizeOf(node.shape);
   const partial: Storage = { format: "f32", size: size * parts, chunk: context.chunk("f32") };
@@ -136,8 +154,18 @@ function lowerGroup(program: Program, { root, core }: Group, context: Context): 
   second.store(root, core);
   const last = second.finish(sumOfParts(parts, size), stored.result, stored.dtype);
   return [
-    step(sum, sum.reads.map((at) => valueOf.get(at)!), between, flops),
-    step(last, last.reads.map((at) => (at === scratch ? between : valueOf.get(at)!)), write, size * parts),
+    step(
+      sum,
+      sum.reads.map((at) => valueAt.get(at)!),
+      between,
+      flops,
+    ),
+    step(
+      last,
+      last.reads.map((at) => (at === scratch ? between : valueAt.get(at)!)),
+      write,
+      size * parts,
+    ),
   ];
 }
 

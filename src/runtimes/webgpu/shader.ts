@@ -1,7 +1,6 @@
 /** Writes the compute shader of one group: bindings, operands as functions, what is fused behind the core, `main`. */
 import type { WgslKernel } from "../../kernels/wgsl.ts";
 import type { DType } from "../../tensor/dtype.ts";
-import { sizeOf } from "../../tensor/dtype.ts";
 import type { OpName } from "../../tensor/ops.ts";
 import type { Node, Program } from "../../tensor/program.ts";
 import { Code, Place } from "./code.ts";

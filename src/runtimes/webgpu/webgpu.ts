@@ -9,7 +9,7 @@ import { makeExecutable } from "./executable.ts";
 import { Gpu, type GpuLimits } from "./gpu.ts";
 import { type Lowered, lower } from "./lower.ts";
 import { WebGpuState } from "./state.ts";
-import { type WeightPrecision, WeightMemory, weightFormat } from "./weights.ts";
+import { WeightMemory, type WeightPrecision, weightFormat } from "./weights.ts";
 
 export interface WebGpuOptions {
   /** What weights are kept as; `file` by default. State that programs update is always f32. */
@@ -55,7 +55,7 @@ export function createWebGpu(device: GPUDevice, options: WebGpuOptions = {}): We
     },
     lower: lowerFor,
     state: (initial) => WebGpuState.create(gpu, initial),
-    compile: (program, compileOptions = {}) =>
+    compile: async (program, compileOptions = {}) =>
       makeExecutable(gpu, memory, program, lowerFor(program, compileOptions), compileOptions),
   };
 }

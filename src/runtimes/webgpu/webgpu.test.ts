@@ -1,0 +1,205 @@
+import { describe, expect, test } from "vitest";
+import { DeviceLostError, UnsupportedError } from "../../base/errors.ts";
+import { gaussian } from "../../base/philox.ts";
+import { webGpuForm } from "../../kernels/wgsl.ts";
+import { findAdapter, openDevice } from "../../platform/node/devices/webgpu.ts";
+import { type HostTensor, hostTensor, sizeOf } from "../../tensor/dtype.ts";
+import type { Kernel } from "../../tensor/kernel.ts";
+import { buildProgram, type Program } from "../../tensor/program.ts";
+import { type CompileOptions, type Runtime, weightInMemory } from "../../tensor/runtime.ts";
+import { call, concat, input, parameter, type Tensor } from "../../tensor/tensor.ts";
+import { randomProgram } from "../../testing/random-program.ts";
+import { relativeError } from "../../testing/relative-error.ts";
+import { webGpuForTests } from "../../testing/webgpu.ts";
+import { reference } from "../reference/reference.ts";
+import type { GpuLimits } from "./gpu.ts";
+import { createWebGpu, type WebGpuOptions } from "./webgpu.ts";
+
+/** As little as a device may have, so that small tensors already need several bindings, buffers and dispatches. */
+const narrow: Partial<GpuLimits> = { bindingBytes: 1024, bufferBytes: 2048, groups: 3, flopsPerDispatch: 1000 };
+const [plain, cut] = await webGpuForTests({}, { limits: narrow });
+const withGpu = describe.skipIf(!plain);
+/** The runtime of these options, on a device that tests share. */
+const open = (options: WebGpuOptions): Runtime => createWebGpu(plain!.gpu.device, options);
+
+const draw = (name: string, shape: readonly number[]): HostTensor =>
+  hostTensor(gaussian(sizeOf(shape), 5, name), shape);
+
+async function run(runtime: Runtime, program: Program, options: CompileOptions = {}) {
+  const executable = await runtime.compile(program, options);
+  const feeds = Object.fromEntries(
+    [...program.inputs].map(([name, at]) => [name, draw(name, program.nodes[at]!.shape)]),
+  );
+  const results = await executable.run(feeds);
+  executable.dispose();
+  return results;
+}
+
+async function errorOf(runtime: Runtime, program: Program, options?: CompileOptions): Promise<number> {
+  const [got, expected] = [await run(runtime, program, options), await run(reference, program, options)];
+  return Math.max(...Object.keys(expected).map((name) => relativeError(got[name]!.data, expected[name]!.data)));
+}
+
+const product = (a: readonly number[], b: readonly number[], transpose = {}) =>
+  buildProgram({
+    out: input("a", a)
+      .matmul(input("b", b), transpose)
+      .mul(input("gate", [1]))
+      .add(1),
+  });
+
+withGpu("tiles", () => {
+  test.each([
+    ["tiles of 8x64", product([3, 70], [70, 200])],
+    ["tiles of 32x32", product([40, 44], [44, 36])],
+    ["tiles of 32x32", product([2, 40, 45], [45, 37])],
+    ["tiles of 32x32", product([2, 44, 40], [2, 36, 44], { transposeA: true, transposeB: true })],
+    ["tiles of 64x64", product([260, 8], [8, 258])],
+    ["tiles of 128x128", product([1030, 3], [3, 900])],
+    ["tiles of 8x64 in 4 parts", product([5, 2050], [2050, 20])],
+  ])("%s", async (variant, program) => {
+    expect(plain!.lower(program).steps[0]!.shader.variant).toBe(variant);
+    expect(await errorOf(plain!, program)).toBeLessThan(1e-5);
+  });
+
+  test("of a convolution, in one shader with what follows it", async () => {
+    const y = input("x", [2, 5, 4, 6, 7]).conv(input("w", [33, 5, 3, 3, 3]), {
+      stride: [1, 2, 1],
+      padding: [
+        [2, 0],
+        [1, 1],
+        [1, 1],
+      ],
+    });
+    const program = buildProgram({ out: y.add(input("bias", [33, 1, 1, 1])).tanh() });
+    expect(plain!.lower(program).steps.length).toBe(1);
+    expect(await errorOf(plain!, program)).toBeLessThan(1e-5);
+  });
+});
+
+withGpu("long sums", () => {
+  test.each([
+    [[20_000, 3], 0],
+    [[3, 20_000], 1],
+    [
+      [150, 7, 100],
+      [0, 2],
+    ],
+  ] as const)("%j over %j", async (shape, axes) => {
+    const program = buildProgram({ out: input("x", shape).square().sum(axes).sqrt() });
+    expect(plain!.lower(program).steps.length).toBe(2);
+    expect(await errorOf(plain!, program)).toBeLessThan(1e-5);
+  });
+});
+
+withGpu("random programs", () => {
+  test.each([1, 2, 3, 4, 5, 6])("mean what the reference says: %i", async (seed) => {
+    const program = randomProgram(seed, 24);
+    const weight = draw("weight", [8, 8]);
+    const after = async (runtime: Runtime) => {
+      const state = await runtime.state(new Map([["weight", { ...weight, data: weight.data.map((x) => x / 4) }]]));
+      const results = await run(runtime, program, { state });
+      return { ...results, state: await state.read("weight") };
+    };
+    const expected = await after(reference);
+    for (const runtime of [plain!, cut!]) {
+      const got: Record<string, HostTensor> = await after(runtime);
+      for (const [name, { data }] of Object.entries(expected))
+        expect(relativeError(got[name]!.data, data), name).toBeLessThan(1e-4);
+    }
+  });
+});
+
+withGpu("limits", () => {
+  test("tensors beyond a binding and a buffer are read and written in pieces, long dispatches cut", async () => {
+    const a = input("a", [12, 44]);
+    const joined = concat([a, a.neg(), a.exp()], 0);
+    const out = joined.matmul(input("b", [44, 12])).add(input("bias", [12]));
+    const program = buildProgram({ out, sum: joined.sum(0) });
+    const [first] = cut!.lower(program).steps.filter(({ shader }) => shader.bindings.at(-1) === "uniform");
+    expect(first!.shader.bindings.length).toBeGreaterThan(5);
+    expect(await errorOf(cut!, program)).toBeLessThan(1e-5);
+  });
+
+  test("what no shader can bind is refused by name", async () => {
+    const program = buildProgram({ out: input("a", [5000]).exp() });
+    await expect(cut!.compile(program)).rejects.toThrow(UnsupportedError);
+  });
+});
+
+/** x W + b with a wide spread of weights. */
+const dense = () => {
+  const [w, b] = [parameter([24, 64]), parameter([24])];
+  Object.assign(w, { name: "w" });
+  Object.assign(b, { name: "b" });
+  const x = input("x", [9, 64]);
+  const hidden = x.matmul(w, { transposeB: true }).add(b).tanh();
+  return buildProgram({ out: hidden.matmul(w).mul(0.2) });
+};
+const weights = new Map(
+  [draw("w", [24, 64]), draw("b", [24])].map((value, i) => [["w", "b"][i]!, weightInMemory(value)]),
+);
+
+withGpu("precision", () => {
+  test.each<[WebGpuOptions, number, number]>([
+    [{ weights: "f16" }, 1e-5, 1e-3],
+    [{ weights: "bf16" }, 1e-4, 6e-3],
+    [{ weights: "int8" }, 1e-4, 2e-2],
+    [{ between: "f16" }, 1e-5, 1e-3],
+  ])("%j", async (options, least, most) => {
+    const error = await errorOf(open(options), dense(), { weights });
+    expect(error).toBeGreaterThan(least);
+    expect(error).toBeLessThan(most);
+  });
+
+  test("narrow weights of a file lose nothing", async () => {
+    const narrowed = new Map(
+      ["w", "b"].map((name) => {
+        const { shape, data } = draw(name, name === "w" ? [24, 64] : [24]);
+        const bits = Uint16Array.from(data, (x) => new Uint32Array(Float32Array.of(x).buffer)[0]! >>> 16);
+        return [name, weightInMemory({ dtype: "bf16", shape, data: bits })];
+      }),
+    );
+    expect(await errorOf(plain!, dense(), { weights: narrowed })).toBeLessThan(1e-6);
+  });
+
+  test("weights that several programs use are held once", async () => {
+    const before = plain!.gpu.heldBytes;
+    const one = await plain!.compile(dense(), { weights });
+    const alone = plain!.gpu.heldBytes - before;
+    const two = await plain!.compile(dense(), { weights });
+    expect(plain!.gpu.heldBytes - before).toBeLessThan(2 * alone - 24 * 64 * 4);
+    one.dispose();
+    two.dispose();
+    await new Promise(setImmediate);
+    expect(plain!.gpu.heldBytes).toBe(before);
+  });
+});
+
+withGpu("failures", () => {
+  test("a shader that does not compile is an error with the kernel's name", async () => {
+    const kernel: Kernel<object> = {
+      name: "broken",
+      definition: ([x]) => x!.exp(),
+      samples: [],
+      tolerance: { f32: 0, f16: 0 },
+      fast: { webgpu: webGpuForm({ build: () => ({ variant: "", code: "fn work(oops", lanes: 1, groups: 1 }) }) },
+    };
+    const made: Tensor = call(kernel, [input("x", [3])], {});
+    const program = buildProgram({ out: made }, { keep: plain!.keeps });
+    await expect(plain!.compile(program)).rejects.toThrow(UnsupportedError);
+    await expect(plain!.compile(program)).rejects.toThrow("the shader of broken does not compile: line ");
+  });
+
+  test("a lost device is an error of its own, before a run and in it", async () => {
+    const device = await openDevice((await findAdapter())!);
+    const runtime = createWebGpu(device);
+    const program = buildProgram({ out: input("x", [3]).exp() });
+    const executable = await runtime.compile(program);
+    const running = executable.run({ x: draw("x", [3]) });
+    device.destroy();
+    await expect(running).rejects.toThrow(DeviceLostError);
+    await expect(executable.run({ x: draw("x", [3]) })).rejects.toThrow(DeviceLostError);
+    await expect(runtime.compile(program)).rejects.toThrow(DeviceLostError);
+  });
+});
