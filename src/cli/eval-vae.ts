@@ -3,7 +3,7 @@ import { formatAccuracy, type RoundTrip } from "../metrics/world.ts";
 import { snap } from "../pipelines/latents.ts";
 import { type CodedClip, evaluateVae, openVae } from "../platform/node/evaluate/vae.ts";
 import type { WorldPreset } from "../platform/node/evaluate/world.ts";
-import { modelFolder } from "../platform/node/generate/package-root.ts";
+import { modelPath } from "../platform/node/generate/package-root.ts";
 import { openDevice } from "../platform/node/generate/prepare.ts";
 import { type GenerateRequest, limits, parseSize } from "../schema/request.ts";
 import type { SheetClip } from "../video/contact-sheet.ts";
@@ -39,7 +39,7 @@ export function addEvalVae(group: Command, terminal: Terminal): void {
     .option("--seed <n>", "which", numberFor("--seed", limits.seed), 1000)
     .action(async ({ model, device, size, frames, output, json, ...flags }: Flags) => {
       const asked = { ...parseSize(size), frames };
-      const vae = await openVae(await modelFolder(model));
+      const vae = await openVae(await modelPath(model));
       try {
         const preset = presetOf(flags.preset, vae.world);
         const request = { ...flags, preset, size: snap(asked, vae.config), signal: terminal.signal };

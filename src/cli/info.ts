@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { CheckpointError } from "../base/errors.ts";
-import { modelFolder } from "../platform/node/generate/package-root.ts";
+import { modelPath } from "../platform/node/generate/package-root.ts";
 import { describeModel, type ModelDescription } from "../platform/node/inspect/describe-model.ts";
 import type { Terminal } from "./terminal.ts";
 import { bytes } from "./units.ts";
@@ -13,8 +13,7 @@ export function addInfo(program: Command, terminal: Terminal): void {
     .description("what a model is, and what it lacks")
     .option("--json", "print one JSON object on stdout")
     .action(async (model: string, { json }: { json?: boolean }) => {
-      const path = /\.(safetensors|json)$/.test(model) ? model : await modelFolder(model);
-      const description = await describeModel(path);
+      const description = await describeModel(await modelPath(model));
       terminal.out(json ? JSON.stringify(description) : describe(description));
       const { faults } = description;
       if (faults.length) throw new CheckpointError(`cannot be used: ${faults.join("; ")}`, { where: model });

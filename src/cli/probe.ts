@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { writeSafetensorsFile } from "../platform/node/files/atomic-file.ts";
 import { openCheckpointPath } from "../platform/node/files/open-checkpoint.ts";
-import { modelFolder } from "../platform/node/generate/package-root.ts";
+import { modelPath } from "../platform/node/generate/package-root.ts";
 import { openDevice } from "../platform/node/generate/prepare.ts";
 import { type ProbeModule, probe, probeModules } from "../platform/node/probe.ts";
 import type { GenerateRequest } from "../schema/request.ts";
@@ -28,7 +28,7 @@ export function addProbe(program: Command, terminal: Terminal): void {
     .requiredOption("--output <file>", "where the result goes, as safetensors");
   addDevice(command).action(async ({ model, module, inputs, output, device }: Flags) => {
     const runtime = openDevice(device);
-    const folder = /\.(safetensors|json)$/.test(model) ? model : await modelFolder(model);
+    const folder = /\.(safetensors|json)$/.test(model) ? model : await modelPath(model);
     const opened = await openCheckpointPath(folder, { module: module.split(".")[0] });
     try {
       const given = await openCheckpointPath(inputs);

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { type Command, Option } from "commander";
-import { defaultModel, modelFolder } from "../platform/node/generate/package-root.ts";
+import { defaultModel, modelPath } from "../platform/node/generate/package-root.ts";
 import { builtPage, exportStudio } from "../platform/node/studio/page.ts";
 import { defaultPort, serveStudio } from "../platform/node/studio/serve.ts";
 import { numberFor } from "./numbers.ts";
@@ -26,7 +26,7 @@ export function addStudio(program: Command, terminal: Terminal): void {
     .option("--model <model>", "mini, or a folder in the diffusers layout", defaultModel)
     .option("--export <folder>", "write page and model into a new folder, for any static host, and stop")
     .action(async (flags: Flags) => {
-      const folders = { page: await builtPage(), model: await modelFolder(flags.model) };
+      const folders = { page: await builtPage(), model: await modelPath(flags.model) };
       if (flags.export !== undefined) {
         await exportStudio(folders, flags.export);
         return terminal.out(flags.export);

@@ -2,7 +2,9 @@ import { attention } from "../kernels/attention.ts";
 import { type Rope, rope } from "../kernels/rope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Linear } from "./linear.ts";
-import { RmsNorm } from "./norm.ts";
+import { LayerNorm, RmsNorm } from "./norm.ts";
+
+export type QkNorm = "rms" | "layer" | "none";
 
 export interface AttentionConfig {
   readonly width: number;
@@ -11,25 +13,32 @@ export interface AttentionConfig {
   readonly contextWidth?: number;
   /** ε of the norms on queries and keys, which run over the full width, across heads. */
   readonly epsilon?: number;
+  readonly norm?: QkNorm | undefined;
 }
+
+const norms: Record<QkNorm, (width: number, epsilon: number) => RmsNorm | LayerNorm | undefined> = {
+  rms: (width, epsilon) => new RmsNorm(width, epsilon),
+  layer: (width, epsilon) => new LayerNorm(width, epsilon),
+  none: () => undefined,
+};
 
 /** Multi-head attention with normalised queries and keys, to itself (rotated by `rope`) or to a context. */
 export class Attention {
   readonly query: Linear;
   readonly key: Linear;
   readonly value: Linear;
-  readonly queryNorm: RmsNorm;
-  readonly keyNorm: RmsNorm;
+  readonly queryNorm: RmsNorm | LayerNorm | undefined;
+  readonly keyNorm: RmsNorm | LayerNorm | undefined;
   readonly out: Linear;
   readonly heads: number;
   readonly scale: number;
 
-  constructor({ width, heads, contextWidth = width, epsilon = 1e-5 }: AttentionConfig) {
+  constructor({ width, heads, contextWidth = width, epsilon = 1e-5, norm = "rms" }: AttentionConfig) {
     this.query = new Linear(width, width);
     this.key = new Linear(contextWidth, width);
     this.value = new Linear(contextWidth, width);
-    this.queryNorm = new RmsNorm(width, epsilon);
-    this.keyNorm = new RmsNorm(width, epsilon);
+    this.queryNorm = norms[norm](width, epsilon);
+    this.keyNorm = norms[norm](width, epsilon);
     this.out = new Linear(width, width);
     this.heads = heads;
     this.scale = (width / heads) ** -0.5;
@@ -40,11 +49,18 @@ export class Attention {
     x: Tensor,
     { context = x, bias, rope: table }: { context?: Tensor; bias?: Tensor; rope?: Rope } = {},
   ): Tensor {
-    let q = this.queryNorm.forward(this.query.forward(x));
-    let k = this.keyNorm.forward(this.key.forward(context));
+    let q = this.query.forward(x);
+    let k = this.key.forward(context);
+    q = this.queryNorm?.forward(q) ?? q;
+    k = this.keyNorm?.forward(k) ?? k;
     if (table) [q, k] = [rope(q, table), rope(k, table)];
     return this.out.forward(
       attention(q, k, this.value.forward(context), { heads: this.heads, scale: this.scale, bias }),
     );
+  }
+
+  /** What attention would give if each token attended to itself alone: its own value. */
+  valuesOnly(x: Tensor): Tensor {
+    return this.out.forward(this.value.forward(x));
   }
 }

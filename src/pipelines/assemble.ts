@@ -6,18 +6,21 @@ import { LtxTransformer } from "../models/ltx/transformer.ts";
 import { HrTransformer } from "../models/ltx/two-stage.ts";
 import { fromJson, type HrConfig } from "../models/ltx/two-stage-config.ts";
 import * as ltxWeights from "../models/ltx/weights.ts";
+import type { LtxVaeConfig } from "../models/ltx-vae/config.ts";
 import * as vae from "../models/ltx-vae/config.ts";
 import { LtxVae } from "../models/ltx-vae/vae.ts";
 import * as vaeWeights from "../models/ltx-vae/weights.ts";
 import { fromTransformers, T5Encoder } from "../models/t5/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
 import * as t5Weights from "../models/t5/weights.ts";
+import type { Compat } from "../schema/request.ts";
 import { parametersOf } from "../tensor/mount.ts";
 import type { Weights } from "../tensor/runtime.ts";
 import { type Checkpoint, matchNames } from "../weights/checkpoint.ts";
 import { readFloat32 } from "../weights/safetensors.ts";
 import { weightsOf } from "../weights/weights-of.ts";
 import { type Part, type Settings, settingsSchema, type TextToVideoModel } from "./model.ts";
+import { checkWidths, type Evidence, recognise } from "./recognise.ts";
 
 /** A model that holds files; they stay open until `close`. */
 export interface OpenedModel extends TextToVideoModel {
@@ -32,32 +35,44 @@ export const hrModule = "hr_transformer";
 
 export interface Module {
   /** The parsed config.json. */
-  readonly config: Record<string, unknown>;
+  readonly config: Readonly<Record<string, unknown>>;
   readonly checkpoint: Checkpoint;
   /** Of the weight files, in the order of their names. */
   readonly sha256: string;
 }
 
 export interface ModelParts {
-  readonly settings: Settings;
+  /** Of a turbo2k.json; without one they follow from the release that the modules are recognised as. */
+  readonly settings?: Settings | undefined;
   readonly tokenizer: TextTokenizer;
   readonly modules: Readonly<Record<ModuleName, Module>> & { readonly [hrModule]?: Module | undefined };
+  /** What else is known of where the modules come from. */
+  readonly evidence?: Omit<Evidence, "transformer" | "vae" | "text"> | undefined;
+  readonly compat?: Compat | undefined;
 }
 
 /**
  * Reads the configs and finds every weight; no tensor but the latents' statistics is read. Closing the model closes its
  * modules.
- * @throws CheckpointError that lists all that is missing, unexpected or misshapen in a module
+ * @throws CheckpointError that lists all that is missing, unexpected or misshapen in a module, or says why modules do
+ * not belong together
  */
-export async function assembleModel({ settings, tokenizer, modules }: ModelParts): Promise<OpenedModel> {
+export async function assembleModel(parts: ModelParts): Promise<OpenedModel> {
+  const { tokenizer, modules } = parts;
   const { transformer, vae: autoencoder, text_encoder: text, hr_transformer: hr } = modules;
   const files = [...moduleNames, hrModule].flatMap((name) => {
     const module = modules[name as ModuleName];
     return module ? [{ name, ...module }] : [];
   });
-  const vaeConfig = vae.fromDiffusers(autoencoder.config);
+  const vaeConfig = await vaeConfigOf(autoencoder);
   const t5Config = fromTransformers(text.config);
-  const ltxConfig = ltx.fromDiffusers(transformer.config);
+  const ltxStored = ltx.fromDiffusers(transformer.config);
+  const { settings, causalPositions } = identify(parts, {
+    transformer: ltxStored,
+    vae: vaeConfig,
+    text: t5Config,
+  });
+  const ltxConfig = { ...ltxStored, causalPositions };
   return {
     settings,
     tokenizer,
@@ -65,7 +80,7 @@ export async function assembleModel({ settings, tokenizer, modules }: ModelParts
       config: ltxConfig,
       weights: named(new LtxTransformer(ltxConfig), transformer.checkpoint, ltxWeights.diffusersName),
     },
-    hr: hr && highResolution(hr, transformer, ltxConfig),
+    hr: hr && highResolution(hr, transformer, ltxStored),
     text: {
       config: t5Config,
       weights: named(new T5Encoder(t5Config), text.checkpoint, t5Weights.transformersName, t5Weights.isAlias),
@@ -100,6 +115,27 @@ function highResolution({ config: json, checkpoint }: Module, base: Module, base
   return { config, weights: named(new HrTransformer(config), checkpoint, hrName) };
 }
 
+/** What a model is run with. One with settings of its own is no published one: only widths have to agree then. */
+function identify(
+  { settings, evidence, compat }: ModelParts,
+  configs: Pick<Evidence, "transformer" | "vae" | "text">,
+): { settings: Settings; causalPositions: boolean } {
+  if (!settings) return recognise({ ...configs, names: [], ...evidence }, compat);
+  checkWidths(configs);
+  return { settings, causalPositions: configs.transformer.causalPositions ?? false };
+}
+
+/** An autoencoder's settings, with those that lie among its weights. */
+export async function vaeConfigOf({
+  config,
+  checkpoint,
+}: Pick<Module, "config" | "checkpoint">): Promise<LtxVaeConfig> {
+  const settings = vae.fromDiffusers(config);
+  const scale = checkpoint.tensors.get("decoder.timestep_scale_multiplier");
+  if (!scale) return settings;
+  return { ...settings, decoder: { ...settings.decoder, timestepScale: (await readFloat32(scale))[0]! } };
+}
+
 /** Weights by our own field paths. */
 function named(
   model: object,
@@ -115,7 +151,7 @@ function named(
 
 /** Mean and deviation of each latent channel; without them latents are used as they are. */
 export async function statisticsOf(
-  { tensors }: Checkpoint,
+  { tensors }: Pick<Checkpoint, "tensors">,
   channels: number,
 ): Promise<{ mean: Float32Array; deviation: Float32Array }> {
   const [mean, deviation] = [tensors.get("latents_mean"), tensors.get("latents_std")];

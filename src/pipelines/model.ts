@@ -5,14 +5,32 @@ import type { HrConfig } from "../models/ltx/two-stage-config.ts";
 import type { LtxVaeConfig } from "../models/ltx-vae/config.ts";
 import type { T5Config } from "../models/t5/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
-import { dynamicShift, linearQuadratic, ltxShift, uniform } from "../samplers/schedules.ts";
+import type { GuidanceStage } from "../samplers/guidance.ts";
+import {
+  explicit,
+  isFiniteAsPublished,
+  linearQuadratic,
+  ltxShift,
+  shiftFor,
+  shiftSigmas,
+  uniform,
+} from "../samplers/schedules.ts";
+import { guidanceStageSchema } from "../schema/request.ts";
 import type { Weights } from "../tensor/runtime.ts";
 
 const count = z.int().positive();
 
 /** How noise levels are spaced. */
 export const scheduleSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("dynamic-shift") }),
+  z.strictObject({
+    kind: z.literal("dynamic-shift"),
+    /** What is shifted. */
+    base: z.enum(["even", "linear-quadratic"]).default("even"),
+    /** Whether the shift is kept to the range that models were trained in, rather than grow with the video. */
+    clamp: z.boolean().default(true),
+    /** Last noise level before 0; null leaves it where the shift puts it. */
+    terminal: z.number().gt(0).lt(1).nullable().default(0.1),
+  }),
   z.strictObject({ kind: z.literal("linear-quadratic") }),
   z.strictObject({ kind: z.literal("uniform"), shift: z.number().positive().default(1) }),
 ]);
@@ -29,6 +47,25 @@ export const settingsSchema = z.strictObject({
   /** Text tokens, padding included. */
   textLength: count,
   schedule: scheduleSchema,
+  /** Noise levels that a distilled model was trained for, in place of the schedule. */
+  sigmas: z.array(z.number()).min(1).optional(),
+  /** Guidance by noise level, where it is more than `guidanceScale`. */
+  guidance: z.array(guidanceStageSchema).min(1).optional(),
+  /** `stochastic`: with fresh noise in every step. */
+  sampler: z.enum(["euler", "stochastic"]).optional(),
+  negativePrompt: z.string().optional(),
+  /** Whether the text encoder is told which tokens are padding; it is where absent. */
+  maskText: z.boolean().optional(),
+  /** For decoders that take a noise level. */
+  decode: z
+    .strictObject({
+      timestep: z.number().min(0).max(1),
+      /** Share of noise in the latents. */
+      noise: z.number().min(0).max(1),
+      /** Where the noise has unit deviation: in latents as the transformer sees them, or as the decoder does. */
+      space: z.enum(["normalised", "raw"]),
+    })
+    .optional(),
   /** The second stage, for models that have one: few steps, without classifier-free guidance unless `guidanceScale` says so. */
   hr: z
     .strictObject({
@@ -42,19 +79,30 @@ export const settingsSchema = z.strictObject({
 });
 
 export type Settings = z.infer<typeof settingsSchema>;
+type DynamicShiftSchedule = Extract<Settings["schedule"], { kind: "dynamic-shift" }>;
 
-/** Defaults of LTX-Video 0.9.0 and 0.9.1, for folders without a turbo2k.json. */
-export const ltxSettings: Settings = {
-  name: "LTX-Video",
-  width: 704,
-  height: 480,
-  frames: 121,
-  fps: 25,
-  steps: 40,
-  guidanceScale: 3,
-  textLength: 128,
-  schedule: { kind: "dynamic-shift" },
-};
+/** Recommended for every published decoder that takes a noise level (Lightricks/LTX-Video, `configs`). */
+export const publishedDecode = { timestep: 0.05, noise: 0.025, space: "normalised" } as const;
+
+/** What a request may ask of guidance. */
+export interface AskedGuidance {
+  readonly guidanceScale?: number | undefined;
+  readonly guidanceRescale?: number | undefined;
+  readonly stgScale?: number | undefined;
+  readonly stgBlocks?: readonly number[] | undefined;
+}
+
+/** The model's guidance with what a request asks for in its place, at every noise level. */
+export function guidanceOf({ guidance, guidanceScale }: Settings, asked: AskedGuidance): GuidanceStage[] {
+  const stages: readonly GuidanceStage[] = guidance ?? [{ from: 0, scale: guidanceScale }];
+  const change = {
+    ...(asked.guidanceScale === undefined ? {} : { scale: asked.guidanceScale }),
+    ...(asked.guidanceRescale === undefined ? {} : { rescale: asked.guidanceRescale }),
+    ...(asked.stgScale === undefined ? {} : { stg: asked.stgScale }),
+    ...(asked.stgBlocks === undefined ? {} : { blocks: asked.stgBlocks }),
+  };
+  return stages.map((stage) => ({ ...stage, ...change }));
+}
 
 /** A module's settings and its weights by our own field paths. */
 export interface Part<Config> {
@@ -76,14 +124,34 @@ export interface TextToVideoModel {
   readonly files: readonly { readonly name: string; readonly sha256: string }[];
 }
 
+/** What a model steps through where a request names no noise levels: 1 first, 0 last. */
+export function defaultSigmas(
+  { schedule, sigmas, steps }: Settings,
+  asked: number | undefined,
+  tokens: number,
+): number[] {
+  return sigmas && (asked === undefined || asked === sigmas.length)
+    ? explicit(sigmas)
+    : sigmasOf(schedule, asked ?? steps, tokens);
+}
+
 /** Noise levels of a schedule, 1 first and 0 last. */
 export function sigmasOf(schedule: Settings["schedule"], steps: number, tokens: number): number[] {
   switch (schedule.kind) {
     case "dynamic-shift":
-      return dynamicShift(steps, tokens, ltxShift);
+      return shiftedSigmas(schedule, steps, tokens);
     case "linear-quadratic":
       return linearQuadratic(steps);
     case "uniform":
       return uniform(steps, schedule.shift);
   }
+}
+
+/** Shifted by the number of tokens: as published, but clamped where the published arithmetic would give no numbers. */
+function shiftedSigmas({ base, clamp, terminal }: DynamicShiftSchedule, steps: number, tokens: number): number[] {
+  const sigmas = (base === "even" ? uniform : linearQuadratic)(steps).slice(0, -1);
+  const published = shiftFor(tokens, { ...ltxShift, clamp: false });
+  const isUsable = terminal === null || isFiniteAsPublished(sigmas, published);
+  const shift = clamp || !isUsable ? shiftFor(tokens, ltxShift) : published;
+  return [...shiftSigmas(sigmas, shift, terminal), 0];
 }

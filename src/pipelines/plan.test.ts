@@ -2,11 +2,11 @@ import { expect, test } from "vitest";
 import { ltx2b } from "../models/ltx/config.ts";
 import { fromDiffusers } from "../models/ltx-vae/config.ts";
 import { t5xxl } from "../models/t5/encoder.ts";
-import { ltxSettings } from "./model.ts";
+import { ltxReleases } from "./ltx-releases.ts";
 import { type PlannedModel, planVideo, smaller } from "./plan.ts";
 
 const ltx: PlannedModel = {
-  settings: ltxSettings,
+  settings: { name: "LTX-Video", ...ltxReleases[0]!.settings.original },
   text: { config: t5xxl },
   transformer: { config: ltx2b },
   vae: { config: fromDiffusers({}) },

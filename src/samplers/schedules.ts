@@ -7,11 +7,12 @@ export interface DynamicShift {
   readonly maxShift: number;
   readonly baseTokens: number;
   readonly maxTokens: number;
-  /** Last noise level before 0. */
-  readonly terminal: number;
+  /** Last noise level before 0, to which the schedule is stretched; null leaves it where the shift puts it. */
+  readonly terminal: number | null;
   /**
    * Keep the shift within [baseShift, maxShift]. Off, as published, it grows with the token count until f32 cannot
-   * hold the schedule (NaN at 57,600 tokens).
+   * hold the schedule (NaN at 57,600 tokens): see
+   * `isFiniteAsPublished`.
    */
   readonly clamp: boolean;
 }
@@ -32,20 +33,31 @@ export function shiftFor(tokens: number, { baseShift, maxShift, baseTokens, maxT
   return clamp ? Math.min(maxShift, Math.max(baseShift, shift)) : shift;
 }
 
+/** Whether f32 holds what the published code divides by when it stretches a schedule: 1 - σ of the last step, shifted. */
+export function isFiniteAsPublished(sigmas: readonly number[], shift: number): boolean {
+  const power = Math.exp(shift);
+  return sigmas.length === 1 || Math.fround(power / (power + 1 / sigmas.at(-1)! - 1)) < 1;
+}
+
 /**
- * The exponentially shifted schedule stretched to end at `terminal`, in the closed form that stays exact where the
- * published order of operations cancels: σ_i = 1 - (1 - t) · r/(E + r) · (E + S - 1)/(S - 1), r = i/(S - i), E = e^μ.
+ * Falling noise levels of a schedule without its last 0, shifted by e^μ and stretched to end at `terminal`, in the
+ * closed form that stays exact where the published order of operations cancels:
+ * σ' = 1 - (1 - t) · r/(E + r) · (E + q)/q, r = 1/σ - 1, q that of the last, E = e^μ.
+ */
+export function shiftSigmas(sigmas: readonly number[], shift: number, terminal: number | null): number[] {
+  const power = Math.exp(shift);
+  const ratios = sigmas.map((sigma) => (1 - sigma) / sigma);
+  const last = ratios.at(-1)!;
+  const stretch = terminal === null || last === 0 ? 1 : (1 - terminal) * ((power + last) / last);
+  return ratios.map((ratio) => 1 - (ratio / (power + ratio)) * stretch);
+}
+
+/**
+ * Even steps, shifted by the number of tokens.
  * @returns steps + 1 values, 1 first, 0 last
  */
 export function dynamicShift(steps: number, tokens: number, settings: DynamicShift = ltxShift): number[] {
-  checkSteps(steps);
-  if (steps === 1) return [1, 0];
-  const power = Math.exp(shiftFor(tokens, settings));
-  const sigmas = Array.from({ length: steps }, (_, i) => {
-    const ratio = i / (steps - i);
-    return 1 - (1 - settings.terminal) * (ratio / (power + ratio)) * ((power + steps - 1) / (steps - 1));
-  });
-  return [...sigmas, 0];
+  return [...shiftSigmas(uniform(steps).slice(0, -1), shiftFor(tokens, settings), settings.terminal), 0];
 }
 
 /** Straight for half of the steps down to 1 - `threshold`, then quadratic to 0 (LTX-Video 0.9.5 and distilled). */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MediaError } from "../base/errors.ts";
+import { compats, guidanceStageSchema } from "./request.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 hexadecimal digits");
 const size = z.int().positive();
@@ -26,6 +27,10 @@ export const receiptSchema = z.strictObject({
   /** The noise levels that were stepped through, from noise to data. */
   sigmas: z.array(z.number()),
   guidanceScale: z.number(),
+  /** By noise level, where it is more than a scale. */
+  guidance: z.array(guidanceStageSchema).optional(),
+  /** Whose defaults the model was opened with, where not its makers'. */
+  compat: z.enum(compats).optional(),
   steps: z.int().nonnegative(),
   /** What was asked for, and what the file has. */
   width: size,

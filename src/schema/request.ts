@@ -22,6 +22,8 @@ export const limits = {
   hrSteps: whole(1, 1000),
   stages: whole(1, 2),
   guidanceScale: real(0, 100),
+  guidanceRescale: real(0, 1),
+  stgScale: real(0, 100),
   seed: whole(0, Number.MAX_SAFE_INTEGER),
 } satisfies Record<string, Limit>;
 
@@ -52,6 +54,20 @@ export function parseSize(text: string): { width: number; height: number } {
 
 export const devices = ["auto", "cpu", "webgpu"] as const;
 
+/** Whose defaults a published checkpoint gets where its makers' code and diffusers differ. */
+export const compats = ["original", "diffusers"] as const;
+export type Compat = (typeof compats)[number];
+
+/** How predictions are combined from a noise level on (`samplers/guidance.ts`). */
+export const guidanceStageSchema = z.strictObject({
+  from: z.number().nonnegative(),
+  scale: z.number().nonnegative(),
+  stg: z.number().optional(),
+  blocks: z.array(z.int().nonnegative()).optional(),
+  rescale: z.number().min(0).max(1).optional(),
+  star: z.boolean().optional(),
+});
+
 export const requestSchema = z
   .strictObject({
     prompt: z.string(),
@@ -70,10 +86,19 @@ export const requestSchema = z
     /** 1: directly at the full size. 2: a draft, then the high-resolution stage. Default: 2 for large pictures. */
     stages: within(limits.stages),
     guidanceScale: within(limits.guidanceScale),
+    /** Share of the guided prediction that is brought back to the spread of the one with the prompt. */
+    guidanceRescale: within(limits.guidanceRescale),
+    /** Spatio-temporal guidance; 0 is off. */
+    stgScale: within(limits.stgScale),
+    /** Blocks that it perturbs. */
+    stgBlocks: z.array(z.int().nonnegative()).min(1),
     negativePrompt: z.string(),
     seed: within(limits.seed),
     /** Noise levels to step through, in place of the model's schedule. */
     sigmas: z.array(z.number()).min(1),
+    /** Where a single-file checkpoint's text encoder lies. */
+    textEncoder: z.string(),
+    compat: z.enum(compats),
     device: z.enum(devices),
     /** Replace an existing output. */
     force: z.boolean(),

@@ -10,6 +10,8 @@ variances, the rotation itself), it stays so.
 import argparse
 import json
 import math
+import random
+import re
 import shutil
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from diffusers import (
     LTXPipeline,
     LTXVideoTransformer3DModel,
 )
+from diffusers.loaders.single_file_utils import convert_ltx_vae_checkpoint_to_diffusers
 from diffusers.models.embeddings import get_timestep_embedding
 from diffusers.models.transformers.transformer_ltx import LTXVideoRotaryPosEmbed
 from diffusers.pipelines.ltx.pipeline_ltx import calculate_shift
@@ -29,7 +32,7 @@ from transformers import T5Config, T5EncoderModel
 
 import hashed
 from hunyuan_goldens import hunyuan_cases
-from modules import module_name, run_module, write_probe
+from modules import injected_noise, module_name, run_module, write_probe
 
 DEFAULT_OUT = Path(__file__).resolve().parents[2] / "src" / "testing" / "goldens"
 
@@ -55,6 +58,18 @@ class Writer:
         hashed.fill(model.eval(), prefix=f"{name}/")
         model.save_pretrained(folder)
         self.run(name, folder, model, probes)
+
+    def computed_case(self, name: str, model, probes: dict, recipe: dict) -> None:
+        """A case whose weights are not stored: config.json and weights.json say how to make them."""
+        if not self.wants(name):
+            return
+        entries = hashed.fill(model.eval(), **recipe)
+        folder = self.folder(name)
+        model.save_config(folder)
+        text = json.dumps({**recipe, "generator": "tools/parity/hashed.py", "tensors": []})
+        rows = ",\n  ".join(json.dumps(entry) for entry in entries)
+        (folder / "weights.json").write_text(text.replace("[]", f"[\n  {rows}\n]") + "\n")
+        self.run(name, folder, model, probes, weights="weights.json")
 
     def run(self, name: str, folder: Path, model, probes: dict, **extra) -> None:
         for sub, (tensors, arguments) in probes.items():
@@ -151,21 +166,15 @@ FULL_WIDTH = "transformer-full-width"
 
 
 def full_width(w: Writer, materialise: str | None) -> None:
-    """One layer of the 2B model. Its weights are not stored: config.json and weights.json say how to make them."""
+    """One layer of the 2B model."""
     if not w.wants(FULL_WIDTH):
         return
-    model = transformer(32, 64, 1, 128, 128, 4096).eval()
+    model = transformer(32, 64, 1, 128, 128, 4096)
     recipe = {"prefix": "", "table_gain": 0.02, "norm_spread": 0.1}
-    entries = hashed.fill(model, **recipe)
+    inputs = transformer_inputs(FULL_WIDTH, model, (2, 3, 7), (4,), 6, [700.0], [8 / 25, 32.0, 32.0])
+    w.computed_case(FULL_WIDTH, model, {"": inputs}, recipe)
     if materialise:
         model.save_pretrained(materialise)
-    folder = w.folder(FULL_WIDTH)
-    model.save_config(folder)
-    text = json.dumps({**recipe, "generator": "tools/parity/hashed.py", "tensors": []})
-    rows = ",\n  ".join(json.dumps(entry) for entry in entries)
-    (folder / "weights.json").write_text(text.replace("[]", f"[\n  {rows}\n]") + "\n")
-    inputs = transformer_inputs(FULL_WIDTH, model, (2, 3, 7), (4,), 6, [700.0], [8 / 25, 32.0, 32.0])
-    w.run(FULL_WIDTH, folder, model, {"": inputs}, weights="weights.json")
 
 
 # ------------------------------------------------------------------------------------------------------ VAE
@@ -304,6 +313,145 @@ def vae_cases(w: Writer) -> None:
             "decoder": ({"latents": noise(f"{name}/latents", 1, 7, 3, 2, 3), "temb": torch.tensor([0.1])}, {}),
         },
     )
+
+
+def random_vae(generation: str, pick: random.Random) -> AutoencoderKLLTXVideo:
+    """A small autoencoder of a generation with everything else drawn at random."""
+    stages = pick.choice((2, 3))
+    layers = lambda: tuple(pick.choice((1, 2)) for _ in range(stages + 1))  # noqa: E731
+    config = {
+        "latent_channels": pick.randint(3, 9),
+        "patch_size": pick.choice((1, 2)),
+        "layers_per_block": layers(),
+        "decoder_layers_per_block": layers(),
+        "encoder_causal": True,
+        "decoder_causal": pick.random() < 0.25,
+    }
+    if generation == "095":
+        kinds = ["spatial", "temporal", "spatiotemporal"]
+        pick.shuffle(kinds)
+        config["downsample_type"] = tuple(kinds[:stages])
+        config["spatio_temporal_scaling"] = (True,) * stages
+        config["down_block_types"] = ("LTXVideo095DownBlock3D",) * stages
+        config["block_out_channels"] = (8,) * pick.choice((1, 2)) + (16,) * (stages - 1)
+        config["block_out_channels"] = (config["block_out_channels"] + (16,))[: stages + 1]
+    else:
+        config["spatio_temporal_scaling"] = (True,) * (stages - 1) + (pick.random() < 0.5,)
+        config["block_out_channels"] = tuple(sorted(pick.randint(3, 9) for _ in range(stages)))
+    if generation == "090":
+        config["decoder_block_out_channels"] = tuple(sorted(pick.randint(3, 9) for _ in range(stages)))
+        config["decoder_spatio_temporal_scaling"] = (True,) * (stages - 1) + (pick.random() < 0.5,)
+    else:
+        base = pick.choice((4, 8))
+        config["decoder_block_out_channels"] = tuple(base * 2**i for i in range(1, stages + 1))
+        config["decoder_spatio_temporal_scaling"] = (True,) * stages
+        config["upsample_residual"] = tuple(pick.random() < 0.8 for _ in range(stages))
+        config["upsample_factor"] = (2,) * stages
+        config["timestep_conditioning"] = True
+        if generation == "091":
+            config["decoder_inject_noise"] = tuple(pick.random() < 0.7 for _ in range(stages)) + (False,)
+    return vae(**config)
+
+
+def random_vae_cases(w: Writer) -> None:
+    for generation in ("090", "091", "095"):
+        for index in range(3):
+            name = f"vae-{generation}-random-{index}"
+            if not w.wants(name):
+                continue
+            pick = random.Random(name)
+            model = random_vae(generation, pick)
+            height, width, frames = pick.choice((16, 32)), pick.choice((16, 32)), pick.choice((1, 5, 9))
+            latents = noise(f"{name}/latents", 1, model.config.latent_channels, pick.choice((1, 2)), 1, 2)
+            decoder = {"latents": latents}
+            if model.config.timestep_conditioning:
+                decoder["temb"] = torch.tensor([round(pick.uniform(0, 0.2), 3)])
+            probes = {
+                "encoder": ({"sample": pixels(name, 1, 3, frames, height, width)}, {}),
+                "decoder": (decoder, {}),
+            }
+            if any(model.config.decoder_inject_noise):
+                with torch.no_grad(), injected_noise() as drawn:
+                    model.decode(decoder["latents"], decoder["temb"])
+                maps = {f"noise.{i:03}": noise(f"{name}/noise.{i}", *shape) for i, shape in enumerate(drawn)}
+                probes["decoder-noise"] = (decoder | maps, {})
+            w.computed_case(name, model, probes, {"prefix": f"{name}/", "table_gain": 0.3, "norm_spread": 1.0})
+
+
+# The published skeletons with one resnet a stage: what a tensor is called in an original file and in diffusers.
+SKELETONS = {
+    "0.9.0": {
+        "block_out_channels": (128, 256, 512, 512),
+        "decoder_block_out_channels": (128, 256, 512, 512),
+        "layers_per_block": (1,) * 5,
+        "decoder_layers_per_block": (1,) * 5,
+        "spatio_temporal_scaling": (True, True, True, False),
+        "decoder_spatio_temporal_scaling": (True, True, True, False),
+    },
+    "0.9.1": {
+        "block_out_channels": (128, 256, 512, 512),
+        "layers_per_block": (1,) * 5,
+        "spatio_temporal_scaling": (True, True, True, False),
+        "decoder_inject_noise": (True, True, True, False),
+    },
+    "0.9.5": {
+        "block_out_channels": (128, 256, 512, 1024, 2048),
+        "down_block_types": ("LTXVideo095DownBlock3D",) * 4,
+        "layers_per_block": (1,) * 5,
+        "spatio_temporal_scaling": (True,) * 4,
+        "downsample_type": ("spatial", "temporal", "spatiotemporal", "spatiotemporal"),
+    },
+}
+CONDITIONED = {
+    "decoder_block_out_channels": (256, 512, 1024),
+    "decoder_layers_per_block": (1,) * 4,
+    "decoder_spatio_temporal_scaling": (True,) * 3,
+    "upsample_residual": (True,) * 3,
+    "upsample_factor": (2,) * 3,
+    "timestep_conditioning": True,
+}
+
+
+def original_names(model: AutoencoderKLLTXVideo) -> dict:
+    """From the names of an original file to those of diffusers, found by trying all block numbers on the converter."""
+    state = model.state_dict()
+    out = state["encoder.conv_out.conv.weight"]
+    found = {}
+    for name in state:
+        block = re.match(r"(encoder|decoder)\.(?:mid_block|(?:down|up)_blocks\.\d+)\.(.*)", name)
+        tail = (block[2] if block else name).replace("resnets", "res_blocks").replace("conv_shortcut.conv", "conv_shortcut")
+        tail = re.sub(r"(downsamplers|upsamplers)\.0\.|^conv_(in|out)\.", "", tail) if block else tail
+        tail = tail.replace("norm3", "norm3.norm")
+        if block:
+            list_name = "down_blocks" if block[1] == "encoder" else "up_blocks"
+            tries = [f"vae.{block[1]}.{list_name}.{k}.{tail}" for k in range(10)]
+        else:
+            last = {"decoder.time_embedder": "decoder.last_time_embedder"}
+            last |= {"decoder.scale_shift_table": "decoder.last_scale_shift_table"}
+            last |= {"latents_mean": "per_channel_statistics.mean-of-means"}
+            last |= {"latents_std": "per_channel_statistics.std-of-means"}
+            for old, new in last.items():
+                tail = tail.replace(old, new)
+            tries = [f"vae.{tail}"]
+        for original in tries:
+            checkpoint = {"vae.encoder.conv_out.conv.weight": out, original: out}
+            if model.config.timestep_conditioning:
+                checkpoint["vae.decoder.last_time_embedder.timestep_embedder.linear_1.weight"] = out
+            if name in convert_ltx_vae_checkpoint_to_diffusers(checkpoint):
+                found.setdefault(name, original.removeprefix("vae."))
+    return {found[name]: name for name in state if name in found}
+
+
+def vae_names(w: Writer) -> None:
+    if not w.wants("vae-names"):
+        return
+    names = {}
+    for generation, skeleton in SKELETONS.items():
+        with torch.device("meta"):
+            model = vae(**((CONDITIONED if generation != "0.9.0" else {}) | skeleton))
+        names[generation] = original_names(model)
+        print("vae-names", generation, len(names[generation]), "of", len(model.state_dict()))
+    (w.out / "vae-names.json").write_text(json.dumps(names, indent=1) + "\n")
 
 
 # ------------------------------------------------------------------------------------------------------- T5
@@ -482,6 +630,8 @@ def main() -> None:
     transformer_cases(writer)
     t5_cases(writer)
     vae_cases(writer)
+    random_vae_cases(writer)
+    vae_names(writer)
     sampling_case(writer)
     hunyuan_cases(writer)
     tables(writer)

@@ -81,12 +81,20 @@ def module_name(model, tensors: dict) -> str:
 
 
 @contextlib.contextmanager
-def no_injected_noise():
-    """The published VAE draws unseeded noise inside some residual blocks; a probe has none."""
-    original = torch.randn
-    torch.randn = lambda *args, generator=None, **options: torch.zeros(*args, **options)
+def injected_noise(maps=None):
+    """The published VAE draws unseeded noise inside some residual blocks: here the given maps, else none.
+
+    Yields the shapes that were drawn.
+    """
+    original, drawn = torch.randn, []
+
+    def draw(shape, generator=None, device=None, dtype=None):
+        drawn.append(tuple(shape))
+        return torch.zeros(shape, dtype=dtype) if maps is None else maps[len(drawn) - 1].to(dtype)
+
+    torch.randn = draw
     try:
-        yield
+        yield drawn
     finally:
         torch.randn = original
 
@@ -115,7 +123,8 @@ def run_module(model, tensors: dict, arguments: dict, dtype=torch.float64) -> di
         return {"sample": model(**inputs, **arguments).sample}
     if "sample" in inputs:
         return {"sample": model.encode(inputs["sample"]).latent_dist.mean}
-    with no_injected_noise():
+    maps = [inputs[name] for name in sorted(inputs) if name.startswith("noise.")]
+    with injected_noise(maps or None):
         extra = () if isinstance(model, AutoencoderKLHunyuanVideo) else (inputs.get("temb"),)
         return {"sample": model.decode(inputs["latents"], *extra).sample}
 

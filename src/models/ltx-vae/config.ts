@@ -1,3 +1,5 @@
+import type { SpatialPadding } from "../../nn/conv3d.ts";
+
 /**
  * Settings of the LTX-Video autoencoder, in the project's own terms. Channel lists run from pixels to latents for
  * encoder and decoder alike.
@@ -8,6 +10,8 @@ export interface LtxVaeConfig {
   readonly patch: number;
   /** ε of the layer norm on shortcuts between widths; 1e-6 where absent. */
   readonly shortcutEpsilon?: number;
+  /** What lies around a frame for convolutions; zeros where absent. */
+  readonly padding?: SpatialPadding;
   readonly encoder: {
     /** Channels of each stage, then (for `space-to-depth`) of the latent end. */
     readonly channels: readonly number[];
@@ -31,6 +35,8 @@ export interface LtxVaeConfig {
     readonly causal: boolean;
     /** Whether the decoder takes a noise level (0.9.1 on). */
     readonly timestep: boolean;
+    /** What noise levels are multiplied by, a stored scalar; 1000 where absent. */
+    readonly timestepScale?: number;
   };
 }
 
@@ -52,7 +58,7 @@ export function compression({ patch, encoder }: LtxVaeConfig): [number, number, 
 }
 
 /** The diffusers `config.json` of AutoencoderKLLTXVideo, with that class's defaults for what is absent. */
-export function fromDiffusers(json: Record<string, unknown>): LtxVaeConfig {
+export function fromDiffusers(json: Readonly<Record<string, unknown>>): LtxVaeConfig {
   const list = <T>(name: string, fallback: readonly T[]): readonly T[] =>
     (json[name] as readonly T[] | undefined) ?? fallback;
   const channels = list("block_out_channels", [128, 256, 512, 512]);
@@ -72,6 +78,7 @@ export function fromDiffusers(json: Record<string, unknown>): LtxVaeConfig {
     latentChannels: (json["latent_channels"] as number | undefined) ?? 128,
     patch: (json["patch_size"] as number | undefined) ?? 4,
     shortcutEpsilon: (json["resnet_norm_eps"] as number | undefined) ?? 1e-6,
+    ...("spatial_padding_mode" in json ? { padding: json["spatial_padding_mode"] as SpatialPadding } : {}),
     encoder: {
       channels,
       layers,
@@ -123,5 +130,6 @@ export function toDiffusers(config: LtxVaeConfig): Record<string, unknown> {
     decoder_causal: decoder.causal,
     spatial_compression_ratio: h,
     temporal_compression_ratio: t,
+    ...(config.padding && config.padding !== "zeros" ? { spatial_padding_mode: config.padding } : {}),
   };
 }

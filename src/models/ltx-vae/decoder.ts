@@ -89,10 +89,11 @@ export class Decoder {
 
   /**
    * z [B, C, f, h, w] to [B, 3, F, H, W] with F = 8 (f - 1) + 1. Decoders that take a noise level need `sinusoid`
-   * [B, 256] of 1000 times it.
+   * [B, 256] of it times `timestepScale`. Those that inject noise (0.9.1) draw maps from `noise`, the same for all
+   * frames of a clip.
    */
   forward(z: Tensor, { sinusoid, noise }: { sinusoid?: Tensor; noise?: Pass["noise"] } = {}): Tensor {
-    const pass: Pass = { causal: this.config.decoder.causal, ...(noise ? { noise } : {}) };
+    const pass: Pass = { causal: this.config.decoder.causal, padding: this.config.padding, noise };
     let h = this.convIn.forward(z, pass);
     h = this.middle.forward(h, pass, sinusoid);
     for (const block of this.blocks) h = block.forward(h, pass, sinusoid);

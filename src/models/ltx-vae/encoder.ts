@@ -22,7 +22,7 @@ class DownBlock {
     if (encoder.downsampler === "space-to-depth") {
       this.down = new SpaceToDepthDown(inner, outer, strideOf[scaling]);
     } else {
-      this.down = scaling === "none" ? undefined : new Conv3d(inner, inner, { stride: [2, 2, 2] });
+      this.down = scaling === "none" ? undefined : new Conv3d(inner, inner, { stride: strideOf[scaling] });
       this.widen = inner === outer ? undefined : new Resnet({ inner, outer, epsilon: shortcutEpsilon });
     }
   }
@@ -57,7 +57,7 @@ export class Encoder {
 
   /** x [B, 3, F, H, W] in [-1, 1] to mean [B, C, f, h, w] and log-variance [B, 1, f, h, w] (shared by channels, in [-30, 20]). */
   forward(x: Tensor): { mean: Tensor; logVariance: Tensor } {
-    const pass = { causal: this.config.encoder.causal };
+    const pass = { causal: this.config.encoder.causal, padding: this.config.padding };
     let h = this.convIn.forward(patchify(x, this.config.patch), pass);
     for (const block of this.blocks) h = block.forward(h, pass);
     for (const resnet of this.middle) h = resnet.forward(h, pass);

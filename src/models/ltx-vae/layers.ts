@@ -2,15 +2,14 @@
 import { InputError } from "../../base/errors.ts";
 import { silu } from "../../kernels/activations.ts";
 import { pixelNorm } from "../../kernels/norms.ts";
-import { Conv3d } from "../../nn/conv3d.ts";
+import { Conv3d, type Conv3dPass } from "../../nn/conv3d.ts";
 import { LayerNorm, modulate } from "../../nn/norm.ts";
 import { concat, parameter, type Tensor } from "../../tensor/tensor.ts";
 
 /** What runs through all layers of one pass. */
-export interface Pass {
-  readonly causal: boolean;
-  /** Standard normal map [H, W] for noise injection; without it no noise is added. */
-  readonly noise?: (height: number, width: number) => Tensor;
+export interface Pass extends Conv3dPass {
+  /** The next standard normal map [H, W] to inject, asked for in the order of the convs; without it none is added. */
+  readonly noise?: ((height: number, width: number) => Tensor) | undefined;
 }
 
 export interface ResnetConfig {

@@ -1,3 +1,6 @@
+import { CheckpointError } from "../../base/errors.ts";
+import type { QkNorm } from "../../nn/attention.ts";
+
 /** Settings of the LTX-Video transformer. */
 export interface LtxConfig {
   readonly layers: number;
@@ -13,6 +16,13 @@ export interface LtxConfig {
   /** ε of the norms before self-attention and feed-forward. */
   readonly epsilon: number;
   readonly ropeTheta: number;
+  /** How queries and keys are normalised over the full width: `rms` where absent, as in all published models. */
+  readonly qkNorm?: QkNorm;
+  /**
+   * Whether a latent frame stands at the last of its pixel frames (from 0.9.5 on) rather than the first. Original
+   * files say so; where absent, it follows from the autoencoder.
+   */
+  readonly causalPositions?: boolean;
 }
 
 export const widthOf = ({ heads, headWidth }: LtxConfig): number => heads * headWidth;
@@ -33,8 +43,12 @@ export const ltx2b = {
 /** LTX-Video 13B (0.9.7, 0.9.8). */
 export const ltx13b = { ...ltx2b, layers: 48, headWidth: 128 } satisfies LtxConfig;
 
-/** The diffusers `config.json` of LTXVideoTransformer3DModel, with that class's defaults for what is absent. */
-export function fromDiffusers(json: Record<string, unknown>): LtxConfig {
+/**
+ * The diffusers `config.json` of LTXVideoTransformer3DModel, with that class's defaults for what is absent; and, where
+ * `toDiffusers` wrote them, what that class has no field for.
+ */
+export function fromDiffusers(json: Readonly<Record<string, unknown>>): LtxConfig {
+  const own = json as { qk_norm: string; causal_temporal_positioning: unknown };
   const number = (name: string, fallback: number) => (json[name] as number | null | undefined) ?? fallback;
   const channels = number("in_channels", 128);
   return {
@@ -46,8 +60,37 @@ export function fromDiffusers(json: Record<string, unknown>): LtxConfig {
     captionChannels: number("caption_channels", 4096),
     qkEpsilon: 1e-5,
     epsilon: number("norm_eps", 1e-6),
-    ropeTheta: 10000,
+    ropeTheta: number("rope_theta", 10000),
+    ...(own.qk_norm in qkNorms ? { qkNorm: qkNorms[own.qk_norm]! } : {}),
+    ...(typeof own.causal_temporal_positioning === "boolean"
+      ? { causalPositions: own.causal_temporal_positioning }
+      : {}),
   };
+}
+
+/** Norms that only original files have; diffusers' class knows none but `rms_norm_across_heads`. */
+const qkNorms: Readonly<Record<string, QkNorm>> = { layer_norm: "layer", none: "none" };
+
+/** Settings as original files carry them (class Transformer3DModel), with that class's defaults for what is absent. */
+export function fromOriginal(json: Readonly<Record<string, unknown>>): LtxConfig {
+  const fixed = {
+    patch_size: 1,
+    timestep_scale_multiplier: 1000,
+    positional_embedding_max_pos: [20, 2048, 2048],
+    standardization_norm: "rms_norm",
+    adaptive_norm: "single_scale_shift",
+  };
+  for (const [name, value] of Object.entries(fixed))
+    if ((json[name] ?? value) !== value && JSON.stringify(json[name]) !== JSON.stringify(value))
+      throw new CheckpointError(`the transformer's embedded settings: ${name} is ${JSON.stringify(json[name])}`, {
+        hint: "transformers of LTX-Video 0.9.0 to 0.9.8 are understood",
+      });
+  return fromDiffusers({
+    ...json,
+    qk_norm: json["qk_norm"] ?? "none",
+    rope_theta: json["positional_embedding_theta"],
+    causal_temporal_positioning: json["causal_temporal_positioning"] === true,
+  });
 }
 
 /** The diffusers `config.json` of these settings. */
@@ -63,11 +106,13 @@ export function toDiffusers(config: LtxConfig): Record<string, unknown> {
     cross_attention_dim: widthOf(config),
     num_layers: config.layers,
     activation_fn: "gelu-approximate",
-    qk_norm: "rms_norm_across_heads",
+    qk_norm: { rms: "rms_norm_across_heads", layer: "layer_norm", none: "none" }[config.qkNorm ?? "rms"],
     norm_elementwise_affine: false,
     norm_eps: config.epsilon,
     caption_channels: config.captionChannels,
     attention_bias: true,
     attention_out_bias: true,
+    ...(config.ropeTheta === 10000 ? {} : { rope_theta: config.ropeTheta }),
+    ...(config.causalPositions === undefined ? {} : { causal_temporal_positioning: config.causalPositions }),
   };
 }

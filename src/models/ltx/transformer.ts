@@ -7,7 +7,7 @@ import { FeedForward } from "../../nn/feed-forward.ts";
 import { Linear } from "../../nn/linear.ts";
 import { modulate } from "../../nn/norm.ts";
 import { TimestepEmbedder } from "../../nn/timestep.ts";
-import { parameter, type Tensor } from "../../tensor/tensor.ts";
+import { concat, parameter, type Tensor } from "../../tensor/tensor.ts";
 import { type LtxConfig, widthOf } from "./config.ts";
 
 /** What every block reads besides the video tokens. */
@@ -30,15 +30,16 @@ export class Block {
 
   constructor(config: LtxConfig) {
     const width = widthOf(config);
-    this.selfAttention = new Attention({ width, heads: config.heads, epsilon: config.qkEpsilon });
-    this.textAttention = new Attention({ width, heads: config.heads, epsilon: config.qkEpsilon });
+    const attention = { width, heads: config.heads, epsilon: config.qkEpsilon, norm: config.qkNorm };
+    this.selfAttention = new Attention(attention);
+    this.textAttention = new Attention(attention);
     this.feedForward = new FeedForward(width, 4 * width);
     this.table = parameter([6, width]);
     this.epsilon = config.epsilon;
   }
 
-  /** x [B, N, W], time [B, 1 or N, 6, W] to [B, N, W]. */
-  forward(x: Tensor, time: Tensor, { text, mask, rope }: Context): Tensor {
+  /** x [B, N, W], time [B, 1 or N, 6, W] to [B, N, W]; the last `perturbed` of B go without self-attention. */
+  forward(x: Tensor, time: Tensor, { text, mask, rope }: Context, perturbed = 0): Tensor {
     const [shiftA, scaleA, gateA, shiftF, scaleF, gateF] = this.table.add(time).unstack(2) as [
       Tensor,
       Tensor,
@@ -48,9 +49,16 @@ export class Block {
       Tensor,
     ];
     const norm = (h: Tensor) => rmsNorm(h, { epsilon: this.epsilon });
-    let h = x.add(this.selfAttention.forward(modulate(norm(x), shiftA, scaleA), { rope }).mul(gateA));
+    let h = x.add(this.#attend(modulate(norm(x), shiftA, scaleA), rope, perturbed).mul(gateA));
     h = h.add(this.textAttention.forward(h, { context: text, bias: mask }));
     return h.add(this.feedForward.forward(modulate(norm(h), shiftF, scaleF)).mul(gateF));
+  }
+
+  #attend(x: Tensor, rope: Rope, perturbed: number): Tensor {
+    if (perturbed === 0) return this.selfAttention.forward(x, { rope });
+    const plain = x.slice(0, 0, -perturbed);
+    const values = this.selfAttention.valuesOnly(x.slice(0, -perturbed));
+    return concat([this.selfAttention.forward(plain, { rope }), values], 0);
   }
 }
 
@@ -89,6 +97,8 @@ export interface ForwardOptions {
   readonly afterBlock?: (x: Tensor, index: number) => Tensor;
   /** Wraps the tracing of each block, for example in `recompute`. */
   readonly around?: (block: () => Tensor) => Tensor;
+  /** Blocks in which the last of the batch goes without self-attention (spatio-temporal guidance). */
+  readonly perturbed?: readonly number[];
 }
 
 /** Published as a constant, whatever the blocks' ε. */
@@ -118,7 +128,7 @@ export class LtxTransformer {
   /** The velocity noise - data [B, N, C]. */
   forward(
     { latents, text, textMask, sinusoid, rope }: TransformerInputs,
-    { afterBlock = (x) => x, around = (block) => block() }: ForwardOptions = {},
+    { afterBlock = (x) => x, around = (block) => block(), perturbed = [] }: ForwardOptions = {},
   ): Tensor {
     let x = this.projectIn.forward(latents);
     const time = this.timeEmbedding.forward(sinusoid);
@@ -127,7 +137,7 @@ export class LtxTransformer {
     const context: Context = { text: this.captionProjection.forward(text), mask, rope };
     for (const [index, block] of this.blocks.entries())
       x = afterBlock(
-        around(() => block.forward(x, time.blocks, context)),
+        around(() => block.forward(x, time.blocks, context, perturbed.includes(index) ? 1 : 0)),
         index,
       );
     const [shift, scale] = this.table.add(time.head.unsqueeze(2)).unstack(2) as [Tensor, Tensor];

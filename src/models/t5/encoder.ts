@@ -33,7 +33,7 @@ export const t5xxl = {
 } satisfies T5Config;
 
 /** The transformers `config.json` of T5EncoderModel. */
-export function fromTransformers(json: Record<string, unknown>): T5Config {
+export function fromTransformers(json: Readonly<Record<string, unknown>>): T5Config {
   const number = (name: string, fallback: number) => (json[name] as number | undefined) ?? fallback;
   return {
     layers: number("num_layers", 6),

@@ -11,11 +11,12 @@ import * as vaeWeights from "../../models/ltx-vae/weights.ts";
 import { fromTransformers, relativeBuckets, T5Encoder } from "../../models/t5/encoder.ts";
 import * as t5Weights from "../../models/t5/weights.ts";
 import { timestepSinusoid } from "../../nn/timestep.ts";
+import { vaeConfigOf } from "../../pipelines/assemble.ts";
 import { type HostTensor, hostTensor } from "../../tensor/dtype.ts";
 import { mount, parametersOf } from "../../tensor/mount.ts";
 import { buildProgram } from "../../tensor/program.ts";
 import type { Runtime, Weights } from "../../tensor/runtime.ts";
-import { constant, input } from "../../tensor/tensor.ts";
+import { constant, input, type Tensor } from "../../tensor/tensor.ts";
 import { type Checkpoint, matchNames } from "../../weights/checkpoint.ts";
 import { weightsOf } from "../../weights/weights-of.ts";
 import type { OpenedCheckpoint } from "./files/open-checkpoint.ts";
@@ -25,7 +26,9 @@ import { hunyuanCalls } from "./probe/hunyuan.ts";
 export const probeModules = ["transformer", "vae.encoder", "vae.decoder", "text_encoder", "text_encoder_2"] as const;
 export type ProbeModule = (typeof probeModules)[number];
 
-function transformer(config: Record<string, unknown>, args: Arguments): Call {
+type Config = Readonly<Record<string, unknown>>;
+
+function transformer(config: Config, args: Arguments): Call {
   const settings = ltx.fromDiffusers(config);
   const model = mount(new LtxTransformer(settings));
   const latents = args.get("hidden_states");
@@ -77,7 +80,7 @@ function rotary(width: number, tokens: number, args: Arguments): { cos: HostTens
   return ropeTables(places, width, { raw: scale === undefined });
 }
 
-function vaeEncoder(config: Record<string, unknown>, args: Arguments): Call {
+function vaeEncoder(config: Config, args: Arguments): Call {
   const model = mount({ encoder: new Encoder(vae.fromDiffusers(config)) }.encoder, "encoder");
   const feeds = { sample: args.get("sample") };
   const { mean } = model.forward(input("sample", feeds.sample.shape));
@@ -85,25 +88,38 @@ function vaeEncoder(config: Record<string, unknown>, args: Arguments): Call {
   return { model, outputs: { sample: mean }, feeds, rename: vaeWeights.diffusersName, ignore, prefix: "encoder" };
 }
 
-function vaeDecoder(config: Record<string, unknown>, args: Arguments): Call {
-  const settings = vae.fromDiffusers(config);
+async function vaeDecoder(config: Config, args: Arguments, checkpoint: Checkpoint): Promise<Call> {
+  const settings = await vaeConfigOf({ config, checkpoint });
   const model = mount(new Decoder(settings), "decoder");
   const latents = args.get("latents");
   const feeds: Record<string, HostTensor> = { latents };
   const level = args.optional("temb");
   if (settings.decoder.timestep) {
     if (!level) throw new InputError("this decoder takes a noise level: the inputs lack temb");
-    feeds["sinusoid"] = timestepSinusoid(Array.from(level.data, (x) => Math.fround(x * 1000)));
+    feeds["sinusoid"] = timestepSinusoid(
+      Array.from(level.data, (x) => Math.fround(x * (settings.decoder.timestepScale ?? 1000))),
+    );
   }
-  const output = model.forward(
-    input("latents", latents.shape),
-    feeds["sinusoid"] ? { sinusoid: input("sinusoid", feeds["sinusoid"].shape) } : {},
-  );
+  const output = model.forward(input("latents", latents.shape), {
+    ...(feeds["sinusoid"] ? { sinusoid: input("sinusoid", feeds["sinusoid"].shape) } : {}),
+    ...(args.optional("noise.000") ? { noise: injected(args, feeds) } : {}),
+  });
   const ignore = (name: string) => vaeWeights.isStatistic(name) || !name.startsWith("decoder.");
   return { model, outputs: { sample: output }, feeds, rename: vaeWeights.diffusersName, ignore, prefix: "decoder" };
 }
 
-function textEncoder(config: Record<string, unknown>, args: Arguments): Call {
+/** The maps `noise.000`, `noise.001`, … in the order in which the decoder asks for them; without them none is injected. */
+function injected(args: Arguments, feeds: Record<string, HostTensor>): () => Tensor {
+  let count = 0;
+  return () => {
+    const name = `noise.${String(count++).padStart(3, "0")}`;
+    const map = args.get(name);
+    feeds[name] = map;
+    return input(name, map.shape);
+  };
+}
+
+function textEncoder(config: Config, args: Arguments): Call {
   const settings = fromTransformers(config);
   const model = mount(new T5Encoder(settings));
   const ids = args.get("input_ids");
@@ -149,7 +165,7 @@ export async function probe(
   if (!opened.config) throw new CheckpointError("no config.json beside the weights", { where: opened.checkpoint.name });
   const config = opened.config as Record<string, unknown>;
   const make = hunyuanCalls[`${classOf(config)}${module.replace(/^[^.]*/, "")}`] ?? calls[module];
-  const call = make(config, await Arguments.read(inputs));
+  const call = await make(config, await Arguments.read(inputs), opened.checkpoint);
   const expected = new Map(
     [...parametersOf(call.model, call.prefix)].map(([path, { shape }]) => [call.rename(path), { shape }]),
   );

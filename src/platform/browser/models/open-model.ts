@@ -9,7 +9,6 @@ import {
   type OpenedModel,
   parseSettings,
 } from "../../../pipelines/assemble.ts";
-import { ltxSettings } from "../../../pipelines/model.ts";
 import { type Checkpoint, openCheckpoint, openShardedCheckpoint } from "../../../weights/checkpoint.ts";
 import { blobSource } from "../../../weights/source.ts";
 import { type KeepOptions, keepFiles } from "./kept-files.ts";
@@ -39,7 +38,8 @@ export async function openModel(folder: string | URL, options: KeepOptions = {})
     }),
   );
   return assembleModel({
-    settings: settings === undefined ? ltxSettings : parseSettings(settings, `${where}turbo2k.json`),
+    settings: settings === undefined ? undefined : parseSettings(settings, `${where}turbo2k.json`),
+    evidence: { names: [base.pathname] },
     tokenizer: new TextTokenizer(tokenizer),
     modules: Object.fromEntries(modules) as Record<ModuleName, Module>,
   });

@@ -11,7 +11,7 @@ import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
 import { readLatents, type SavedLatents } from "./latents-file.ts";
-import { modelFolder } from "./package-root.ts";
+import { modelPath } from "./package-root.ts";
 import { openDevice } from "./prepare.ts";
 import { StageClock } from "./stage-clock.ts";
 import { writeFrames } from "./write-frames.ts";
@@ -27,7 +27,7 @@ export async function* decodeLatents(path: string, request: DecodeRequest): Asyn
   const { signal } = request;
   const saved = await readLatents(path);
   const runtime = openDevice(request.device);
-  const model = await openModel(await modelFolder(request.model ?? saved.model));
+  const model = await openModel(await modelPath(request.model ?? saved.model));
   let writer: VideoWriter | undefined;
   try {
     const { draft, latents, grid } = saved;

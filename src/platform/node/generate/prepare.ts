@@ -6,7 +6,7 @@ import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { openOrt } from "../devices/ort.ts";
 import { openModel } from "../models/open-model.ts";
-import { defaultModel, modelFolder } from "./package-root.ts";
+import { defaultModel, modelPath } from "./package-root.ts";
 
 export type SeededRequest = GenerateRequest & { readonly seed: number };
 
@@ -30,7 +30,7 @@ export async function prepare(request: SeededRequest): Promise<Prepared> {
   checkRequest(request); // what needs no model is found before one is opened
   const runtime = openDevice(request.device);
   const wanted = request.model ?? defaultModel;
-  const folder = await modelFolder(wanted);
+  const folder = await modelPath(wanted);
   const model = await openModel(folder);
   try {
     const name = wanted === defaultModel ? wanted : folder;

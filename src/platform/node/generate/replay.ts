@@ -13,7 +13,7 @@ import { openModel } from "../models/open-model.ts";
 import { readReceipt, readVideo } from "../video/read.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
-import { defaultModel, modelFolder } from "./package-root.ts";
+import { defaultModel, modelPath } from "./package-root.ts";
 import { openDevice } from "./prepare.ts";
 
 export interface ReplayRequest extends Pick<GenerateRequest, "output" | "model" | "force" | "device"> {
@@ -36,7 +36,7 @@ export async function* replay(path: string, request: ReplayRequest): AsyncGenera
   const { signal } = request;
   const receipt = await readReceipt(path);
   const runtime = openDevice(request.device);
-  const model = await openModel(await modelFolder(request.model ?? modelOf(receipt)));
+  const model = await openModel(await modelPath(request.model ?? modelOf(receipt)));
   const comparison = new Comparison(path);
   let writer: VideoWriter | undefined;
   try {

@@ -1,181 +1,119 @@
 /** What a model on disk is, and what it lacks: for `turbo2k info`. Reads headers only. */
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as ltx from "../../../models/ltx/config.ts";
-import { LtxTransformer } from "../../../models/ltx/transformer.ts";
-import * as ltxWeights from "../../../models/ltx/weights.ts";
+import { asDiffusers } from "../../../models/ltx/layouts.ts";
 import * as vae from "../../../models/ltx-vae/config.ts";
-import { LtxVae } from "../../../models/ltx-vae/vae.ts";
-import * as vaeWeights from "../../../models/ltx-vae/weights.ts";
-import { fromTransformers, T5Encoder } from "../../../models/t5/encoder.ts";
-import * as t5Weights from "../../../models/t5/weights.ts";
-import { statisticsOf } from "../../../pipelines/assemble.ts";
-import { type Settings, settingsSchema } from "../../../pipelines/model.ts";
-import { sizeOf } from "../../../tensor/dtype.ts";
-import { parametersOf } from "../../../tensor/mount.ts";
-import { matchNames } from "../../../weights/checkpoint.ts";
+import { fromTransformers } from "../../../models/t5/encoder.ts";
+import { parseSettings } from "../../../pipelines/assemble.ts";
+import type { Settings } from "../../../pipelines/model.ts";
+import { recognise } from "../../../pipelines/recognise.ts";
 import { type JsonObject, openCheckpointPath } from "../files/open-checkpoint.ts";
 import { openTokenizer } from "../files/open-tokenizer.ts";
-
-export interface ModuleDescription {
-  readonly module: string;
-  readonly class: string;
-  readonly parameters: number;
-  readonly bytes: number;
-  /** Stored element types with their numbers of tensors. */
-  readonly dtypes: Readonly<Record<string, number>>;
-  /** Sizes by name. */
-  readonly sizes: Readonly<Record<string, number | readonly number[]>>;
-  /** Why it cannot be used. */
-  readonly faults: readonly string[];
-}
+import { evidenceOf } from "../models/diffusers-folder.ts";
+import { type FoundModel, isThere } from "../models/found-model.ts";
+import { openSingleFile } from "../models/single-file.ts";
+import {
+  attempt,
+  describeModule,
+  type LatentRanges,
+  latentRanges,
+  type ModuleDescription,
+  messageOf,
+  unknownModule,
+} from "./describe-module.ts";
 
 export interface ModelDescription {
   readonly path: string;
   readonly settings: Settings | undefined;
   readonly modules: readonly ModuleDescription[];
-  /** Over channels: smallest and largest mean, smallest and largest deviation of latents. */
-  readonly latents: { readonly channels: number; readonly mean: Range; readonly deviation: Range } | undefined;
+  readonly latents: LatentRanges | undefined;
   readonly faults: readonly string[];
 }
-
-type Range = readonly [least: number, most: number];
-
-/** How a class that this project knows reads its config and names its weights. */
-interface Known {
-  readonly model: (config: Record<string, unknown>) => object;
-  readonly sizes: (config: Record<string, unknown>) => ModuleDescription["sizes"];
-  readonly rename: (path: string) => string;
-  readonly ignore: (name: string) => boolean;
-}
-
-const known: Readonly<Record<string, Known>> = {
-  LTXVideoTransformer3DModel: {
-    model: (config) => new LtxTransformer(ltx.fromDiffusers(config)),
-    sizes: (config) => {
-      const { layers, heads, headWidth, channels, captionChannels } = ltx.fromDiffusers(config);
-      return { layers, width: heads * headWidth, heads, channels, captionChannels };
-    },
-    rename: ltxWeights.diffusersName,
-    ignore: () => false,
-  },
-  AutoencoderKLLTXVideo: {
-    model: (config) => new LtxVae(vae.fromDiffusers(config)),
-    sizes: (config) => {
-      const settings = vae.fromDiffusers(config);
-      return { latentChannels: settings.latentChannels, compression: vae.compression(settings) };
-    },
-    rename: vaeWeights.diffusersName,
-    ignore: vaeWeights.isStatistic,
-  },
-  T5EncoderModel: {
-    model: (config) => new T5Encoder(fromTransformers(config)),
-    sizes: (config) => {
-      const { layers, width, heads, vocabulary } = fromTransformers(config);
-      return { layers, width, heads, vocabulary };
-    },
-    rename: t5Weights.transformersName,
-    ignore: t5Weights.isAlias,
-  },
-};
 
 const parts = ["transformer", "vae", "text_encoder"] as const;
 
 /** Describes a pipeline's folder, one module's folder, or a safetensors file. */
 export async function describeModel(path: string): Promise<ModelDescription> {
-  const isPipeline = await isThere(join(path, "model_index.json"));
-  if (!isPipeline) {
-    const one = await describeModule(path, "module");
-    return { path, settings: undefined, modules: [one], latents: await latentsOf(path), faults: one.faults };
-  }
+  if (await isThere(join(path, "model_index.json"))) return describeFolder(path);
+  const opened = await openCheckpointPath(path);
+  const { config, checkpoint } = opened;
+  await checkpoint.close();
+  if (asDiffusers(checkpoint.tensors)) return describeSingleFile(path);
+  const one = describeModule("module", config, checkpoint.tensors, path);
+  return { path, settings: undefined, modules: [one], latents: await latentsOf(path), faults: one.faults };
+}
+
+async function describeFolder(path: string): Promise<ModelDescription> {
   const modules: ModuleDescription[] = [];
+  const configs: Partial<Record<(typeof parts)[number], JsonObject>> = {};
   const faults: string[] = [];
   for (const part of parts) {
-    if (!(await isThere(join(path, part)))) faults.push(`${part} is missing`);
-    else modules.push(await describeModule(join(path, part), part));
+    const folder = join(path, part);
+    if (!(await isThere(folder))) {
+      faults.push(`${part} is missing`);
+      continue;
+    }
+    try {
+      const { config, checkpoint } = await openCheckpointPath(folder);
+      await checkpoint.close();
+      if (config) configs[part] = config;
+      modules.push(describeModule(part, config, checkpoint.tensors, folder));
+    } catch (cause) {
+      modules.push({ ...unknownModule, module: part, faults: [messageOf(cause)] });
+    }
   }
   faults.push(...modules.flatMap((module) => module.faults.map((fault) => `${module.module}: ${fault}`)));
   await openTokenizer(join(path, "tokenizer")).catch((cause: unknown) => faults.push(messageOf(cause)));
   const text = await readFile(join(path, "turbo2k.json"), "utf8").catch(() => undefined);
   let settings: Settings | undefined;
-  if (text !== undefined) faults.push(...attempt(() => (settings = settingsSchema.parse(JSON.parse(text)))));
+  if (text !== undefined) faults.push(...attempt(() => (settings = parseSettings(text, "turbo2k.json"))));
+  else settings = identify(configs, await evidenceOf(path), faults);
   return { path, settings, modules, latents: await latentsOf(join(path, "vae")), faults };
 }
 
-async function describeModule(path: string, module: string): Promise<ModuleDescription> {
-  let opened: Awaited<ReturnType<typeof openCheckpointPath>>;
+/** An original checkpoint; its text encoder is another's affair. */
+async function describeSingleFile(path: string): Promise<ModelDescription> {
+  const { checkpoint, transformer, vae: autoencoder, evidence } = await openSingleFile(path);
   try {
-    opened = await openCheckpointPath(path);
-  } catch (cause) {
-    if (module === "module") throw cause;
-    return { module, class: "unknown", parameters: 0, bytes: 0, dtypes: {}, sizes: {}, faults: [messageOf(cause)] };
+    const modules = [
+      describeModule("transformer", transformer.config, transformer.tensors, path),
+      describeModule("vae", autoencoder.config, autoencoder.tensors, path),
+    ];
+    const faults = modules.flatMap((module) => module.faults.map((fault) => `${module.module}: ${fault}`));
+    const settings = identify({ transformer: transformer.config, vae: autoencoder.config }, evidence, faults);
+    return { path, settings, modules, latents: await latentRanges(autoencoder.tensors), faults };
+  } finally {
+    await checkpoint.close();
   }
-  const { config, checkpoint } = opened;
-  const entries = [...checkpoint.tensors.values()];
-  await checkpoint.close();
-  const name = classOf(config);
-  const reader = known[name];
-  const faults: string[] = [];
-  let sizes: ModuleDescription["sizes"] = {};
-  if (!reader) faults.push(config ? `turbo2k does not know the class ${name}` : "no config.json beside the weights");
-  else
-    faults.push(
-      ...attempt(() => {
-        const settings = config as Record<string, unknown>;
-        sizes = reader.sizes(settings);
-        const expected = new Map(
-          [...parametersOf(reader.model(settings))].map(([at, { shape }]) => [reader.rename(at), { shape }]),
-        );
-        matchNames(expected, checkpoint, { ignore: reader.ignore });
-      }),
-    );
-  const dtypes: Record<string, number> = {};
-  for (const { dtype } of entries) dtypes[dtype] = (dtypes[dtype] ?? 0) + 1;
-  return {
-    module,
-    class: name,
-    parameters: entries.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-    bytes: entries.reduce((sum, { start, end }) => sum + end - start, 0),
-    dtypes,
-    sizes,
-    faults,
-  };
+}
+
+/** The release that modules are taken for; why they are none goes to the faults. */
+function identify(
+  { transformer, vae: autoencoder, text_encoder: text }: Partial<Record<(typeof parts)[number], JsonObject>>,
+  evidence: FoundModel["evidence"],
+  faults: string[],
+): Settings | undefined {
+  if (!transformer || !autoencoder) return undefined;
+  try {
+    return recognise({
+      ...evidence,
+      transformer: ltx.fromDiffusers(transformer),
+      vae: vae.fromDiffusers(autoencoder),
+      text: text && fromTransformers(text),
+    }).settings;
+  } catch (cause) {
+    faults.push(messageOf(cause));
+    return undefined;
+  }
 }
 
 async function latentsOf(path: string): Promise<ModelDescription["latents"]> {
   const opened = await openCheckpointPath(path).catch(() => undefined);
   if (!opened) return undefined;
   try {
-    const channels = opened.checkpoint.tensors.get("latents_mean")?.shape[0];
-    if (channels === undefined) return undefined;
-    const { mean, deviation } = await statisticsOf(opened.checkpoint, channels);
-    const range = (values: Float32Array): Range => [Math.min(...values), Math.max(...values)];
-    return { channels, mean: range(mean), deviation: range(deviation) };
+    return await latentRanges(opened.checkpoint.tensors);
   } finally {
     await opened.checkpoint.close();
   }
 }
-
-function classOf(config: JsonObject | undefined): string {
-  const architectures = config?.["architectures"];
-  const name = config?.["_class_name"] ?? (Array.isArray(architectures) ? architectures[0] : undefined);
-  return typeof name === "string" ? name : "unknown";
-}
-
-/** The message of what `work` throws, or nothing. */
-function attempt(work: () => unknown): string[] {
-  try {
-    work();
-    return [];
-  } catch (cause) {
-    return [messageOf(cause)];
-  }
-}
-
-const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
-
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );

@@ -4,7 +4,7 @@ import { availableParallelism, cpus, totalmem } from "node:os";
 import { version } from "../../../base/version.ts";
 import { openOrt } from "../devices/ort.ts";
 import { memoryLimit } from "../generate/fit.ts";
-import { modelFolder } from "../generate/package-root.ts";
+import { modelPath } from "../generate/package-root.ts";
 import { registerCodecs } from "../video/codecs.ts";
 import { describeModel } from "./describe-model.ts";
 import { measureRate } from "./rate.ts";
@@ -39,7 +39,7 @@ export async function diagnose(): Promise<Diagnosis> {
       return "mp4 and webm can be written and read";
     }),
     mini: await check(async () => {
-      const { path, faults } = await describeModel(await modelFolder("mini"));
+      const { path, faults } = await describeModel(await modelPath("mini"));
       if (faults.length) throw new Error(faults.join("; "));
       return path;
     }),

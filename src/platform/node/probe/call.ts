@@ -18,7 +18,11 @@ export interface Call {
   readonly prefix: string;
 }
 
-export type MakeCall = (config: Record<string, unknown>, args: Arguments) => Call;
+export type MakeCall = (
+  config: Record<string, unknown>,
+  args: Arguments,
+  checkpoint: Checkpoint,
+) => Call | Promise<Call>;
 
 /** The given tensors and arguments, with errors that name what is missing. */
 export class Arguments {

@@ -4,7 +4,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { moduleNames } from "../../../pipelines/assemble.ts";
 import { type ModelFiles, modelFilesName } from "../../../schema/model-files.ts";
-import { hashFolder } from "../models/open-model.ts";
+import { hashFolder } from "../models/found-model.ts";
 
 /** What a page must know of a model's folder to fetch it: every file of it, in the order of their names. */
 export async function modelFilesOf(folder: string): Promise<ModelFiles> {

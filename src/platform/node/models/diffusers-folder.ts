@@ -1,0 +1,73 @@
+/** A pipeline's folder in the diffusers layout: transformer, vae, text_encoder, tokenizer, scheduler. */
+import { dirname, join, resolve, sep } from "node:path";
+import { CheckpointError } from "../../../base/errors.ts";
+import { hrModule, type Module, type ModuleName, moduleNames } from "../../../pipelines/assemble.ts";
+import type { Settings } from "../../../pipelines/model.ts";
+import { type Evidence, versionIn } from "../../../pipelines/recognise.ts";
+import { openCheckpointPath } from "../files/open-checkpoint.ts";
+import { type FoundModel, hashFolder, isThere, type Json, readJson, readSettings } from "./found-model.ts";
+
+export async function findInFolder(folder: string): Promise<FoundModel> {
+  const settings = await readSettings(folder);
+  const names = [...moduleNames, ...((await isThere(join(folder, hrModule))) ? [hrModule] : [])];
+  const opened = await Promise.allSettled(
+    names.map(async (name) => [name, await openModule(join(folder, name))] as const),
+  );
+  const modules = opened.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  for (const result of opened) {
+    if (result.status === "fulfilled") continue;
+    await Promise.all(modules.map(([, { checkpoint }]) => checkpoint.close()));
+    throw result.reason;
+  }
+  return {
+    modules: Object.fromEntries(modules) as Record<ModuleName, Module>,
+    tokenizer: join(folder, "tokenizer"),
+    evidence: await evidenceOf(folder),
+    settings,
+  };
+}
+
+/** One module's folder: a config.json and weights. */
+export async function openModule(path: string): Promise<Module> {
+  if (!(await isThere(path)))
+    throw new CheckpointError(`this model lacks its ${path.split(sep).at(-1)}`, {
+      where: dirname(path),
+      hint: "a pipeline folder has transformer, vae, text_encoder and tokenizer",
+    });
+  const { config, checkpoint } = await openCheckpointPath(path);
+  try {
+    if (!config) throw new CheckpointError("no config.json beside the weights", { where: path });
+    return { config, checkpoint, sha256: await hashFolder(path) };
+  } catch (cause) {
+    await checkpoint.close();
+    throw cause;
+  }
+}
+
+/** What a folder says of the version besides its modules. */
+export async function evidenceOf(folder: string): Promise<FoundModel["evidence"]> {
+  // The hub's cache keeps a repository's name two folders above the files.
+  const names = resolve(folder).split(sep).slice(-4);
+  const scheduler = await readJson(join(folder, "scheduler", "scheduler_config.json"));
+  const index = await readJson(join(folder, "model_index.json"));
+  const schedule = scheduleOf(scheduler);
+  const era = eraOf(names, scheduler, index);
+  return { names, ...(schedule ? { schedule } : {}), ...(era ? { era } : {}) };
+}
+
+/** What FlowMatchEulerDiscreteScheduler would do; undefined where the pipeline sets noise levels itself. */
+function scheduleOf(scheduler: Json | undefined): Settings["schedule"] | undefined {
+  if (scheduler?.["use_dynamic_shifting"] !== true) return undefined;
+  const terminal = (scheduler["shift_terminal"] ?? null) as number | null;
+  return { kind: "dynamic-shift", base: "even", clamp: false, terminal };
+}
+
+function eraOf(names: readonly string[], scheduler: Json | undefined, index: Json | undefined): Evidence["era"] {
+  const name = names.find((one) => versionIn(one) !== undefined);
+  if (name) return { late: Number(versionIn(name)!.at(-1)) >= 5, because: `the folder is called ${name}` };
+  if (index?.["_class_name"] === "LTXConditionPipeline")
+    return { late: true, because: "the pipeline is LTXConditionPipeline" };
+  const shifting = scheduler?.["use_dynamic_shifting"];
+  if (typeof shifting !== "boolean") return undefined;
+  return { late: !shifting, because: `the scheduler ${shifting ? "shifts" : "does not shift"} noise levels by size` };
+}

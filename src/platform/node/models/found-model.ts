@@ -1,0 +1,59 @@
+/** The parts of a model where they were found, whatever the layout. */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { CheckpointError } from "../../../base/errors.ts";
+import { type ModelParts, parseSettings } from "../../../pipelines/assemble.ts";
+import type { Settings } from "../../../pipelines/model.ts";
+import type { Evidence } from "../../../pipelines/recognise.ts";
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export interface FoundModel {
+  readonly modules: ModelParts["modules"];
+  /** Folder of the tokenizer's files. */
+  readonly tokenizer: string;
+  /** What files say of the version besides their tensors and settings. */
+  readonly evidence: Pick<Evidence, "names" | "allowedSigmas" | "schedule" | "era">;
+  /** Of a turbo2k.json, which has the last word. */
+  readonly settings: Settings | undefined;
+}
+
+export async function readSettings(folder: string): Promise<Settings | undefined> {
+  const path = join(folder, "turbo2k.json");
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  return text === undefined ? undefined : parseSettings(text, path);
+}
+
+/** A JSON object, or undefined where there is no such file. */
+export async function readJson(path: string): Promise<Json | undefined> {
+  const text = await readFile(path, "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
+    throw new Error("expected a JSON object");
+  } catch (cause) {
+    throw new CheckpointError(`not valid: ${(cause as Error).message}`, { where: path, cause });
+  }
+}
+
+export const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** SHA-256 of files one after another. */
+export async function hashFiles(files: readonly string[]): Promise<string> {
+  const hash = createHash("sha256");
+  for (const file of files) for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+/** SHA-256 of a module's weight files, in the order of their names. */
+export async function hashFolder(folder: string): Promise<string> {
+  const files = (await readdir(folder)).filter((entry) => /\.(safetensors|gguf)$/.test(entry)).sort();
+  return hashFiles(files.map((file) => join(folder, file)));
+}
