@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { decodeLatents } from "../platform/node/generate/decode-latents.ts";
 import { follow } from "./follow.ts";
+import { fetchModel } from "./pull.ts";
 import { addDevice } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -15,6 +16,7 @@ export function addDecode(program: Command, terminal: Terminal): void {
     .option("--force", "replace an existing file")
     .option("--json", "print one JSON object on stdout");
   addDevice(command).action(async (latents: string, flags) => {
+    await fetchModel(flags.model, terminal);
     const result = await follow(decodeLatents(latents, { ...flags, signal: terminal.signal }), terminal);
     terminal.out(flags.json ? JSON.stringify(result) : result.output);
   });

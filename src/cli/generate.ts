@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { generate } from "../platform/node/generate/generate.ts";
 import { follow } from "./follow.ts";
 import { printConfig, printPlan } from "./plan.ts";
+import { fetchModel } from "./pull.ts";
 import { addRequestFlags, requestOf, seeded } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -27,6 +28,7 @@ export function addGenerate(program: Command, terminal: Terminal): void {
       const request = seeded(await requestOf(prompt, flags));
       if (flags["printConfig"]) return printConfig(request, terminal);
       if (flags["plan"]) return printPlan(request, terminal, flags["json"] === true);
+      await fetchModel(request.model, terminal);
       const result = await follow(generate(request, { signal: terminal.signal }), terminal);
       terminal.out(flags["json"] ? JSON.stringify(result) : result.output);
     });

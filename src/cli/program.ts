@@ -11,6 +11,7 @@ import { addInfo } from "./info.ts";
 import { nearest } from "./nearest.ts";
 import { addPlan } from "./plan.ts";
 import { addProbe } from "./probe.ts";
+import { addPull } from "./pull.ts";
 import { addReplay } from "./replay.ts";
 import { addStudio } from "./studio.ts";
 import { report, type Terminal } from "./terminal.ts";
@@ -58,6 +59,7 @@ export function programFor(terminal: Terminal): Command {
     addPlan,
     addInfo,
     addStudio,
+    addPull,
     addDoctor,
     addTrain,
     addEval,

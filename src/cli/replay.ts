@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { TurboError } from "../base/errors.ts";
 import { replay } from "../platform/node/generate/replay.ts";
+import { fetchModel } from "./pull.ts";
 import { addDevice } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -15,6 +16,7 @@ export function addReplay(program: Command, terminal: Terminal): void {
     .option("--force", "replace an existing file")
     .option("--json", "print one JSON object on stdout");
   addDevice(command).action(async (file: string, flags) => {
+    await fetchModel(flags.model, terminal);
     const events = replay(file, { ...flags, signal: terminal.signal });
     let next = await events.next();
     for (; !next.done; next = await events.next())

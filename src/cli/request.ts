@@ -29,7 +29,7 @@ type Flags = Record<string, unknown> & { config?: string; image?: string; lora?:
 export function addRequestFlags(command: Command): Command {
   const number = (flags: string, what: string, key: keyof typeof limits) =>
     command.addOption(new Option(flags, what).argParser(numberFor(/--[a-z-]+/.exec(flags)![0], limits[key])));
-  command.option("--model <model>", "mini, or a folder in the diffusers layout (default: mini)");
+  command.option("--model <model>", "mini, a folder in the diffusers layout, or ORG/NAME on a hub (default: mini)");
   command.option("--size <size>", "2k, 1080p, 720p or WxH");
   number("--width <n>", "with --height, in place of --size", "width");
   number("--height <n>", "with --width", "height");

@@ -3,13 +3,15 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CheckpointError } from "../../../base/errors.ts";
+import { cachedModel } from "../hub/find-model.ts";
+import { parseModelId } from "../hub/model-id.ts";
 
 /** The same for `src` in a checkout and for `dist` in a package: both lie at its root. */
 export const packageRoot = fileURLToPath(new URL("../../../../", import.meta.url));
 
 export const defaultModel = "mini";
 
-/** `mini`, a folder or a checkpoint's file to where the model lies. */
+/** `mini`, a folder, a checkpoint's file or the ORG/NAME of a downloaded model to where the model lies. */
 export async function modelPath(name: string): Promise<string> {
   const found = await stat(name).catch(() => undefined);
   if (name === defaultModel) {
@@ -22,8 +24,10 @@ export async function modelPath(name: string): Promise<string> {
       });
   }
   if (found) return resolve(name);
+  const id = parseModelId(name);
+  if (id) return cachedModel(id);
   throw new CheckpointError("there is no such model", {
     where: name,
-    hint: `use --model mini, or a folder${/^[\w.-]+\/[\w.-]+$/.test(name) ? "; models are not downloaded yet: fetch it first" : ""}`,
+    hint: "use --model mini, a folder, or the ORG/NAME of a model on a hub",
   });
 }

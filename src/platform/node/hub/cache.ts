@@ -1,0 +1,81 @@
+/** The hub's cache on disk, shared with the Python tools: blobs by their hash, snapshots of links to them, refs. */
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { writeFileAtomically } from "../files/atomic-file.ts";
+import type { ModelId } from "./model-id.ts";
+
+export class ModelCache {
+  readonly #root: string;
+  readonly #name: string;
+
+  constructor(cache: string, { name }: Pick<ModelId, "name">) {
+    this.#name = `models--${name.replace("/", "--")}`;
+    this.#root = cache;
+  }
+
+  get #folder(): string {
+    return join(this.#root, this.#name);
+  }
+
+  blob = (hash: string): string => join(this.#folder, "blobs", hash);
+
+  /** What has come of a blob; a name of ours, because other tools write to names of theirs. */
+  partial = (hash: string): string => `${this.blob(hash)}.turbo2k.incomplete`;
+
+  lock = (hash: string): string => join(this.#root, ".locks", this.#name, `${hash}.turbo2k.lock`);
+
+  snapshot = (commit: string): string => join(this.#folder, "snapshots", commit);
+
+  /** The commit that a branch or tag had when it was last asked for; a commit is its own. */
+  async commitOf(revision: string): Promise<string | undefined> {
+    if (/^[0-9a-f]{40}$/.test(revision)) return (await isThere(this.snapshot(revision))) ? revision : undefined;
+    const commit = await readFile(join(this.#folder, "refs", revision), "utf8").catch(() => undefined);
+    return commit && /^[0-9a-f]{40}$/.test(commit.trim()) ? commit.trim() : undefined;
+  }
+
+  async note(revision: string, commit: string): Promise<void> {
+    if (revision !== commit)
+      await writeFileAtomically(join(this.#folder, "refs", revision), [new TextEncoder().encode(commit)]);
+  }
+
+  /** Gives a blob its name in a snapshot: a link, or a copy where the disk knows no links. */
+  async link(hash: string, commit: string, path: string): Promise<void> {
+    const target = join(this.snapshot(commit), path);
+    await mkdir(dirname(target), { recursive: true });
+    if (await isThere(target)) return;
+    const made = `${target}.${process.pid}.new`;
+    await rm(made, { force: true });
+    await symlink(relative(dirname(target), this.blob(hash)), made).catch(() => copyFile(this.blob(hash), made));
+    await rename(made, target);
+  }
+}
+
+export const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Whether a snapshot has all that a pipeline needs, judged by its own files: nothing is asked of the network. */
+export async function isWholePipeline(folder: string): Promise<boolean> {
+  if (!(await isThere(join(folder, "model_index.json")))) return false;
+  const modules = ["transformer", "vae", "text_encoder"].map((module) => hasWeights(join(folder, module)));
+  const tokenizer = ["tokenizer.json", "spiece.model"].map((name) => isThere(join(folder, "tokenizer", name)));
+  return (await Promise.all(modules)).every(Boolean) && (await Promise.all(tokenizer)).some(Boolean);
+}
+
+async function hasWeights(folder: string): Promise<boolean> {
+  const names = await readdir(folder).catch(() => [] as string[]);
+  if (!names.includes("config.json")) return false;
+  const index = names.find((name) => /\.safetensors\.index(\.\w+)?\.json$/.test(name));
+  const single = names.some((name) => /\.(safetensors|gguf)$/.test(name) && !/-\d+-of-\d+\./.test(name));
+  if (single || index === undefined) return single && (await allReadable(folder, names));
+  const text = await readFile(join(folder, index), "utf8").catch(() => "{}");
+  const shards = new Set(Object.values((JSON.parse(text) as { weight_map?: Record<string, string> }).weight_map ?? {}));
+  return shards.size > 0 && (await allReadable(folder, [...shards]));
+}
+
+/** Links whose blob has gone do not count. */
+async function allReadable(folder: string, names: readonly string[]): Promise<boolean> {
+  return (await Promise.all(names.map((name) => isThere(join(folder, name))))).every(Boolean);
+}
