@@ -23,6 +23,14 @@ export interface Crop {
   readonly mask: Float32Array;
 }
 
+/** A part of a picture, in pixels. */
+export interface PixelBox {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
+}
+
 /** A list of captioned clips without end. What stands at an index is a pure function of source, index and size. */
 export interface ClipSource {
   /** Tells one source from another, in the names of caches. */
@@ -31,6 +39,8 @@ export interface ClipSource {
   count(picture: Picture): number;
   /** Pixels [3, F, H, W] in [-1, 1] of a clip. */
   pixels(index: number, picture: Picture): Promise<Float32Array>;
+  /** A part of a clip's pixels [3, F, height, width], for sources that need not make the whole for it. */
+  window?(index: number, picture: Picture, part: PixelBox): Promise<Float32Array>;
   /** What a clip shows; of rendered clips in other words each time. */
   caption(index: number, picture: Picture, random: Random): string;
   /** A part of a clip, for the training of autoencoders. */

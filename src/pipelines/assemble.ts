@@ -80,7 +80,7 @@ export async function assembleModel(parts: ModelParts): Promise<OpenedModel> {
       config: ltxConfig,
       weights: named(new LtxTransformer(ltxConfig), transformer.checkpoint, ltxWeights.diffusersName),
     },
-    hr: hr && highResolution(hr, transformer, ltxStored),
+    hr: hr && highResolution(hr, transformer, ltxConfig),
     text: {
       config: t5Config,
       weights: named(new T5Encoder(t5Config), text.checkpoint, t5Weights.transformersName, t5Weights.isAlias),
@@ -106,8 +106,9 @@ function highResolution({ config: json, checkpoint }: Module, base: Module, base
   } catch (cause) {
     throw new CheckpointError((cause as Error).message, { where, cause });
   }
-  const isOfSameShape = JSON.stringify(config.transformer) === JSON.stringify(baseConfig);
-  if (!isOfSameShape || json["base"] !== base.sha256)
+  const { causalPositions } = baseConfig;
+  const [own, other] = [{ causalPositions, ...config.transformer }, baseConfig].map(ltx.toDiffusers);
+  if (JSON.stringify(own) !== JSON.stringify(other) || json["base"] !== base.sha256)
     throw new CheckpointError("the high-resolution model belongs to another low-resolution model", {
       where,
       hint: `it was trained on the features of transformer ${String(json["base"]).slice(0, 12)}…; train it anew for this one`,

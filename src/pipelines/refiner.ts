@@ -56,7 +56,8 @@ export async function openRefiner(
 ): Promise<{ denoise: Denoiser; dispose(): void }> {
   const hr = model.hr!;
   const { transformer, placement } = hr.config;
-  const places = placeTokens(large, small, placement, { fps, compression: compression(model.vae.config) });
+  const positions = { fps, compression: compression(model.vae.config), causal: transformer.causalPositions ?? false };
+  const places = placeTokens(large, small, placement, positions);
   const tables = ropeTables(places, widthOf(transformer), { theta: transformer.ropeTheta });
   const program = refineProgram({ hr, settings: model.settings }, { grid: large, batch: rest.batch }, runtime.keeps);
   const executable = await runtime.compile(program, { weights: hr.weights });

@@ -10,6 +10,7 @@ import { addNoise, timestepOf, velocity } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { constant, input, type Tensor } from "../tensor/tensor.ts";
+import { bucketAt, drawSigma } from "./draws.ts";
 import { initialFlowWeights } from "./flow-initial.ts";
 import { modelConfigs } from "./flow-model.ts";
 import type { FlowRecipe } from "./recipe.ts";
@@ -67,18 +68,8 @@ export class FlowTask implements Task {
     return initialFlowWeights(this.model, this.recipe.seed);
   }
 
-  /** The sizes of a step: its stage's, one drawn by weight. */
-  #bucketAt(step: number): Bucket {
-    let left = step;
-    const stage = this.recipe.stages.find(({ steps }) => (left -= steps) <= 0);
-    if (!stage) throw new RangeError(`step ${step} lies behind the recipe's end`);
-    const random = new Random(this.recipe.seed, step * 2);
-    let draw = random.uniform() * stage.buckets.reduce((sum, { weight }) => sum + weight, 0);
-    return stage.buckets.find(({ weight }) => (draw -= weight) <= 0) ?? stage.buckets.at(-1)!;
-  }
-
   bucket(step: number): string {
-    const { picture, batch } = this.#bucketAt(step);
+    const { picture, batch } = bucketAt(this.recipe.stages, step, this.recipe.seed);
     return `${pictureKey(picture)} ${batch}`;
   }
 
@@ -130,7 +121,7 @@ export class FlowTask implements Task {
       const clip = random.below(set.count);
       const clean = await set.read(clip);
       const own = noise.subarray(item * size, (item + 1) * size);
-      const sigma = this.#drawSigma(random);
+      const sigma = drawSigma(random, recipe.timesteps);
       levels.push(timestepOf(sigma));
       latents.set(addNoise(clean, own, sigma), item * size);
       target.set(velocity(clean, own), item * size);
@@ -147,14 +138,5 @@ export class FlowTask implements Task {
       ids: hostTensor(ids, [batch, words]),
       mask: hostTensor(mask, [batch, words]),
     };
-  }
-
-  /** Logit-normal, some of it uniform so that no level is left out, then shifted towards noise. */
-  #drawSigma(random: Random): number {
-    const { uniform, shift } = this.recipe.timesteps;
-    const flat = random.uniform();
-    const centred = 1 / (1 + Math.exp(-random.normal()));
-    const sigma = random.chance(uniform) ? flat : centred;
-    return (shift * sigma) / (1 + (shift - 1) * sigma);
   }
 }

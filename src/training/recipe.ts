@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { presets } from "../data/world/draw.ts";
+import { fusionForms, guidances, guideConvs, placements } from "../models/ltx/two-stage-config.ts";
 
 const count = z.number().int().positive();
 /** WxHxF, for example 128x128x9. */
@@ -147,8 +148,64 @@ const flow = z.strictObject({
   }),
 });
 
-export const recipeSchema = z.discriminatedUnion("kind", [vae, flow]);
+/** WxH in latent cells. */
+const cells = z
+  .string()
+  .regex(/^\d+x\d+$/, "must look like 24x16 (columns x rows of latent cells)")
+  .transform((text) => {
+    const [width, height] = text.split("x").map(Number) as [number, number];
+    return { width, height };
+  });
+
+const hr = z.strictObject({
+  kind: z.literal("high-resolution"),
+  ...shared,
+  /** Folder of the finished low-resolution model, relative to the recipe; its autoencoder and text encoder are used as they are. */
+  model: z.string(),
+  /** Size of the low-resolution picture. */
+  draft: cells,
+  /** Blocks whose output is handed over; at the paper's depths when left out. */
+  taps: z.array(z.number().int().nonnegative()).optional(),
+  guidance: z.enum(guidances).default("features"),
+  form: z.enum(fusionForms).default("residual"),
+  conv: z.enum(guideConvs).default("depthwise"),
+  placement: z.enum(placements).default("field"),
+  captionDropout: z.number().min(0).max(1),
+  /** How many clips of each size and window are encoded once and then drawn from; WxHxF to a count. */
+  clips: z.record(z.string(), count),
+  /** Clips that share the place of their window, so that they can be learned from together. */
+  group: count.default(8),
+  stages: z
+    .array(
+      z.strictObject({
+        steps: count,
+        /** Items a step for each size; the window is a part of the large picture, all of it when left out. */
+        buckets: z
+          .array(
+            z.strictObject({
+              picture,
+              window: cells.optional(),
+              batch: count,
+              weight: z.number().positive().default(1),
+            }),
+          )
+          .min(1),
+      }),
+    )
+    .min(1),
+  timesteps: z.strictObject({ uniform: z.number().min(0).max(1), shift: z.number().positive() }),
+  preview: z.strictObject({ picture, prompts: count }),
+  /** What the finished second stage does by default. */
+  defaults: z.strictObject({
+    steps: count,
+    shift: z.number().positive(),
+    guidanceScale: z.number().nonnegative().default(1),
+  }),
+});
+
+export const recipeSchema = z.discriminatedUnion("kind", [vae, flow, hr]);
 export type Recipe = z.infer<typeof recipeSchema>;
+export type HrRecipe = z.infer<typeof hr>;
 export type VaeRecipe = z.infer<typeof vae>;
 export type FlowRecipe = z.infer<typeof flow>;
 

@@ -1,9 +1,10 @@
 /** The procedural world as a source of clips for training. */
 import { Random } from "../../base/philox.ts";
 import { framesToPlanar } from "../../video/frame.ts";
-import type { ClipSource, Crop, CropRequest, Picture } from "../clip-source.ts";
+import type { ClipSource, Crop, CropRequest, Picture, PixelBox } from "../clip-source.ts";
 import { caption } from "./captions.ts";
 import { clipAt, type PresetName, renderCrop, sceneAt } from "./clip.ts";
+import { render } from "./render.ts";
 
 /** Clips of a preset; combinations that are held out do not occur. */
 export class WorldClips implements ClipSource {
@@ -23,6 +24,11 @@ export class WorldClips implements ClipSource {
 
   async pixels(index: number, picture: Picture): Promise<Float32Array> {
     return framesToPlanar(clipAt(this.preset, this.seed, index, { ...picture, split: "train" }).frames);
+  }
+
+  async window(index: number, picture: Picture, { left: x, top: y, width, height }: PixelBox): Promise<Float32Array> {
+    const { scene } = sceneAt(this.preset, this.seed, index, { moving: picture.frames > 1 });
+    return framesToPlanar(render(scene, { ...picture, window: { x, y, width, height } }).frames);
   }
 
   caption(index: number, { frames }: Picture, random: Random): string {

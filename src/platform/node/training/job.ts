@@ -1,6 +1,8 @@
-import type { HostTensor } from "../../../tensor/dtype.ts";
+import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
+import type { Weights } from "../../../tensor/runtime.ts";
 import type { Task } from "../../../training/trainer.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
+import { bf16ToF32, f16ToF32 } from "../../../weights/half.ts";
 
 export type Values = ReadonlyMap<string, HostTensor>;
 
@@ -19,4 +21,15 @@ export function under(values: Values, prefix: string): Map<string, HostTensor> {
   return new Map(
     [...values].filter(([name]) => name.startsWith(prefix)).map(([name, value]) => [name.slice(prefix.length), value]),
   );
+}
+
+/** Stored weights in f32, to train from. */
+export async function valuesOf(weights: Weights): Promise<Map<string, HostTensor>> {
+  const values = new Map<string, HostTensor>();
+  for (const [name, weight] of weights) {
+    const { data, shape, dtype } = await weight.read();
+    const widen = dtype === "bf16" ? bf16ToF32 : f16ToF32;
+    values.set(name, hostTensor(data instanceof Uint16Array ? widen(data) : Float32Array.from(data), shape));
+  }
+  return values;
 }

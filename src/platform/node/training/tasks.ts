@@ -2,6 +2,7 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import type { Recipe } from "../../../training/recipe.ts";
 import { type ClipsOptions, openClips } from "./clips.ts";
 import { flowJob } from "./flow-job.ts";
+import { hrJob } from "./hr-job.ts";
 import type { Job } from "./job.ts";
 import { vaeJob } from "./vae-job.ts";
 
@@ -13,5 +14,7 @@ export async function openJob(recipe: Recipe, runtime: Runtime, options: ClipsOp
       return vaeJob(recipe, opened.clips, runtime, options);
     case "text-to-video":
       return flowJob(recipe, opened, runtime, options);
+    case "high-resolution":
+      return hrJob(recipe, opened, runtime, options);
   }
 }

@@ -6,15 +6,13 @@ import type { ClipSource, Picture } from "../../../data/clip-source.ts";
 import { type LtxVaeConfig, toDiffusers } from "../../../models/ltx-vae/config.ts";
 import { decodeFrames } from "../../../pipelines/decode.ts";
 import { gridOf, type Statistics } from "../../../pipelines/latents.ts";
-import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
 import { type Runtime, type Weights, weightInMemory } from "../../../tensor/runtime.ts";
 import type { VaeRecipe } from "../../../training/recipe.ts";
 import { psnr, VaeTask } from "../../../training/vae-task.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
 import { type Frame, planarToFrames } from "../../../video/frame.ts";
-import { bf16ToF32, f16ToF32 } from "../../../weights/half.ts";
 import { saveVae } from "../models/save-model.ts";
-import type { Job, Values } from "./job.ts";
+import { type Job, type Values, valuesOf } from "./job.ts";
 import { openLatentSource } from "./latent-source.ts";
 import { measure, openClipEncoder } from "./vae-coding.ts";
 
@@ -86,13 +84,7 @@ async function loadVae(folder: string, config: LtxVaeConfig): Promise<{ values: 
         where: folder,
         hint: "make `model` in the recipe equal to the one that it was trained with",
       });
-    const values = new Map<string, HostTensor>();
-    for (const [name, weight] of source.weights) {
-      const { data, shape, dtype } = await weight.read();
-      const widen = dtype === "bf16" ? bf16ToF32 : f16ToF32;
-      values.set(name, hostTensor(data instanceof Uint16Array ? widen(data) : Float32Array.from(data), shape));
-    }
-    return { values, statistics: source.statistics };
+    return { values: await valuesOf(source.weights), statistics: source.statistics };
   } finally {
     close();
   }

@@ -1,0 +1,156 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { stringify } from "yaml";
+import { run } from "../../../cli/testing.ts";
+import { WorldClips } from "../../../data/world/source.ts";
+import { encodeTiled, encodeWindow, TileEncoder } from "../../../pipelines/encode.ts";
+import { gridOf } from "../../../pipelines/latents.ts";
+import { relativeError } from "../../../testing/relative-error.ts";
+import { openOrt } from "../devices/ort.ts";
+import { saveTinyModel } from "../generate/testing.ts";
+import { openModel } from "../models/open-model.ts";
+import { readReceipt } from "../video/read.ts";
+import { hrSet } from "./hr-cache.ts";
+import { openLatentSource } from "./latent-source.ts";
+
+const runtime = openOrt({ threads: 1 });
+let home: string;
+const path = (name: string) => join(home, name);
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), "turbo2k-hr-"));
+  await saveTinyModel(path("tiny"));
+});
+afterAll(() => rm(home, { recursive: true, force: true }));
+
+const recipe = {
+  kind: "high-resolution",
+  name: "tiny-hr",
+  seed: 3,
+  world: "mini",
+  model: "tiny",
+  draft: "64x64",
+  taps: [0],
+  captionDropout: 0.1,
+  clips: { "160x160x1 whole": 4, "160x160x9 3x2": 8 },
+  group: 4,
+  timesteps: { uniform: 0.2, shift: 3 },
+  preview: { picture: "160x160x1", prompts: 1 },
+  defaults: { steps: 2, shift: 2 },
+  optimiser: { rate: 0.003, warmup: 1, final: 1 },
+  stages: [
+    { steps: 3, buckets: [{ picture: "160x160x1", batch: 2 }] },
+    { steps: 3, buckets: [{ picture: "160x160x9", window: "3x2", batch: 2 }] },
+  ],
+};
+
+async function train(change: object, output: string, ...flags: string[]) {
+  await writeFile(path(`${output}.yaml`), stringify({ ...recipe, ...change }));
+  return run(["train", path(`${output}.yaml`), "-o", path(output), ...flags]);
+}
+const losses = async (output: string) =>
+  (await readFile(path(`${output}/log.jsonl`), "utf8"))
+    .trim()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as { loss: number }).loss);
+
+describe("the second stage", () => {
+  test("trains from one frame to more, resumes to the same bits, and makes videos", async () => {
+    const whole = await train({}, "whole");
+    expect({ code: whole.code, err: whole.err }).toMatchObject({ code: 0 });
+    expect(await losses("whole")).toHaveLength(6);
+    expect((await train({}, "parts", "--steps", "2")).code).toBe(0);
+    expect((await train({}, "parts", "--resume")).code).toBe(0);
+    expect(await losses("parts")).toEqual(await losses("whole"));
+
+    const model = await openModel(path("whole/model"));
+    await model.close();
+    expect(model.hr!.config).toMatchObject({ taps: [0], guidance: "features", form: "residual" });
+    expect(model.settings.hr).toEqual({ steps: 2, schedule: { kind: "uniform", shift: 2 }, guidanceScale: 1 });
+    const made = await run([
+      ...["generate", "a red ball", "--model", path("whole/model"), "-o", path("clip.mp4"), "--size", "160x96"],
+    ]);
+    expect({ code: made.code, err: made.err }).toMatchObject({ code: 0 });
+    expect((await readReceipt(path("clip.mp4"))).draft).toMatchObject({ width: 96, height: 64 });
+  });
+
+  test.each(["features-synced", "latents", "none"])("learns in the arm %s too", async (guidance) => {
+    const { code, err } = await train({ guidance, stages: recipe.stages.slice(1) }, guidance);
+    expect({ code, err }).toMatchObject({ code: 0 });
+    const all = await losses(guidance);
+    expect(all.every(Number.isFinite)).toBe(true);
+  });
+
+  test.each(["figure", "literal"])("learns with %s fusions", async (form) => {
+    expect(await train({ form, conv: "dense", stages: recipe.stages.slice(1) }, form)).toMatchObject({ code: 0 });
+  });
+
+  test.each([
+    ["another small size than the model's", { draft: "96x64" }, "makes 64x64"],
+    ["taps that do not exist", { taps: [0, 1] }, "taps must rise from 0 to 0"],
+    ["an unknown guidance", { guidance: "pixels" }, "guidance"],
+    [
+      "a picture off the grid",
+      { stages: [{ steps: 1, buckets: [{ picture: "150x150x9", batch: 1 }] }] },
+      "off this model's grid",
+    ],
+  ])("refuses %s", async (_, change, message) => {
+    expect(await train(change, "refused")).toEqual({ code: 2, out: "", err: expect.stringContaining(message) });
+  });
+});
+
+describe("windows of large clips", () => {
+  const picture = { width: 448, height: 352, frames: 9 };
+  const clips = new WorldClips("mini", 3);
+
+  test("are parts of the whole picture's latents", async () => {
+    const model = await openModel(path("tiny"));
+    const grid = gridOf(picture, model.vae.config);
+    const pixels = await clips.pixels(0, picture);
+    const encoder = new TileEncoder(model, runtime);
+    const whole = await encoder.encode(pixels, picture);
+    const draw = (part: { top: number; left: number; height: number; width: number }) => clips.window(0, picture, part);
+    const crop = { top: 5, left: 5, height: 2, width: 3 };
+    const part = await encodeWindow(encoder, model, { grid, crop, draw });
+    const { latentChannels } = model.vae.config;
+    const expected = new Float32Array(part.length);
+    for (let plane = 0, to = 0; plane < latentChannels * grid.frames; plane++)
+      for (let y = crop.top; y < crop.top + crop.height; y++)
+        for (let x = crop.left; x < crop.left + crop.width; x++)
+          expected[to++] = whole[(plane * grid.height + y) * grid.width + x]!;
+    expect(relativeError(part, expected)).toBeLessThan(1e-5);
+    const tiled = await encodeTiled(model, runtime, { grid, draw, tile: 4 });
+    expect(relativeError(tiled, whole)).toBeLessThan(1e-5);
+    encoder.dispose();
+    await model.close();
+  });
+
+  test("are kept on disk; clips of a group share their place", async () => {
+    const { source, close } = await openLatentSource(path("tiny/vae"));
+    const bucket = { picture, window: { width: 4, height: 3 }, batch: 1, weight: 1 };
+    const request = {
+      folder: path("cache"),
+      clips,
+      bucket,
+      draft: { width: 64, height: 64 },
+      count: 6,
+      group: 3,
+      seed: 1,
+    };
+    const made = await hrSet(source, runtime, request);
+    const again = await hrSet(source, runtime, request);
+    expect(await again.read(5)).toEqual(await made.read(5));
+    expect(await made.read(4)).not.toEqual(await made.read(5));
+    expect(made.large).toEqual({ frames: 2, height: 11, width: 14 });
+    expect(made.small.grid).toEqual({ frames: 2, height: 2, width: 2 });
+    const places = Array.from({ length: 20 }, (_, group) => made.window(group));
+    for (const { top, left, height, width } of places) {
+      expect([height, width]).toEqual([3, 4]);
+      expect(top >= 0 && top <= 8 && left >= 0 && left <= 10).toBe(true);
+    }
+    expect(new Set(places.map(({ top, left }) => `${top} ${left}`)).size).toBeGreaterThan(5);
+    await Promise.all([made.close(), again.close()]);
+    close();
+  });
+});

@@ -1,0 +1,140 @@
+import { cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { InputError } from "../../../base/errors.ts";
+import { checkTaps, type HrConfig, proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
+import { hrModule, type OpenedModel } from "../../../pipelines/assemble.ts";
+import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
+import { resolveRequest } from "../../../pipelines/resolve.ts";
+import { synthesise } from "../../../pipelines/two-stage.ts";
+import type { Runtime } from "../../../tensor/runtime.ts";
+import { FrozenDraft } from "../../../training/hr-draft.ts";
+import { bucketKey, HrTask } from "../../../training/hr-task.ts";
+import type { HrRecipe } from "../../../training/recipe.ts";
+import type { SheetClip } from "../../../video/contact-sheet.ts";
+import type { Frame } from "../../../video/frame.ts";
+import { openModel } from "../models/open-model.ts";
+import { saveHr } from "../models/save-model.ts";
+import type { ClipsOptions, OpenedClips } from "./clips.ts";
+import { hrSet } from "./hr-cache.ts";
+import { type Job, type Values, valuesOf } from "./job.ts";
+import { openLatentSource } from "./latent-source.ts";
+import { inMemory } from "./vae-job.ts";
+
+/** Training of the high-resolution model on the features of a finished low-resolution one. */
+export async function hrJob(
+  recipe: HrRecipe,
+  clips: OpenedClips,
+  runtime: Runtime,
+  { base, ...options }: ClipsOptions,
+): Promise<Job> {
+  const folder = resolve(base, recipe.model);
+  const model = await openModel(folder);
+  try {
+    return await openedHrJob(recipe, clips, runtime, { ...options, folder, model });
+  } catch (cause) {
+    await model.close();
+    throw cause;
+  }
+}
+
+interface OpenedOptions extends Omit<ClipsOptions, "base"> {
+  readonly folder: string;
+  readonly model: OpenedModel;
+}
+
+async function openedHrJob(
+  recipe: HrRecipe,
+  { clips, prompts }: OpenedClips,
+  runtime: Runtime,
+  { folder, model, ...options }: OpenedOptions,
+): Promise<Job> {
+  const config = configOf(recipe, model);
+  checkDraft(recipe, model);
+  const sets = await setsOf(recipe, clips, runtime, { folder, ...options });
+  const usesFeatures = config.guidance === "features" || config.guidance === "features-synced";
+  const frozen = new FrozenDraft(model, runtime, usesFeatures ? config.taps : []);
+  const settings = settingsOf(recipe, model);
+  const trained = (values: Values): TextToVideoModel => ({
+    ...model,
+    settings,
+    hr: { config, weights: inMemory(values) },
+  });
+  const start = await valuesOf(model.transformer.weights);
+  return {
+    task: new HrTask(recipe, { config, draft: frozen, start, sets }),
+    async preview(values) {
+      const sheet: SheetClip[] = [];
+      const { picture } = recipe.preview;
+      for (const [index, prompt] of prompts.slice(0, recipe.preview.prompts).entries()) {
+        const request = resolveRequest({ prompt, seed: index, ...picture, stages: 2 }, trained(values));
+        const frames: Frame[] = [];
+        for await (const event of synthesise(trained(values), runtime, { ...request, ...request.made }))
+          if (event.type === "frame") frames.push(event.frame);
+        sheet.push({ frames, caption: prompt });
+      }
+      return { clips: sheet, figures: {} };
+    },
+    async save(values, target) {
+      await mkdir(target, { recursive: true });
+      if (resolve(target) !== folder) {
+        const isPart = (path: string) => !path.startsWith(join(folder, hrModule));
+        await cp(folder, target, { recursive: true, filter: isPart });
+      }
+      await rm(join(target, hrModule), { recursive: true, force: true });
+      const { sha256 } = model.files.find(({ name }) => name === "transformer")!;
+      await saveHr(join(target, hrModule), config, values, sha256);
+      await writeFile(join(target, "turbo2k.json"), `${JSON.stringify(settings, null, 2)}\n`);
+    },
+    dispose() {
+      frozen.dispose();
+      for (const set of sets.values()) void set.close();
+      void model.close();
+    },
+  };
+}
+
+type OpenedSet = Awaited<ReturnType<typeof hrSet>>;
+
+/** Clips of all sizes and windows of the recipe, encoded. */
+async function setsOf(
+  { stages, draft, group, seed, clips: counts }: HrRecipe,
+  clips: OpenedClips["clips"],
+  runtime: Runtime,
+  { folder, cache, ...options }: Omit<OpenedOptions, "model">,
+): Promise<Map<string, OpenedSet>> {
+  const { source, close } = await openLatentSource(join(folder, "vae"));
+  const sets = new Map<string, OpenedSet>();
+  try {
+    for (const bucket of stages.flatMap(({ buckets }) => buckets)) {
+      const key = bucketKey(bucket);
+      if (sets.has(key)) continue;
+      const count = Math.min(counts[key] ?? 20 * group, clips.count(bucket.picture));
+      const request = { ...options, folder: cache, clips, bucket, draft, count, group: Math.min(group, count), seed };
+      sets.set(key, await hrSet(source, runtime, request));
+    }
+    return sets;
+  } finally {
+    close();
+  }
+}
+
+function configOf({ taps, guidance, form, conv, placement }: HrRecipe, { transformer }: OpenedModel): HrConfig {
+  const { layers } = transformer.config;
+  const chosen = taps ?? proportionalTaps(layers);
+  checkTaps(chosen, layers);
+  return { transformer: transformer.config, taps: chosen, guidance, form, conv, placement };
+}
+
+/** The small picture must be what the low-resolution model makes: it never learned others. */
+function checkDraft({ draft }: HrRecipe, { settings }: OpenedModel): void {
+  if (draft.width !== settings.width || draft.height !== settings.height)
+    throw new InputError(
+      `the draft is ${draft.width}x${draft.height}, but ${settings.name} makes ${settings.width}x${settings.height}`,
+      { hint: `write draft: ${settings.width}x${settings.height}` },
+    );
+}
+
+function settingsOf({ defaults }: HrRecipe, { settings }: OpenedModel): Settings {
+  const { steps, shift, guidanceScale } = defaults;
+  return { ...settings, hr: { steps, schedule: { kind: "uniform", shift }, guidanceScale } };
+}

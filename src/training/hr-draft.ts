@@ -1,0 +1,99 @@
+/** The frozen low-resolution model in the training of the second stage: text states and block features, no gradients. */
+import { widthOf } from "../models/ltx/config.ts";
+import { coordinates, type Grid, ropeTables, tokensOf } from "../models/ltx/rope.ts";
+import { LtxTransformer } from "../models/ltx/transformer.ts";
+import { forwardWithTaps } from "../models/ltx/two-stage.ts";
+import { compression } from "../models/ltx-vae/config.ts";
+import { relativeBuckets, T5Encoder } from "../models/t5/encoder.ts";
+import { timestepSinusoid } from "../nn/timestep.ts";
+import type { TextToVideoModel } from "../pipelines/model.ts";
+import { timestepOf } from "../samplers/process.ts";
+import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
+import { mount } from "../tensor/mount.ts";
+import { buildProgram } from "../tensor/program.ts";
+import type { Executable, Runtime, Weights } from "../tensor/runtime.ts";
+import { constant, input } from "../tensor/tensor.ts";
+
+export interface DraftBatch {
+  readonly grid: Grid;
+  /** Noisy normalised tokens [B, n, C], and their noise levels. */
+  readonly noisy: Float32Array;
+  readonly sigmas: readonly number[];
+  readonly ids: HostTensor;
+  readonly mask: HostTensor;
+}
+
+export class FrozenDraft {
+  readonly model: TextToVideoModel;
+  readonly #runtime: Runtime;
+  readonly #taps: readonly number[];
+  readonly #programs = new Map<string, Executable>();
+
+  /** @param taps blocks whose features are wanted; none for arms that need text states alone */
+  constructor(model: TextToVideoModel, runtime: Runtime, taps: readonly number[]) {
+    this.model = model;
+    this.#runtime = runtime;
+    this.#taps = taps;
+  }
+
+  /** States of the text encoder [B, T, D] and the features [B, n, W] of each tap. */
+  async run({ grid, noisy, sigmas, ids, mask }: DraftBatch): Promise<{ states: HostTensor; features: HostTensor[] }> {
+    const batch = sigmas.length;
+    const shape = [batch, tokensOf(grid), this.model.transformer.config.channels];
+    const executable = await this.#program(grid, batch);
+    const results = await executable.run({
+      ids,
+      mask,
+      ...(this.#taps.length
+        ? { latents: hostTensor(noisy, shape), sinusoid: timestepSinusoid(sigmas.map(timestepOf), [batch, 1]) }
+        : {}),
+    });
+    return { states: results["states"]!, features: this.#taps.map((_, k) => results[`feature${k}`]!) };
+  }
+
+  async #program(grid: Grid, batch: number): Promise<Executable> {
+    const key = [grid.frames, grid.height, grid.width, batch].join(" ");
+    const known = this.#programs.get(key);
+    if (known) return known;
+    const { settings, text, transformer, vae } = this.model;
+    const words = settings.textLength;
+    const mask = input("mask", [batch, words]);
+    const states = mount(new T5Encoder(text.config), "text").forward({
+      ids: input("ids", [batch, words], "i32"),
+      buckets: constant(relativeBuckets(words, text.config)),
+      mask,
+    });
+    const { config } = transformer;
+    const causal = config.causalPositions ?? false;
+    const places = coordinates(grid, { fps: settings.fps, compression: compression(vae.config), causal });
+    const { cos, sin } = ropeTables(places, widthOf(config), { theta: config.ropeTheta });
+    const features = this.#taps.length
+      ? forwardWithTaps(
+          mount(new LtxTransformer(config), "transformer"),
+          {
+            latents: input("latents", [batch, tokensOf(grid), config.channels]),
+            text: states,
+            textMask: mask,
+            sinusoid: input("sinusoid", [batch, 1, 256]),
+            rope: { cos: constant(cos), sin: constant(sin) },
+          },
+          this.#taps,
+        ).features
+      : [];
+    const outputs = Object.fromEntries(features.map((x, k) => [`feature${k}`, x]));
+    const weights = new Map([...prefixed(text.weights, "text."), ...prefixed(transformer.weights, "transformer.")]);
+    const made = await this.#runtime.compile(buildProgram({ states, ...outputs }, { keep: this.#runtime.keeps }), {
+      weights,
+    });
+    this.#programs.set(key, made);
+    return made;
+  }
+
+  dispose(): void {
+    for (const program of this.#programs.values()) program.dispose();
+    this.#programs.clear();
+  }
+}
+
+const prefixed = (weights: Weights, prefix: string) =>
+  [...weights].map(([name, weight]) => [prefix + name, weight] as const);

@@ -1,0 +1,195 @@
+/**
+ * Training of the high-resolution model of two-stage synthesis (Turbo2K, Sec. 3.2): flow matching on windows of large clips,
+ * guided by what the frozen low-resolution model sees in the same clips.
+ */
+import { gaussian, Random } from "../base/philox.ts";
+import { widthOf } from "../models/ltx/config.ts";
+import { cropTokens, placeTokens } from "../models/ltx/placement.ts";
+import { type Crop, resizing } from "../models/ltx/resize.ts";
+import { type Grid, ropeTables, tokensOf } from "../models/ltx/rope.ts";
+import { HrTransformer } from "../models/ltx/two-stage.ts";
+import { guideChannels, type HrConfig } from "../models/ltx/two-stage-config.ts";
+import { compression } from "../models/ltx-vae/config.ts";
+import { timestepSinusoid } from "../nn/timestep.ts";
+import { guideSigma } from "../pipelines/draft.ts";
+import { addNoise, timestepOf, velocity } from "../samplers/process.ts";
+import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
+import { mount } from "../tensor/mount.ts";
+import { input, type Tensor } from "../tensor/tensor.ts";
+import { degrade } from "./degrade.ts";
+import { bucketAt, drawSigma } from "./draws.ts";
+import type { LatentSet } from "./flow-task.ts";
+import type { FrozenDraft } from "./hr-draft.ts";
+import { initialHrWeights } from "./hr-initial.ts";
+import type { HrRecipe } from "./recipe.ts";
+import type { Task } from "./trainer.ts";
+
+/** Clips at both sizes: the whole small picture, and a window of the large one. Clips of a group share the window. */
+export interface HrSet {
+  readonly small: LatentSet;
+  /** The whole large picture. */
+  readonly large: Grid;
+  readonly count: number;
+  readonly group: number;
+  window(group: number): Crop;
+  /** Packed tokens [N, C] of a clip's window. */
+  read(clip: number): Promise<Float32Array>;
+}
+
+export interface HrData {
+  readonly config: HrConfig;
+  readonly draft: FrozenDraft;
+  /** Values of the low-resolution transformer, to start from. */
+  readonly start: ReadonlyMap<string, HostTensor>;
+  /** By `bucketKey`. */
+  readonly sets: ReadonlyMap<string, HrSet>;
+}
+
+export type HrBucket = HrRecipe["stages"][number]["buckets"][number];
+
+/** `2560x1440x25 24x16`. */
+export const bucketKey = ({ picture, window }: HrBucket): string =>
+  `${picture.width}x${picture.height}x${picture.frames} ${window ? `${window.width}x${window.height}` : "whole"}`;
+
+export class HrTask implements Task {
+  readonly model: HrTransformer;
+  readonly steps: number;
+  readonly recipe: HrRecipe;
+  readonly data: HrData;
+
+  constructor(recipe: HrRecipe, data: HrData) {
+    this.recipe = recipe;
+    this.data = data;
+    this.model = mount(new HrTransformer(data.config));
+    this.steps = recipe.stages.reduce((sum, { steps }) => sum + steps, 0);
+  }
+
+  initial(): Map<string, HostTensor> {
+    return initialHrWeights(this.model, this.data.start, this.recipe.seed);
+  }
+
+  bucket(step: number): string {
+    const bucket = bucketAt(this.recipe.stages, step, this.recipe.seed);
+    return `${bucketKey(bucket)} ${bucket.batch}`;
+  }
+
+  loss(bucket: string): { loss: Tensor; report: Record<string, Tensor> } {
+    const [picture, window, batch] = bucket.split(" ") as [string, string, string];
+    const { small, large, ...set } = this.data.sets.get(`${picture} ${window}`)!;
+    const { transformer } = this.data.config;
+    const { height, width } = set.window(0);
+    const tokens = large.frames * height * width;
+    const [items, words] = [Number(batch), this.data.draft.model.settings.textLength];
+    const table = [tokens, widthOf(transformer) / 2];
+    const guides = this.model.fusion.map((_, k) =>
+      input(`tap${k}`, [items, tokensOf(small.grid), guideChannels(this.data.config)]),
+    );
+    const resizing = {
+      rows: input("rows", [height + 2, small.grid.height]),
+      columns: input("columns", [width + 2, small.grid.width]),
+    };
+    const predicted = this.model.forward(
+      {
+        latents: input("latents", [items, tokens, transformer.channels]),
+        text: input("text", [items, words, transformer.captionChannels]),
+        textMask: input("mask", [items, words]),
+        sinusoid: input("sinusoid", [items, 1, 256]),
+        rope: { cos: input("cos", table), sin: input("sin", table) },
+      },
+      this.model.upsample(guides, resizing),
+    );
+    const loss = predicted
+      .sub(input("target", [items, tokens, transformer.channels]))
+      .square()
+      .mean();
+    return { loss, report: {} };
+  }
+
+  async batch(step: number): Promise<Record<string, HostTensor>> {
+    const { recipe, data } = this;
+    const bucket = bucketAt(this.recipe.stages, step, this.recipe.seed);
+    const set = data.sets.get(bucketKey(bucket))!;
+    const random = new Random(recipe.seed, step * 2 + 1);
+    const group = random.below(Math.max(1, Math.floor(set.count / set.group)));
+    const items = Array.from({ length: bucket.batch }, () => ({
+      clip: group * set.group + random.below(Math.min(set.group, set.count)),
+      sigma: drawSigma(random, recipe.timesteps),
+    }));
+    const crop = set.window(group);
+    const noisy = await this.#noisy(set, items, step);
+    const { mask, ...guide } = await this.#guide(set, items, random, step);
+    return { ...noisy, mask: mask!, ...guide, ...this.#places(set, crop) };
+  }
+
+  /** What the model is to clean up, and the velocity it should find. */
+  async #noisy(set: HrSet, items: readonly Item[], step: number): Promise<Record<string, HostTensor>> {
+    const { height, width } = set.window(0);
+    const { channels } = this.data.config.transformer;
+    const size = set.large.frames * height * width * channels;
+    const noise = gaussian(items.length * size, this.recipe.seed, `hr-noise-${step}`);
+    const [latents, target] = [new Float32Array(noise.length), new Float32Array(noise.length)];
+    for (const [at, { clip, sigma }] of items.entries()) {
+      const clean = await set.read(clip);
+      const own = noise.subarray(at * size, (at + 1) * size);
+      latents.set(addNoise(clean, own, sigma), at * size);
+      target.set(velocity(clean, own), at * size);
+    }
+    const shape = [items.length, size / channels, channels];
+    const levels = items.map(({ sigma }) => timestepOf(sigma));
+    return {
+      latents: hostTensor(latents, shape),
+      target: hostTensor(target, shape),
+      sinusoid: timestepSinusoid(levels, [items.length, 1]),
+    };
+  }
+
+  /** Text states, and what the low-resolution stage hands over, as at inference. */
+  async #guide(set: HrSet, items: readonly Item[], random: Random, step: number): Promise<Record<string, HostTensor>> {
+    const { config, draft } = this.data;
+    const { tokenizer, settings } = draft.model;
+    const { grid } = set.small;
+    const size = tokensOf(grid) * config.transformer.channels;
+    const words = settings.textLength;
+    const noise = gaussian(items.length * size, this.recipe.seed, `guide-noise-${step}`);
+    const handed = new Float32Array(noise.length);
+    const sigmas = items.map(({ sigma }) => (config.guidance === "features-synced" ? sigma : guideSigma));
+    const [ids, mask] = [new Int32Array(items.length * words), new Float32Array(items.length * words)];
+    for (const [at, { clip }] of items.entries()) {
+      const clean = await set.small.read(clip);
+      const own = noise.subarray(at * size, (at + 1) * size);
+      const isLatent = config.guidance === "latents";
+      handed.set(isLatent ? degrade(clean, grid, random) : addNoise(clean, own, sigmas[at]!), at * size);
+      const said = random.chance(this.recipe.captionDropout) ? "" : set.small.caption(clip, random);
+      const encoded = tokenizer.encode(said, words);
+      ids.set(encoded.ids, at * words);
+      mask.set(encoded.mask, at * words);
+    }
+    const shape = [items.length, words];
+    const text = { ids: hostTensor(ids, shape), mask: hostTensor(mask, shape) };
+    const { states, features } = await draft.run({ grid, noisy: handed, sigmas, ...text });
+    const latents = hostTensor(handed, [items.length, tokensOf(grid), config.transformer.channels]);
+    const taps = config.guidance === "latents" ? config.taps.map(() => latents) : features;
+    return { text: states, mask: text.mask, ...Object.fromEntries(taps.map((tap, k) => [`tap${k}`, tap])) };
+  }
+
+  /** Where the window lies, for the rotary embedding and for the guide. */
+  #places({ small, large }: HrSet, crop: Crop): Record<string, HostTensor> {
+    const { config, draft } = this.data;
+    const { settings, vae } = draft.model;
+    const { transformer } = config;
+    const causal = transformer.causalPositions ?? false;
+    const positions = { fps: settings.fps, compression: compression(vae.config), causal };
+    const tokens = cropTokens(large, crop);
+    const places = placeTokens(large, small.grid, config.placement, positions).map((axis) =>
+      Float32Array.from(tokens, (token) => axis[token]!),
+    );
+    const tables = ropeTables(places, widthOf(transformer), { theta: transformer.ropeTheta });
+    if (config.guidance === "none") return { ...tables };
+    return { ...tables, ...resizing(small.grid, large, crop) };
+  }
+}
+
+interface Item {
+  readonly clip: number;
+  readonly sigma: number;
+}
