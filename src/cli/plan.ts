@@ -40,11 +40,23 @@ export async function printConfig(request: SeededRequest, terminal: Terminal): P
   const { model, request: resolved } = await prepare(request);
   await model.close();
   const { prompt, negativePrompt, asked, fps, seed, draft } = resolved;
-  const { model: name = "mini", output, device = "auto", keepStages } = request;
+  const { model: name = "mini", output, device = "auto", keepStages, lora } = request;
   const { sigmas, guidanceScale } = draft ?? resolved;
   const second = draft ? { stages: 2, hrSteps: resolved.sigmas.length - 1, keepStages } : { stages: 1 };
   const noise = { ...(request.sigmas ? { sigmas } : { steps: sigmas.length - 1 }), ...second };
-  const config = { prompt, model: name, output, ...asked, fps, ...noise, guidanceScale, negativePrompt, seed, device };
+  const config = {
+    prompt,
+    model: name,
+    lora,
+    output,
+    ...asked,
+    fps,
+    ...noise,
+    guidanceScale,
+    negativePrompt,
+    seed,
+    device,
+  };
   terminal.out(
     stringify(Object.fromEntries(Object.entries(config).map(([key, value]) => [dashed(key), value]))).trim(),
   );

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { TurboError } from "../base/errors.ts";
 import { replay } from "../platform/node/generate/replay.ts";
 import { fetchModel } from "./pull.ts";
-import { addDevice } from "./request.ts";
+import { addDevice, addLora } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** `turbo2k replay FILE`. */
@@ -15,6 +15,7 @@ export function addReplay(program: Command, terminal: Terminal): void {
     .option("-o, --output <file>", "keep the new video")
     .option("--force", "replace an existing file")
     .option("--json", "print one JSON object on stdout");
+  addLora(command);
   addDevice(command).action(async (file: string, flags) => {
     await fetchModel(flags.model, terminal);
     const events = replay(file, { ...flags, signal: terminal.signal });

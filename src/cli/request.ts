@@ -23,7 +23,7 @@ const aliases: Readonly<Record<string, RequestKey>> = {
   cfgScale: "guidanceScale",
 };
 
-type Flags = Record<string, unknown> & { config?: string; image?: string; lora?: string };
+type Flags = Record<string, unknown> & { config?: string; image?: string };
 
 /** Adds what `generate`, `plan` and `eval` have in common. */
 export function addRequestFlags(command: Command): Command {
@@ -55,18 +55,26 @@ export function addRequestFlags(command: Command): Command {
     ["--cfg-scale <x>", "guidanceScale"],
   ] as const)
     command.addOption(new Option(flags).argParser(numberFor(flags.split(" ")[0]!, limits[key])).hideHelp());
-  for (const flags of ["--image <file>", "--lora <file>"]) command.addOption(new Option(flags).hideHelp());
+  addLora(command);
+  command.addOption(new Option("--image <file>").hideHelp());
   return command;
 }
 
 export const addDevice = (command: Command): Command =>
   command.addOption(new Option("--device <device>", "what computes (default: auto)").choices([...devices]));
 
+/** `--lora FILE[:WEIGHT]`, as often as wanted. */
+export const addLora = (command: Command): Command =>
+  command.addOption(
+    new Option("--lora <file[:weight]>", "adapt the model; may be given several times").argParser(
+      (text: string, before: string[] | undefined) => [...(before ?? []), text],
+    ),
+  );
+
 /** The request of a command line; flags go before the config file. */
 export async function requestOf(prompt: string | undefined, flags: Flags): Promise<GenerateRequest> {
-  for (const later of ["image", "lora"] as const)
-    if (flags[later] !== undefined)
-      throw new UnsupportedError(`--${later} is not there yet`, { hint: "it comes with a later version" });
+  if (flags.image !== undefined)
+    throw new UnsupportedError("--image is not there yet", { hint: "it comes with a later version" });
   const given: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(flags)) {
     const key = aliases[name] ?? name;

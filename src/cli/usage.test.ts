@@ -101,7 +101,6 @@ describe("a wrong command line exits with 2 and says what helps", () => {
 test("what comes later is refused as unsupported", async () => {
   for (const flags of [
     ["--image", "a.png"],
-    ["--lora", "a.safetensors"],
     ["--device", "webgpu"],
   ]) {
     const { code, err } = await run(["generate", "x", "--model", bench.model, ...flags]);

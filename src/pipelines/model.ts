@@ -15,6 +15,7 @@ import {
   shiftSigmas,
   uniform,
 } from "../samplers/schedules.ts";
+import type { Receipt } from "../schema/receipt.ts";
 import { guidanceStageSchema } from "../schema/request.ts";
 import type { Weights } from "../tensor/runtime.ts";
 
@@ -122,6 +123,8 @@ export interface TextToVideoModel {
   readonly statistics: { readonly mean: Float32Array; readonly deviation: Float32Array };
   /** Files and hashes, for receipts. */
   readonly files: readonly { readonly name: string; readonly sha256: string }[];
+  /** What its transformer was adapted with. */
+  readonly loras?: Receipt["loras"];
 }
 
 /** What a model steps through where a request names no noise levels: 1 first, 0 last. */

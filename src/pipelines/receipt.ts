@@ -17,7 +17,7 @@ export interface Maker {
 /** The receipt as far as it is known before decoding. */
 export function draftReceipt(
   request: ResolvedRequest,
-  { files }: Pick<TextToVideoModel, "files">,
+  { files, loras }: Pick<TextToVideoModel, "files" | "loras">,
   { runtime, device, model }: Maker,
 ): ReceiptDraft {
   const { prompt, negativePrompt, seed, sigmas, guidanceScale, fps, asked, made, draft } = request;
@@ -25,6 +25,7 @@ export function draftReceipt(
   return {
     engine: { name: "turbo2k", version },
     models: used.map(({ name, sha256 }) => ({ name, sha256 })),
+    ...(loras ? { loras } : {}),
     prompt,
     negativePrompt,
     seed,

@@ -20,6 +20,8 @@ const stageSchema = z.strictObject({
 export const receiptSchema = z.strictObject({
   engine: z.strictObject({ name: z.string(), version: z.string() }),
   models: z.array(z.strictObject({ name: z.string(), sha256 })),
+  /** Adaptations of the transformer, with how strongly each acted. */
+  loras: z.array(z.strictObject({ name: z.string(), sha256, weight: z.number() })).optional(),
   prompt: z.string(),
   negativePrompt: z.string(),
   /** Of the noise; an integer that a double holds exactly. */

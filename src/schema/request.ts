@@ -96,6 +96,8 @@ export const requestSchema = z
     seed: within(limits.seed),
     /** Noise levels to step through, in place of the model's schedule. */
     sigmas: z.array(z.number()).min(1),
+    /** LoRAs, each FILE or FILE:WEIGHT. */
+    lora: z.array(z.string()),
     /** Where a single-file checkpoint's text encoder lies. */
     textEncoder: z.string(),
     compat: z.enum(compats),

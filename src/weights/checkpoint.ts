@@ -161,7 +161,7 @@ export function matchNames(
 }
 
 /** The first names and a count of the rest, so that an error stays readable. */
-function listSome(names: readonly string[], limit = 12): string {
+export function listSome(names: readonly string[], limit = 12): string {
   const rest = names.length - limit;
   return names.slice(0, limit).join(", ") + (rest > 0 ? `, and ${rest} more` : "");
 }

@@ -14,6 +14,13 @@ const renames: readonly (readonly [RegExp, string])[] = [
   [/\.k_norm\./, ".norm_k."],
 ];
 
+/** The original name of what diffusers calls `name`. */
+export const originalName = (name: string): string =>
+  name
+    .replace(/^proj_in(?=\.|$)/, "patchify_proj")
+    .replace(/^time_embed\./, "adaln_single.")
+    .replace(/\.norm_([qk])(?=\.|$)/, ".$1_norm");
+
 /** The transformer's tensors under the names of diffusers; `undefined` where the file holds none. */
 export function asDiffusers(tensors: Tensors): Tensors | undefined {
   const inside = tensors.has(`${prefix}patchify_proj.weight`);

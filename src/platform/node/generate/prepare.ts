@@ -5,6 +5,7 @@ import { checkRequest, type ResolvedRequest, resolveRequest } from "../../../pip
 import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { openOrt } from "../devices/ort.ts";
+import { openLoras, parseLoraFile } from "../models/open-lora.ts";
 import { openModel } from "../models/open-model.ts";
 import { defaultModel, modelPath } from "./package-root.ts";
 
@@ -31,8 +32,11 @@ export async function prepare(request: SeededRequest): Promise<Prepared> {
   const runtime = openDevice(request.device);
   const wanted = request.model ?? defaultModel;
   const folder = await modelPath(wanted);
-  const model = await openModel(folder);
+  const loras = (request.lora ?? []).map(parseLoraFile);
+  const bare = await openModel(folder);
+  let model = bare;
   try {
+    model = await openLoras(bare, loras, runtime);
     const name = wanted === defaultModel ? wanted : folder;
     return { model, runtime, request: resolveRequest(request, model), name };
   } catch (cause) {

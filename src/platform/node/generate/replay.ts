@@ -9,6 +9,7 @@ import type { Receipt } from "../../../schema/receipt.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Frame } from "../../../video/frame.ts";
 import { FrameHash } from "../../../video/hash.ts";
+import { lorasOfReceipt, openLoras } from "../models/open-lora.ts";
 import { openModel } from "../models/open-model.ts";
 import { readReceipt, readVideo } from "../video/read.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
@@ -16,7 +17,7 @@ import type { GenerateEvent } from "./events.ts";
 import { defaultModel, modelPath } from "./package-root.ts";
 import { openDevice } from "./prepare.ts";
 
-export interface ReplayRequest extends Pick<GenerateRequest, "output" | "model" | "force" | "device"> {
+export interface ReplayRequest extends Pick<GenerateRequest, "output" | "model" | "lora" | "force" | "device"> {
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,11 +37,14 @@ export async function* replay(path: string, request: ReplayRequest): AsyncGenera
   const { signal } = request;
   const receipt = await readReceipt(path);
   const runtime = openDevice(request.device);
-  const model = await openModel(await modelPath(request.model ?? modelOf(receipt)));
+  const loras = await lorasOfReceipt(receipt.loras ?? [], request.lora ?? []);
+  const bare = await openModel(await modelPath(request.model ?? modelOf(receipt)));
+  let model = bare;
   const comparison = new Comparison(path);
   let writer: VideoWriter | undefined;
   try {
-    refuseOther(model, receipt);
+    refuseOther(bare, receipt);
+    model = await openLoras(bare, loras, runtime);
     const { prompt, frames, generatedWidth: width, generatedHeight: height } = receipt;
     if (request.output !== undefined)
       writer = await openVideoWriter(request.output, { ...receipt, force: request.force, title: prompt });
