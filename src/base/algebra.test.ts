@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { eigen, solve } from "./algebra.ts";
+import { eigen, leadingEigen, solve } from "./algebra.ts";
 import { Random } from "./philox.ts";
 
 /** A Aᵀ + I of a random A: symmetric, positive definite. */
@@ -36,4 +36,22 @@ test.each([1, 3, 20])("solves %i equations", (n) => {
       for (let k = 0; k < n; k++) sum += matrix[i * n + k]! * x[k * 2 + c]!;
       expect(sum).toBeCloseTo(right[i * 2 + c]!, 9);
     }
+});
+
+test("leading eigenvectors are those of the whole decomposition", () => {
+  const n = 40;
+  // Falling spectrum, as covariances of pictures have.
+  const { vectors } = eigen(sample(n), n);
+  const matrix = Float64Array.from({ length: n * n }, (_, at) => {
+    let sum = 0;
+    for (let k = 0; k < n; k++) sum += 0.7 ** k * vectors[k * n + Math.floor(at / n)]! * vectors[k * n + (at % n)]!;
+    return sum;
+  });
+  const leading = leadingEigen(matrix, n, 6);
+  for (let k = 0; k < 6; k++) {
+    expect(leading.values[k]!).toBeCloseTo(0.7 ** k, 10);
+    let overlap = 0;
+    for (let j = 0; j < n; j++) overlap += leading.vectors[k * n + j]! * vectors[k * n + j]!;
+    expect(Math.abs(overlap)).toBeCloseTo(1, 8);
+  }
 });

@@ -1,3 +1,5 @@
+import { Random } from "./philox.ts";
+
 /** Small dense linear algebra in float64. Matrices are rows one after another. */
 
 /** Eigenvectors of a symmetric n x n matrix as rows, by falling eigenvalue (cyclic Jacobi). */
@@ -17,6 +19,64 @@ export function eigen(matrix: Float64Array, n: number): { values: Float64Array; 
   const vectors = new Float64Array(n * n);
   for (const [row, i] of order.entries()) vectors.set(v.subarray(i * n, (i + 1) * n), row * n);
   return { values: Float64Array.from(order, (i) => a[i * n + i]!), vectors };
+}
+
+/**
+ * The `count` leading eigenvectors of a symmetric positive semidefinite n x n matrix as rows, by falling eigenvalue:
+ * orthogonal iteration on a somewhat larger space, then `eigen` within it. For matrices too large for `eigen`.
+ */
+export function leadingEigen(
+  matrix: Float64Array,
+  n: number,
+  count: number,
+  rounds = 60,
+): { values: Float64Array; vectors: Float64Array } {
+  const size = Math.min(n, count + 8);
+  const random = new Random(1, "leading-eigen");
+  let basis = orthonormal(
+    Float64Array.from({ length: size * n }, () => random.normal()),
+    size,
+    n,
+  );
+  for (let round = 0; round < rounds; round++) basis = orthonormal(rowsTimes(basis, matrix, size, n), size, n);
+  const image = rowsTimes(basis, matrix, size, n);
+  const within = Float64Array.from({ length: size * size }, (_, at) =>
+    dot(image, Math.floor(at / size) * n, basis, (at % size) * n, n),
+  );
+  const inner = eigen(within, size);
+  const vectors = new Float64Array(count * n);
+  for (let i = 0; i < count; i++)
+    for (let k = 0; k < size; k++) {
+      const share = inner.vectors[i * size + k]!;
+      for (let j = 0; j < n; j++) vectors[i * n + j]! += share * basis[k * n + j]!;
+    }
+  return { values: inner.values.slice(0, count), vectors };
+}
+
+/** rows [m, n] times a symmetric matrix [n, n]. */
+function rowsTimes(rows: Float64Array, matrix: Float64Array, m: number, n: number): Float64Array {
+  const out = new Float64Array(m * n);
+  for (let i = 0; i < m; i++) for (let j = 0; j < n; j++) out[i * n + j] = dot(rows, i * n, matrix, j * n, n);
+  return out;
+}
+
+function dot(a: Float64Array, fromA: number, b: Float64Array, fromB: number, n: number): number {
+  let sum = 0;
+  for (let i = 0; i < n; i++) sum += a[fromA + i]! * b[fromB + i]!;
+  return sum;
+}
+
+/** Gram-Schmidt on m rows of n, in place. */
+function orthonormal(rows: Float64Array, m: number, n: number): Float64Array {
+  for (let i = 0; i < m; i++) {
+    for (let k = 0; k < i; k++) {
+      const share = dot(rows, i * n, rows, k * n, n);
+      for (let j = 0; j < n; j++) rows[i * n + j]! -= share * rows[k * n + j]!;
+    }
+    const length = Math.sqrt(dot(rows, i * n, rows, i * n, n)) || 1;
+    for (let j = 0; j < n; j++) rows[i * n + j]! /= length;
+  }
+  return rows;
 }
 
 /** Makes a[p][q] zero; rows of `v` turn along. */

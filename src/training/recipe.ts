@@ -1,63 +1,9 @@
 /** Training settings as they stand in `recipes/*.yaml`; unknown keys are refused. */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
-import { presets } from "../data/world/draw.ts";
 import { fusionForms, guidances, guideConvs, placements } from "../models/ltx/two-stage-config.ts";
-
-const count = z.number().int().positive();
-/** WxHxF, for example 128x128x9. */
-const picture = z
-  .string()
-  .regex(/^\d+x\d+x\d+$/, "must look like 128x128x9 (width x height x frames)")
-  .transform((text) => {
-    const [width, height, frames] = text.split("x").map(Number) as [number, number, number];
-    return { width, height, frames };
-  });
-
-const optimiser = z
-  .strictObject({
-    rate: z.number().positive(),
-    warmup: z.number().int().nonnegative(),
-    /** Learning rate at the last step as a share of `rate`; a cosine leads there. */
-    final: z.number().min(0).max(1),
-    beta1: z.number().min(0).max(1),
-    beta2: z.number().min(0).max(1),
-    weightDecay: z.number().nonnegative(),
-    clip: z.number().positive(),
-    average: z.number().min(0).max(1),
-    fanIn: z.number().nonnegative(),
-  })
-  .partial();
-
-/** Somebody's own videos and pictures: docs/guides/own-data.md. */
-const folder = z.strictObject({
-  /** Relative to the recipe, as all paths. */
-  path: z.string(),
-  /** JSON lines or CSV, a file and its caption each; without it, NAME.txt beside NAME.mp4. */
-  captions: z.string().optional(),
-  /** Where captions are needed: leave a file without one out, or train it with an empty one. */
-  uncaptioned: z.enum(["skip", "empty"]).default("skip"),
-  /** Frames a second that videos are brought to. */
-  fps: z.number().positive(),
-  /** How far frames may be enlarged to fill a size. */
-  enlarge: z.number().min(1).default(1),
-  /** Largest share of a frame that may be cut away to reach a size's shape. */
-  crop: z.number().min(0).max(0.95).default(0.25),
-  /** Most words that a new text encoder learns. */
-  vocabulary: count.default(8000),
-});
-export type FolderSettings = z.infer<typeof folder>;
-
-const shared = {
-  name: z.string().regex(/^[a-z0-9-]+$/),
-  seed: z.number().int().nonnegative(),
-  /** What clips come from: a preset of the procedural world, or a folder. */
-  world: z.enum(Object.keys(presets) as [keyof typeof presets]).optional(),
-  folder: folder.optional(),
-  optimiser: optimiser.default({}),
-  /** Minutes between checkpoints and previews. */
-  checkpointMinutes: z.number().positive().default(5),
-};
+import { clips, count, defaults, type folder, picture, preview, shared, stages, timesteps } from "./recipe-parts.ts";
+import { distill, teacher } from "./recipe-teacher.ts";
 
 const vaeModel = z.strictObject({
   latentChannels: count,
@@ -124,28 +70,11 @@ const flow = z.strictObject({
   text: z.strictObject({ layers: count, width: count, heads: count, inner: count, tokens: count }),
   captionDropout: z.number().min(0).max(1),
   fps: z.number().positive(),
-  /** How many clips of each size are encoded once and then drawn from; WxHxF to a count. */
-  clips: z.record(z.string(), count),
-  stages: z
-    .array(
-      z.strictObject({
-        steps: count,
-        /** Items a step for each size; one size is drawn each step, by weight. */
-        buckets: z.array(z.strictObject({ picture, batch: count, weight: z.number().positive().default(1) })).min(1),
-      }),
-    )
-    .min(1),
-  /** Share of noise levels drawn evenly, and the shift of all of them towards noise. */
-  timesteps: z.strictObject({ uniform: z.number().min(0).max(1), shift: z.number().positive() }),
-  /** What each preview generates: test prompts of the world at one size. */
-  preview: z.strictObject({ picture, prompts: count }),
-  /** What the finished model does by default. */
-  defaults: z.strictObject({
-    picture,
-    steps: count,
-    guidanceScale: z.number().nonnegative(),
-    shift: z.number().positive(),
-  }),
+  clips,
+  stages,
+  timesteps,
+  preview,
+  defaults,
 });
 
 /** WxH in latent cells. */
@@ -171,8 +100,8 @@ const hr = z.strictObject({
   conv: z.enum(guideConvs).default("depthwise"),
   placement: z.enum(placements).default("field"),
   captionDropout: z.number().min(0).max(1),
-  /** How many clips of each size and window are encoded once and then drawn from; WxHxF to a count. */
-  clips: z.record(z.string(), count),
+  /** For each size and window. */
+  clips,
   /** Clips that share the place of their window, so that they can be learned from together. */
   group: count.default(8),
   stages: z
@@ -193,8 +122,8 @@ const hr = z.strictObject({
       }),
     )
     .min(1),
-  timesteps: z.strictObject({ uniform: z.number().min(0).max(1), shift: z.number().positive() }),
-  preview: z.strictObject({ picture, prompts: count }),
+  timesteps,
+  preview,
   /** What the finished second stage does by default. */
   defaults: z.strictObject({
     steps: count,
@@ -203,11 +132,14 @@ const hr = z.strictObject({
   }),
 });
 
-export const recipeSchema = z.discriminatedUnion("kind", [vae, flow, hr]);
+export const recipeSchema = z.discriminatedUnion("kind", [vae, flow, hr, teacher, distill]);
 export type Recipe = z.infer<typeof recipeSchema>;
 export type HrRecipe = z.infer<typeof hr>;
 export type VaeRecipe = z.infer<typeof vae>;
 export type FlowRecipe = z.infer<typeof flow>;
+export type TeacherRecipe = z.infer<typeof teacher>;
+export type DistillRecipe = z.infer<typeof distill>;
+export type FolderSettings = z.infer<typeof folder>;
 
 /** A recipe from parsed YAML; throws an InputError that lists every fault with its place. */
 export function parseRecipe(value: unknown, where: string): Recipe {

@@ -18,7 +18,7 @@ import { writeSafetensorsFile } from "../files/atomic-file.ts";
 
 type Values = ReadonlyMap<string, HostTensor>;
 
-async function saveModule(
+export async function saveModule(
   folder: string,
   file: string,
   config: object,
@@ -63,17 +63,22 @@ export interface TextToVideoParts {
   readonly transformer: { readonly config: ltx.LtxConfig; readonly values: Values };
 }
 
-/** Everything of a pipeline but its VAE. */
-export async function saveTextToVideo(folder: string, parts: TextToVideoParts): Promise<void> {
-  const { settings, tokenizer, text, transformer } = parts;
+/** Transformer, text encoder and settings. */
+export async function saveStudent(folder: string, parts: Omit<TextToVideoParts, "tokenizer">): Promise<void> {
+  const { settings, text, transformer } = parts;
   const file = "diffusion_pytorch_model.safetensors";
   const { config, values } = transformer;
   await saveModule(join(folder, "transformer"), file, ltx.toDiffusers(config), values, ltxWeights.diffusersName);
   const encoder = join(folder, "text_encoder");
   await saveModule(encoder, "model.safetensors", toTransformers(text.config), text.values, t5Weights.transformersName);
-  await mkdir(join(folder, "tokenizer"), { recursive: true });
-  await writeFile(join(folder, "tokenizer", "tokenizer.json"), `${JSON.stringify(tokenizer)}\n`);
   await writeFile(join(folder, "turbo2k.json"), `${JSON.stringify(settings, null, 2)}\n`);
+}
+
+/** Everything of a pipeline but its VAE. */
+export async function saveTextToVideo(folder: string, parts: TextToVideoParts): Promise<void> {
+  await saveStudent(folder, parts);
+  await mkdir(join(folder, "tokenizer"), { recursive: true });
+  await writeFile(join(folder, "tokenizer", "tokenizer.json"), `${JSON.stringify(parts.tokenizer)}\n`);
   await writeFile(join(folder, "model_index.json"), `${JSON.stringify(index, null, 2)}\n`);
 }
 

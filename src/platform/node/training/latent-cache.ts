@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { ClipSource, Picture } from "../../../data/clip-source.ts";
+import type { Grid } from "../../../models/ltx/rope.ts";
 import { compression, type LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
 import { gridOf, normalise, pack, type Statistics } from "../../../pipelines/latents.ts";
 import type { Runtime, Weights } from "../../../tensor/runtime.ts";
@@ -25,17 +26,43 @@ export interface CacheRequest extends Pick<ShardRequest, "signal" | "note"> {
   readonly report?: (done: number, count: number, what: string) => void;
 }
 
-/** The latents of clips 0 to count - 1 at one size, from disk where they are already. */
+/** The latents of clips 0 to count - 1 at one size as packed tokens, from disk where they are already. */
 export async function latentSet(
-  source: LatentSource,
+  { config, weights, statistics, hash }: LatentSource,
   runtime: Runtime,
   request: CacheRequest,
 ): Promise<LatentSet & { close(): Promise<void> }> {
+  const channels = config.latentChannels;
+  return encodedSet(request, {
+    hash,
+    grid: gridOf(request.picture, config),
+    channels,
+    open: async () => {
+      const encoder = await openClipEncoder(config, weights, runtime, request.picture);
+      const encode = async (pixels: Float32Array) =>
+        pack(normalise(await encoder.encode(pixels), statistics), channels);
+      return { encode, dispose: () => encoder.dispose() };
+    },
+  });
+}
+
+/** An encoder of one picture size, opened when something has to be encoded. */
+export interface EncodedBy {
+  /** Tells one encoder from another. */
+  readonly hash: string;
+  readonly grid: Grid;
+  readonly channels: number;
+  readonly open: () => Promise<ClipEncoder>;
+}
+
+/** What an encoder makes of clips 0 to count - 1. */
+export async function encodedSet(
+  request: CacheRequest,
+  { hash, grid, channels, open }: EncodedBy,
+): Promise<LatentSet & { close(): Promise<void> }> {
   const { picture, clips, folder, count, report } = request;
   const key = pictureKey(picture);
-  const id = createHash("sha256").update(`${source.hash} ${clips.id} ${key}`).digest("hex").slice(0, 12);
-  const grid = gridOf(picture, source.config);
-  const channels = source.config.latentChannels;
+  const id = createHash("sha256").update(`${hash} ${clips.id} ${key}`).digest("hex").slice(0, 12);
   let encoder: ClipEncoder | undefined;
   let ahead: { index: number; pixels: Promise<Float32Array> } | undefined;
   /** Pixels of a clip; those of the next are read while these are encoded. */
@@ -51,8 +78,8 @@ export async function latentSet(
       folder: join(folder, `${key}-${id}`),
       size: channels * grid.frames * grid.height * grid.width,
       make: async (index) => {
-        encoder ??= await openClipEncoder(source.config, source.weights, runtime, picture);
-        return pack(normalise(await encoder.encode(await pixelsOf(index)), source.statistics), channels);
+        encoder ??= await open();
+        return encoder.encode(await pixelsOf(index));
       },
       report: report && ((done) => report(done, count, `latents ${key}`)),
     });

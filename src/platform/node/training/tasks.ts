@@ -1,9 +1,11 @@
 import type { Runtime } from "../../../tensor/runtime.ts";
 import type { Recipe } from "../../../training/recipe.ts";
 import { type ClipsOptions, openClips } from "./clips.ts";
+import { distillJob } from "./distill-job.ts";
 import { flowJob } from "./flow-job.ts";
 import { hrJob } from "./hr-job.ts";
 import type { Job } from "./job.ts";
+import { teacherJob } from "./teacher-job.ts";
 import { vaeJob } from "./vae-job.ts";
 
 /** What a recipe describes, ready to run. */
@@ -16,5 +18,9 @@ export async function openJob(recipe: Recipe, runtime: Runtime, options: ClipsOp
       return flowJob(recipe, opened, runtime, options);
     case "high-resolution":
       return hrJob(recipe, opened, runtime, options);
+    case "teacher":
+      return teacherJob(recipe, opened, runtime, options);
+    case "distill":
+      return distillJob(recipe, opened, runtime, options);
   }
 }

@@ -1,0 +1,157 @@
+/** Teachers as folders in the layout of diffusers' HunyuanVideoPipeline, with either kind of autoencoder. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CheckpointError } from "../../../base/errors.ts";
+import * as clip from "../../../models/clip/config.ts";
+import { ClipTextEncoder } from "../../../models/clip/encoder.ts";
+import * as clipWeights from "../../../models/clip/weights.ts";
+import * as hunyuan from "../../../models/hunyuan/config.ts";
+import { HunyuanTransformer } from "../../../models/hunyuan/transformer.ts";
+import * as hunyuanWeights from "../../../models/hunyuan/weights.ts";
+import * as llama from "../../../models/llama/config.ts";
+import { LlamaEncoder } from "../../../models/llama/encoder.ts";
+import * as llamaWeights from "../../../models/llama/weights.ts";
+import type { TokenizerFile } from "../../../models/t5/json-vocabulary.ts";
+import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
+import { parseSettings } from "../../../pipelines/assemble.ts";
+import type { CodecModel } from "../../../pipelines/codec.ts";
+import type { HunyuanModel } from "../../../pipelines/hunyuan.ts";
+import type { Settings } from "../../../pipelines/model.ts";
+import type { HostTensor } from "../../../tensor/dtype.ts";
+import { parametersOf } from "../../../tensor/mount.ts";
+import type { Weights } from "../../../tensor/runtime.ts";
+import { type Checkpoint, type MatchOptions, matchNames } from "../../../weights/checkpoint.ts";
+import { weightsOf } from "../../../weights/weights-of.ts";
+import { hashTensors } from "../files/hash-tensors.ts";
+import { openCheckpointPath } from "../files/open-checkpoint.ts";
+import { openCodec } from "../training/codec-source.ts";
+import { saveModule } from "./save-model.ts";
+
+type Values = ReadonlyMap<string, HostTensor>;
+type Json = Record<string, unknown>;
+
+export interface OpenedTeacher extends HunyuanModel {
+  /** Tells one teacher from another. */
+  readonly hash: string;
+  close(): Promise<void>;
+}
+
+/** @throws CheckpointError for a folder that lacks a part, or holds another model */
+export async function openTeacher(folder: string): Promise<OpenedTeacher> {
+  const opened: Checkpoint[] = [];
+  const module = async (name: string) => {
+    const { config, checkpoint } = await openCheckpointPath(folder, { module: name });
+    opened.push(checkpoint);
+    if (!config) throw new CheckpointError("no config.json beside the weights", { where: join(folder, name) });
+    return { json: config as Json, checkpoint };
+  };
+  try {
+    const transformer = await module("transformer");
+    if (transformer.json["_class_name"] !== hunyuan.className)
+      throw new CheckpointError(`a teacher is a ${hunyuan.className}, this is a ${transformer.json["_class_name"]}`, {
+        where: folder,
+        hint: "train one with recipes/mini-teacher.yaml",
+      });
+    const [text, pooled] = [await module("text_encoder"), await module("text_encoder_2")];
+    const configs = {
+      transformer: hunyuan.fromDiffusers(transformer.json),
+      language: llama.fromTransformers(text.json),
+      clip: clip.fromTransformers(pooled.json),
+    };
+    const codec = await openCodec(join(folder, "vae"));
+    return {
+      settings: parseSettings(await read(folder, "turbo2k.json"), join(folder, "turbo2k.json")),
+      tokenizer: new TextTokenizer(await read(folder, "tokenizer/tokenizer.json"), { name: folder }),
+      transformer: {
+        config: configs.transformer,
+        weights: named(new HunyuanTransformer(configs.transformer), transformer.checkpoint, {
+          name: hunyuanWeights.diffusersName,
+        }),
+      },
+      language: {
+        config: configs.language,
+        weights: named(new LlamaEncoder(configs.language), text.checkpoint, {
+          name: llamaWeights.transformersName,
+          rename: llamaWeights.bareName,
+          ignore: llamaWeights.isForeign,
+        }),
+      },
+      clip: {
+        config: configs.clip,
+        weights: named(new ClipTextEncoder(configs.clip), pooled.checkpoint, {
+          name: clipWeights.transformersName,
+          rename: clipWeights.bareName,
+          ignore: clipWeights.isForeign,
+        }),
+      },
+      codec,
+      hash: await hashTensors(...opened),
+      async close() {
+        for (const checkpoint of opened) await checkpoint.close();
+        await codec.close();
+      },
+    };
+  } catch (cause) {
+    for (const checkpoint of opened) await checkpoint.close();
+    throw cause;
+  }
+}
+
+const read = (folder: string, name: string): Promise<string> =>
+  readFile(join(folder, name), "utf8").catch((cause: unknown) => {
+    throw new CheckpointError(`this teacher lacks its ${name}`, { where: folder, cause });
+  });
+
+/** Weights by our own field paths. */
+function named(
+  model: object,
+  checkpoint: Checkpoint,
+  { name, ...options }: MatchOptions & { readonly name: (path: string) => string },
+): Weights {
+  const paths = [...parametersOf(model)];
+  const expected = new Map(paths.map(([path, { shape }]) => [name(path), { shape }]));
+  const found = weightsOf(matchNames(expected, checkpoint, options));
+  return new Map(paths.map(([path]) => [path, found.get(name(path))!]));
+}
+
+export interface TeacherParts {
+  readonly settings: Settings;
+  readonly tokenizer: TokenizerFile;
+  readonly language: { readonly config: llama.LlamaConfig; readonly values: Values };
+  readonly clip: { readonly config: clip.ClipTextConfig; readonly values: Values };
+  readonly transformer: { readonly config: hunyuan.HunyuanConfig; readonly values: Values };
+}
+
+const weightFile = "diffusion_pytorch_model.safetensors";
+
+/** Everything of a teacher but its autoencoder. */
+export async function saveTeacher(folder: string, parts: TeacherParts): Promise<void> {
+  const { transformer, language, clip: pooled, settings, tokenizer } = parts;
+  const { diffusersName } = hunyuanWeights;
+  const config = hunyuan.toDiffusers(transformer.config);
+  await saveModule(join(folder, "transformer"), weightFile, config, transformer.values, diffusersName);
+  const llamaConfig = llama.toTransformers(language.config);
+  const llamaName = llamaWeights.transformersName;
+  await saveModule(join(folder, "text_encoder"), "model.safetensors", llamaConfig, language.values, llamaName);
+  const clipConfig = clip.toTransformers(pooled.config);
+  const clipName = clipWeights.transformersName;
+  await saveModule(join(folder, "text_encoder_2"), "model.safetensors", clipConfig, pooled.values, clipName);
+  await mkdir(join(folder, "tokenizer"), { recursive: true });
+  await writeFile(join(folder, "tokenizer", "tokenizer.json"), `${JSON.stringify(tokenizer)}\n`);
+  await writeFile(join(folder, "turbo2k.json"), `${JSON.stringify(settings, null, 2)}\n`);
+  await writeFile(join(folder, "model_index.json"), `${JSON.stringify(index, null, 2)}\n`);
+}
+
+/** An autoencoder as a module of its own. */
+export const saveCodec = (folder: string, codec: CodecModel, values: Values): Promise<void> =>
+  saveModule(folder, weightFile, codec.json, values, codec.rename);
+
+const index = {
+  _class_name: "HunyuanVideoPipeline",
+  scheduler: ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+  text_encoder: ["transformers", "LlamaModel"],
+  text_encoder_2: ["transformers", "CLIPTextModel"],
+  tokenizer: ["transformers", "LlamaTokenizerFast"],
+  transformer: ["diffusers", "HunyuanVideoTransformer3DModel"],
+  vae: ["diffusers", "AutoencoderKLHunyuanVideo"],
+};

@@ -1,0 +1,210 @@
+import { createHash } from "node:crypto";
+import { cp, mkdir, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { InputError } from "../../../base/errors.ts";
+import { openPrompts, tapIndex } from "../../../pipelines/hunyuan.ts";
+import { textToVideo } from "../../../pipelines/text-to-video.ts";
+import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
+import type { Runtime } from "../../../tensor/runtime.ts";
+import { DistillTask, type DistillTeacher } from "../../../training/distill-task.ts";
+import {
+  drawOf,
+  type FeatureSource,
+  LiveTeacher,
+  noiseName,
+  teacherPlaces,
+} from "../../../training/distill-teacher.ts";
+import type { LatentSet } from "../../../training/flow-task.ts";
+import type { DistillRecipe } from "../../../training/recipe.ts";
+import { pictureKey } from "../../../training/stages.ts";
+import type { SheetClip } from "../../../video/contact-sheet.ts";
+import type { Frame } from "../../../video/frame.ts";
+import { openModel } from "../models/open-model.ts";
+import { saveStudent } from "../models/save-model.ts";
+import { type OpenedTeacher, openTeacher } from "../models/teacher-folder.ts";
+import type { ClipsOptions, OpenedClips } from "./clips.ts";
+import { codecLatents } from "./codec-source.ts";
+import { type Job, under, type Values, valuesOf } from "./job.ts";
+import { compressionOf, latentSet } from "./latent-cache.ts";
+import { openLatentSource } from "./latent-source.ts";
+import { openShards } from "./shards.ts";
+import { inMemory } from "./vae-job.ts";
+
+type Sets = Map<string, LatentSet & { close(): Promise<void> }>;
+
+/** Distillation: a finished student and a finished teacher, each with its own autoencoder and text encoder. */
+export async function distillJob(
+  recipe: DistillRecipe,
+  { clips, prompts }: OpenedClips,
+  runtime: Runtime,
+  options: ClipsOptions,
+): Promise<Job> {
+  const smallest = Math.min(...recipe.stages.flatMap(({ buckets }) => buckets.map(({ batch }) => batch)));
+  if (recipe.strategy === "shuffled" && smallest < 2)
+    throw new InputError("shuffled features need another clip in the batch", { hint: "set batch to 2 or more" });
+  const home = resolve(options.base, recipe.student);
+  const student = await openModel(home);
+  const { source, close } = await openLatentSource(join(home, "vae"));
+  const sets: Sets = new Map();
+  const pictures = new Map(
+    recipe.stages.flatMap(({ buckets }) => buckets.map((b) => [pictureKey(b.picture), b.picture])),
+  );
+  const requestOf = (key: string) => {
+    const picture = pictures.get(key)!;
+    const count = recipe.clips[key] ?? Math.min(1000, clips.count(picture));
+    return { ...options, folder: options.cache, clips, picture, count };
+  };
+  for (const key of pictures.keys()) sets.set(key, await latentSet(source, runtime, requestOf(key)));
+  const opened =
+    recipe.strategy === "data-only"
+      ? undefined
+      : await openFeatures(recipe, runtime, [...pictures.keys()], requestOf, options);
+  const start = new Map([
+    ...[...(await valuesOf(student.text.weights))].map(([name, value]) => [`text.${name}`, value] as const),
+    ...[...(await valuesOf(student.transformer.weights))].map(([n, value]) => [`transformer.${n}`, value] as const),
+  ]);
+  const { settings, tokenizer } = student;
+  const modelOf = (values: Values) => ({
+    ...student,
+    text: { ...student.text, weights: inMemory(under(values, "text.")) },
+    transformer: { ...student.transformer, weights: inMemory(under(values, "transformer.")) },
+  });
+  return {
+    task: new DistillTask(recipe, {
+      configs: { text: student.text.config, transformer: student.transformer.config },
+      start,
+      tokenizer,
+      words: settings.textLength,
+      fps: settings.fps,
+      compression: compressionOf(source),
+      sets,
+      teacher: opened?.teacher,
+    }),
+    async preview(values) {
+      const sheet: SheetClip[] = [];
+      for (const [seed, prompt] of prompts.slice(0, recipe.preview.prompts).entries()) {
+        const frames: Frame[] = [];
+        for await (const event of textToVideo(modelOf(values), runtime, { prompt, seed, ...recipe.preview.picture }))
+          if (event.type === "frame") frames.push(event.frame);
+        sheet.push({ frames, caption: prompt });
+      }
+      return { clips: sheet, figures: {} };
+    },
+    async save(values, folder) {
+      await mkdir(folder, { recursive: true });
+      for (const part of ["vae", "tokenizer", "model_index.json"])
+        await cp(join(home, part), join(folder, part), { recursive: true });
+      await saveStudent(folder, {
+        settings: { ...settings, name: recipe.name },
+        text: { config: student.text.config, values: under(values, "text.") },
+        transformer: { config: student.transformer.config, values: under(values, "transformer.") },
+      });
+    },
+    dispose() {
+      void student.close();
+      close();
+      opened?.dispose();
+      for (const set of sets.values()) void set.close();
+    },
+  };
+}
+
+/** The teacher with its own latents of the same clips, computing at every step or once for all. */
+async function openFeatures(
+  recipe: DistillRecipe,
+  runtime: Runtime,
+  keys: readonly string[],
+  requestOf: (key: string) => Parameters<typeof codecLatents>[2],
+  options: ClipsOptions,
+): Promise<{ teacher: DistillTeacher; dispose(): void }> {
+  const model = await openTeacher(resolve(options.base, recipe.teacher));
+  const { doubleBlocks, singleBlocks } = model.transformer.config;
+  tapIndex(recipe.taps.teacher, doubleBlocks + singleBlocks, "teacher");
+  const sets: Sets = new Map();
+  for (const key of keys) sets.set(key, await codecLatents(model.codec, runtime, requestOf(key)));
+  const prompts = openPrompts(model, runtime);
+  const live = new LiveTeacher(model, runtime, {
+    prompts: prompts.encode,
+    sets,
+    seed: recipe.seed,
+    block: recipe.taps.teacher,
+    guidance: recipe.guidance,
+    sigmaOf: recipe.strategy === "fixed" ? () => recipe.fixedSigma : (sigma) => sigma,
+  });
+  const features = recipe.draws ? await kept(live, model, recipe, sets, requestOf, options) : live;
+  const places = (key: string) => teacherPlaces(model, sets.get(key)!);
+  return {
+    teacher: { width: live.width, places, features },
+    dispose() {
+      live.dispose();
+      prompts.dispose();
+      void model.close();
+      for (const set of sets.values()) void set.close();
+    },
+  };
+}
+
+/** Features of `draws` draws of each clip on disk in half precision, with a list of what each was drawn at. */
+async function kept(
+  live: LiveTeacher,
+  model: OpenedTeacher,
+  recipe: DistillRecipe,
+  sets: Sets,
+  requestOf: (key: string) => Parameters<typeof codecLatents>[2],
+  { cache, signal, note, report }: ClipsOptions,
+): Promise<FeatureSource> {
+  const { draws, seed, strategy, fixedSigma, taps, timesteps, captionDropout, guidance } = recipe;
+  const level = strategy === "fixed" ? fixedSigma : "synchronised";
+  const rows = new Map<string, (index: number) => Promise<Float32Array>>();
+  const shapes = new Map<string, readonly [number, number]>();
+  for (const [key, set] of sets) {
+    const { clips } = requestOf(key);
+    const what = {
+      model: model.hash,
+      clips: clips.id,
+      key,
+      draws,
+      seed,
+      level,
+      taps,
+      timesteps,
+      captionDropout,
+      guidance,
+    };
+    const id = createHash("sha256").update(JSON.stringify(what)).digest("hex").slice(0, 12);
+    const folder = join(cache, `features-${key}-${id}`);
+    const { grid } = teacherPlaces(model, set);
+    const tokens = grid.frames * grid.height * grid.width;
+    const count = set.count * draws;
+    const drawAt = (index: number) => drawOf(recipe, key, set, Math.floor(index / draws), index % draws);
+    const { read } = await openShards({
+      folder,
+      count,
+      size: tokens * live.width,
+      make: async (index) => (await live.read(key, [drawAt(index)])).data as Float32Array,
+      signal,
+      note,
+      report: report && ((done) => report(done, count, `features ${key}`)),
+    });
+    const list = Array.from({ length: count }, (_, index) => {
+      const draw = drawAt(index);
+      return {
+        ...draw,
+        sigma: strategy === "fixed" ? fixedSigma : draw.sigma,
+        noise: { seed, stream: noiseName(key, draw) },
+      };
+    });
+    await writeFile(join(folder, "draws.json"), `${JSON.stringify({ ...what, rows: list })}\n`);
+    rows.set(key, read);
+    shapes.set(key, [tokens, live.width]);
+  }
+  return {
+    async read(key, wanted): Promise<HostTensor> {
+      const [tokens, width] = shapes.get(key)!;
+      const out = new Float32Array(wanted.length * tokens * width);
+      for (const [i, { clip, number }] of wanted.entries())
+        out.set(await rows.get(key)!(clip * draws + number), i * tokens * width);
+      return hostTensor(out, [wanted.length, tokens, width]);
+    },
+  };
+}

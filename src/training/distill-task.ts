@@ -1,0 +1,151 @@
+/** Heterogeneous distillation (Turbo2K, Sec. 3.1): the student denoises, and sees what a teacher of another kind sees. */
+import { gaussian } from "../base/philox.ts";
+import type { LtxConfig } from "../models/ltx/config.ts";
+import { widthOf } from "../models/ltx/config.ts";
+import { tokensOf } from "../models/ltx/rope.ts";
+import { LtxTransformer } from "../models/ltx/transformer.ts";
+import { type T5Config, T5Encoder } from "../models/t5/encoder.ts";
+import type { TextTokenizer } from "../models/t5/tokenizer.ts";
+import { tapIndex } from "../pipelines/hunyuan.ts";
+import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
+import { mount } from "../tensor/mount.ts";
+import { input, type Tensor } from "../tensor/tensor.ts";
+import { diffusionLoss, similarity } from "./distill-loss.ts";
+import { Projector, type TokenPlaces } from "./distill-projector.ts";
+import { type Draw, drawOf, type FeatureSource } from "./distill-teacher.ts";
+import { bucketAt } from "./draws.ts";
+import type { LatentSet } from "./flow-task.ts";
+import { initialWeights } from "./initial.ts";
+import type { DistillRecipe } from "./recipe.ts";
+import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
+import { type FlowItem, type StudentShape, studentFeeds, studentGraph } from "./student.ts";
+import type { Task } from "./trainer.ts";
+
+export interface StudentConfigs {
+  readonly text: T5Config;
+  readonly transformer: LtxConfig;
+}
+
+/** The student, and what brings its states to the teacher's shape. */
+export class DistillNet {
+  readonly text: T5Encoder;
+  readonly transformer: LtxTransformer;
+  readonly projector: Projector | undefined;
+
+  constructor({ text, transformer }: StudentConfigs, teacherWidth: number | undefined) {
+    this.text = new T5Encoder(text);
+    this.transformer = new LtxTransformer(transformer);
+    this.projector = teacherWidth === undefined ? undefined : new Projector(widthOf(transformer), teacherWidth);
+  }
+}
+
+export interface DistillTeacher {
+  readonly width: number;
+  /** Its tokens at a picture size. */
+  places(key: string): TokenPlaces;
+  readonly features: FeatureSource;
+}
+
+export interface DistillData {
+  readonly configs: StudentConfigs;
+  /** The student's values to start from. */
+  readonly start: ReadonlyMap<string, HostTensor>;
+  readonly tokenizer: TextTokenizer;
+  readonly words: number;
+  readonly fps: number;
+  /** Pixels per cell of the student's latents along (time, height, width). */
+  readonly compression: readonly [number, number, number];
+  /** The student's latents by `pictureKey`. */
+  readonly sets: ReadonlyMap<string, LatentSet>;
+  /** Not there where the strategy is `data-only`. */
+  readonly teacher: DistillTeacher | undefined;
+}
+
+export class DistillTask implements Task {
+  readonly model: DistillNet;
+  readonly steps: number;
+  readonly recipe: DistillRecipe;
+  readonly data: DistillData;
+  readonly #tap: number;
+
+  constructor(recipe: DistillRecipe, data: DistillData) {
+    this.recipe = recipe;
+    this.data = data;
+    this.model = mount(new DistillNet(data.configs, data.teacher?.width));
+    this.steps = stepsOf(recipe.stages);
+    this.#tap = tapIndex(recipe.taps.student, data.configs.transformer.layers, "student");
+  }
+
+  initial(): Map<string, HostTensor> {
+    const { projector } = this.model;
+    const values = new Map(this.data.start);
+    if (projector)
+      for (const [name, value] of initialWeights(projector, this.recipe.seed, { prefix: "projector" }))
+        values.set(name, value);
+    return values;
+  }
+
+  frozen(name: string): boolean {
+    return !this.recipe.trainText && name.startsWith("text.");
+  }
+
+  bucket(step: number): string {
+    return bucketKey(bucketAt(this.recipe.stages, step, this.recipe.seed));
+  }
+
+  #shapeOf(bucket: string): StudentShape & { key: string; set: LatentSet } {
+    const [key, batch] = bucket.split(" ") as [string, string];
+    const set = this.data.sets.get(key)!;
+    return { key, set, grid: set.grid, batch: Number(batch), words: this.data.words };
+  }
+
+  /** Eq. 4: L = L_diff + λ L_dis. */
+  loss(bucket: string): { loss: Tensor; report: Record<string, Tensor> } {
+    const { key, ...shape } = this.#shapeOf(bucket);
+    const { fps, compression, teacher } = this.data;
+    const { weight, frames, loss: form } = this.recipe;
+    let states: Tensor | undefined;
+    const afterBlock = (x: Tensor, index: number): Tensor => {
+      if (index === this.#tap) states = x;
+      return x;
+    };
+    const { predicted, target } = studentGraph(this.model, shape, { fps, compression }, { afterBlock });
+    const diffusion = diffusionLoss(predicted, target, form);
+    const { projector } = this.model;
+    if (!teacher || !projector || !states) return { loss: diffusion, report: { diffusion } };
+    const to = teacher.places(key);
+    const projected = projector.forward(states, { grid: shape.grid, span: compression }, to, frames);
+    const cosine = similarity(projected, input("teacher", [shape.batch, tokensOf(to.grid), teacher.width]));
+    return { loss: diffusion.sub(cosine.mul(weight)), report: { diffusion, similarity: cosine } };
+  }
+
+  async batch(step: number): Promise<Record<string, HostTensor>> {
+    const { key, set, batch, ...shape } = this.#shapeOf(this.bucket(step));
+    const { teacher, tokenizer } = this.data;
+    const { recipe } = this;
+    const random = batchRandom(recipe.seed, step);
+    const draws: Draw[] = [];
+    for (let item = 0; item < batch; item++) {
+      const clip = random.below(set.count);
+      const number = random.bits();
+      draws.push(drawOf(recipe, key, set, clip, recipe.draws ? number % recipe.draws : number));
+    }
+    const size = tokensOf(shape.grid) * this.data.configs.transformer.channels;
+    const noise = gaussian(batch * size, recipe.seed, `student-noise-${step}`);
+    const items: FlowItem[] = [];
+    for (const [item, { clip, sigma, caption }] of draws.entries()) {
+      const own = noise.subarray(item * size, (item + 1) * size);
+      items.push({ clean: await set.read(clip), noise: own, sigma, caption });
+    }
+    const cleanShare = hostTensor(
+      draws.map(({ sigma }) => 1 - sigma),
+      [batch, 1, 1],
+    );
+    const seen = recipe.strategy === "shuffled" ? [...draws.slice(1), draws[0]!] : draws;
+    return {
+      ...studentFeeds(items, shape, tokenizer),
+      ...(recipe.loss === "epsilon" && { cleanShare }),
+      ...(teacher && { teacher: await teacher.features.read(key, seen) }),
+    };
+  }
+}

@@ -1,0 +1,99 @@
+/** What the teacher sees in clips, as the student is to see it. */
+import { gaussian, Random } from "../base/philox.ts";
+import { widthOf } from "../models/hunyuan/config.ts";
+import { tokenGrid } from "../models/hunyuan/rope.ts";
+import { featureProgram, type HunyuanModel, hunyuanFeeds, type PromptEncoder } from "../pipelines/hunyuan.ts";
+import { addNoise } from "../samplers/process.ts";
+import type { HostTensor } from "../tensor/dtype.ts";
+import type { Executable, Runtime } from "../tensor/runtime.ts";
+import type { TokenPlaces } from "./distill-projector.ts";
+import { drawSigma } from "./draws.ts";
+import type { LatentSet } from "./flow-task.ts";
+import type { DistillRecipe } from "./recipe.ts";
+
+/** A clip with a noise level and a wording: a pure function of recipe, size, clip and number. */
+export interface Draw {
+  readonly clip: number;
+  readonly number: number;
+  readonly sigma: number;
+  readonly caption: string;
+}
+
+type DrawRecipe = Pick<DistillRecipe, "seed" | "timesteps" | "captionDropout">;
+
+export function drawOf(recipe: DrawRecipe, key: string, set: LatentSet, clip: number, number: number): Draw {
+  const random = new Random(recipe.seed, `draw ${key} ${clip} ${number}`);
+  const sigma = drawSigma(random, recipe.timesteps);
+  const caption = random.chance(recipe.captionDropout) ? "" : set.caption(clip, random);
+  return { clip, number, sigma, caption };
+}
+
+/** Features of draws at a picture size, live or from disk: [B, N1, W1], of root mean square 1 per token. */
+export interface FeatureSource {
+  read(key: string, draws: readonly Draw[]): Promise<HostTensor>;
+}
+
+/** Where the teacher's tokens lie. */
+export function teacherPlaces({ transformer, codec }: HunyuanModel, { grid }: Pick<LatentSet, "grid">): TokenPlaces {
+  const { patch } = transformer.config;
+  const span = codec.compression.map((size, axis) => size * patch[axis]!) as [number, number, number];
+  return { grid: tokenGrid(grid, transformer.config), span };
+}
+
+export interface LiveTeacherOptions {
+  readonly prompts: PromptEncoder;
+  /** Latents [C, f, h, w] of the teacher's autoencoder, by `pictureKey`. */
+  readonly sets: ReadonlyMap<string, LatentSet>;
+  readonly seed: number;
+  readonly block: number;
+  /** Guidance scale that it is told, where it is told one. */
+  readonly guidance: number;
+  /** The noise level that it sees for the student's. */
+  readonly sigmaOf: (sigma: number) => number;
+}
+
+/** Computes features when they are asked for; the teacher's noise is its own, whatever the student's. */
+export class LiveTeacher implements FeatureSource {
+  readonly #model: HunyuanModel;
+  readonly #runtime: Runtime;
+  readonly #options: LiveTeacherOptions;
+  readonly #programs = new Map<string, Promise<Executable>>();
+
+  constructor(model: HunyuanModel, runtime: Runtime, options: LiveTeacherOptions) {
+    this.#model = model;
+    this.#runtime = runtime;
+    this.#options = options;
+  }
+
+  get width(): number {
+    return widthOf(this.#model.transformer.config);
+  }
+
+  async read(key: string, draws: readonly Draw[]): Promise<HostTensor> {
+    const { sets, seed, block, guidance, sigmaOf, prompts } = this.#options;
+    const set = sets.get(key)!;
+    const { config } = this.#model.transformer;
+    const shape = { batch: draws.length, grid: set.grid, words: this.#model.settings.textLength };
+    const size = config.channels * set.grid.frames * set.grid.height * set.grid.width;
+    const sigmas = draws.map(({ sigma }) => sigmaOf(sigma));
+    const latents = new Float32Array(draws.length * size);
+    for (const [i, draw] of draws.entries()) {
+      const noise = gaussian(size, seed, noiseName(key, draw));
+      latents.set(addNoise(await set.read(draw.clip), noise, sigmas[i]!), i * size);
+    }
+    const states = await prompts(draws.map(({ caption }) => caption));
+    const program = `${key} ${draws.length}`;
+    if (!this.#programs.has(program))
+      this.#programs.set(program, featureProgram(this.#model, shape, block, this.#runtime));
+    const executable = await this.#programs.get(program)!;
+    const feeds = hunyuanFeeds(config, shape, { latents, sigmas, prompts: states, guidance });
+    return (await executable.run(feeds))["features"]!;
+  }
+
+  dispose(): void {
+    for (const program of this.#programs.values()) void program.then((one) => one.dispose());
+  }
+}
+
+/** Name of the random stream that a draw's teacher noise comes from. */
+export const noiseName = (key: string, { clip, number }: Draw): string => `teacher ${key} ${clip} ${number}`;

@@ -1,0 +1,85 @@
+/** What several kinds of recipes have in common. */
+import { z } from "zod";
+import { presets } from "../data/world/draw.ts";
+
+export const count = z.number().int().positive();
+/** WxHxF, for example 128x128x9. */
+export const picture = z
+  .string()
+  .regex(/^\d+x\d+x\d+$/, "must look like 128x128x9 (width x height x frames)")
+  .transform((text) => {
+    const [width, height, frames] = text.split("x").map(Number) as [number, number, number];
+    return { width, height, frames };
+  });
+
+const optimiser = z
+  .strictObject({
+    rate: z.number().positive(),
+    warmup: z.number().int().nonnegative(),
+    /** Learning rate at the last step as a share of `rate`; a cosine leads there. */
+    final: z.number().min(0).max(1),
+    beta1: z.number().min(0).max(1),
+    beta2: z.number().min(0).max(1),
+    weightDecay: z.number().nonnegative(),
+    clip: z.number().positive(),
+    average: z.number().min(0).max(1),
+    fanIn: z.number().nonnegative(),
+  })
+  .partial();
+
+/** Somebody's own videos and pictures: docs/guides/own-data.md. */
+export const folder = z.strictObject({
+  /** Relative to the recipe, as all paths. */
+  path: z.string(),
+  /** JSON lines or CSV, a file and its caption each; without it, NAME.txt beside NAME.mp4. */
+  captions: z.string().optional(),
+  /** Where captions are needed: leave a file without one out, or train it with an empty one. */
+  uncaptioned: z.enum(["skip", "empty"]).default("skip"),
+  /** Frames a second that videos are brought to. */
+  fps: z.number().positive(),
+  /** How far frames may be enlarged to fill a size. */
+  enlarge: z.number().min(1).default(1),
+  /** Largest share of a frame that may be cut away to reach a size's shape. */
+  crop: z.number().min(0).max(0.95).default(0.25),
+  /** Most words that a new text encoder learns. */
+  vocabulary: count.default(8000),
+});
+
+export const shared = {
+  name: z.string().regex(/^[a-z0-9-]+$/),
+  seed: z.number().int().nonnegative(),
+  /** What clips come from: a preset of the procedural world, or a folder. */
+  world: z.enum(Object.keys(presets) as [keyof typeof presets]).optional(),
+  folder: folder.optional(),
+  optimiser: optimiser.default({}),
+  /** Minutes between checkpoints and previews. */
+  checkpointMinutes: z.number().positive().default(5),
+};
+
+/** Sizes that are trained one stage after the other; each step draws one of its stage's, by weight. */
+export const stages = z
+  .array(
+    z.strictObject({
+      steps: count,
+      /** Items a step for each size. */
+      buckets: z.array(z.strictObject({ picture, batch: count, weight: z.number().positive().default(1) })).min(1),
+    }),
+  )
+  .min(1);
+
+/** Share of noise levels drawn evenly, and the shift of all of them towards noise. */
+export const timesteps = z.strictObject({ uniform: z.number().min(0).max(1), shift: z.number().positive() });
+
+/** What each preview generates: test prompts at one size. */
+export const preview = z.strictObject({ picture, prompts: count });
+
+/** What the finished model does by default. */
+export const defaults = z.strictObject({
+  picture,
+  steps: count,
+  guidanceScale: z.number().nonnegative(),
+  shift: z.number().positive(),
+});
+
+/** How many clips of each size are encoded once and then drawn from; WxHxF to a count. */
+export const clips = z.record(z.string(), count);

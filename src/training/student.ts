@@ -1,0 +1,101 @@
+/** The LTX student as training sees it: its graph for one shape, and what it is fed. Plain training and distillation share it. */
+import { widthOf } from "../models/ltx/config.ts";
+import { coordinates, type Grid, type Positions, ropeTables, tokensOf } from "../models/ltx/rope.ts";
+import type { ForwardOptions, LtxTransformer } from "../models/ltx/transformer.ts";
+import { relativeBuckets, type T5Encoder } from "../models/t5/encoder.ts";
+import type { TextTokenizer } from "../models/t5/tokenizer.ts";
+import { timestepSinusoid } from "../nn/timestep.ts";
+import { addNoise, timestepOf, velocity } from "../samplers/process.ts";
+import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
+import { constant, input, type Tensor } from "../tensor/tensor.ts";
+
+export interface StudentNet {
+  readonly text: T5Encoder;
+  readonly transformer: LtxTransformer;
+}
+
+export interface StudentShape {
+  readonly batch: number;
+  readonly grid: Grid;
+  /** Text tokens. */
+  readonly words: number;
+}
+
+/** Traces the predicted velocity [B, N, C] and its target, both of `studentFeeds`. */
+export function studentGraph(
+  { text, transformer }: StudentNet,
+  { batch, grid, words }: StudentShape,
+  positions: Positions,
+  options: ForwardOptions = {},
+): { predicted: Tensor; target: Tensor } {
+  const { config } = transformer;
+  const tokens = tokensOf(grid);
+  const rope = ropeTables(coordinates(grid, positions), widthOf(config), { theta: config.ropeTheta });
+  const mask = input("mask", [batch, words]);
+  const states = text.forward({
+    ids: input("ids", [batch, words], "i32"),
+    buckets: constant(relativeBuckets(words, text.config)),
+    mask,
+  });
+  const predicted = transformer.forward(
+    {
+      latents: input("latents", [batch, tokens, config.channels]),
+      text: states,
+      textMask: mask,
+      sinusoid: input("sinusoid", [batch, 1, 256]),
+      rope: { cos: constant(rope.cos), sin: constant(rope.sin) },
+    },
+    options,
+  );
+  return { predicted, target: input("target", [batch, tokens, config.channels]) };
+}
+
+/** One clip of a batch. */
+export interface FlowItem {
+  /** Packed latents [N, C] and noise of the same size. */
+  readonly clean: Float32Array;
+  readonly noise: Float32Array;
+  readonly sigma: number;
+  readonly caption: string;
+}
+
+/** Noisy latents, their velocities, noise levels and words. */
+export function studentFeeds(
+  items: readonly FlowItem[],
+  { grid, words }: Pick<StudentShape, "grid" | "words">,
+  tokenizer: TextTokenizer,
+): Record<string, HostTensor> {
+  const batch = items.length;
+  const size = items[0]!.clean.length;
+  const [latents, target] = [new Float32Array(batch * size), new Float32Array(batch * size)];
+  for (const [i, { clean, noise, sigma }] of items.entries()) {
+    latents.set(addNoise(clean, noise, sigma), i * size);
+    target.set(velocity(clean, noise), i * size);
+  }
+  const tokens = tokensOf(grid);
+  const shape = [batch, tokens, size / tokens];
+  const sinusoid = timestepSinusoid(
+    items.map(({ sigma }) => timestepOf(sigma)),
+    [batch, 1],
+  );
+  const said = wordsOf(
+    items.map(({ caption }) => caption),
+    words,
+    tokenizer,
+  );
+  return { latents: hostTensor(latents, shape), target: hostTensor(target, shape), sinusoid, ...said };
+}
+
+/** Captions as token numbers [B, T] and their mask. */
+export function wordsOf(
+  captions: readonly string[],
+  words: number,
+  tokenizer: TextTokenizer,
+): { ids: HostTensor; mask: HostTensor } {
+  const encoded = captions.map((caption) => tokenizer.encode(caption, words));
+  const shape = [captions.length, words];
+  return {
+    ids: hostTensor(Int32Array.from(encoded.flatMap(({ ids }) => [...ids])), shape),
+    mask: hostTensor(Float32Array.from(encoded.flatMap(({ mask }) => [...mask])), shape),
+  };
+}
