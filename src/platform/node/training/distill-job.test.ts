@@ -1,0 +1,96 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { stringify } from "yaml";
+import { relativeError } from "../../../testing/relative-error.ts";
+import { parseRecipe } from "../../../training/recipe.ts";
+import { f16ToF32, f32ToF16 } from "../../../weights/half.ts";
+import { openOrt } from "../devices/ort.ts";
+import { saveTinyModel } from "../generate/testing.ts";
+import { openTeacher } from "../models/teacher-folder.ts";
+import { inFolder } from "../video/testing.ts";
+import { type TrainOptions, train } from "./run.ts";
+import { openJob } from "./tasks.ts";
+
+const shared = {
+  seed: 3,
+  world: "mini",
+  captionDropout: 0.1,
+  clips: { "64x64x9": 3, "64x64x1": 3 },
+  timesteps: { uniform: 0.2, shift: 2 },
+  preview: { picture: "64x64x9", prompts: 1 },
+  optimiser: { rate: 0.003, warmup: 1 },
+  stages: [
+    {
+      steps: 4,
+      buckets: [
+        { picture: "64x64x1", batch: 2 },
+        { picture: "64x64x9", batch: 2, weight: 2 },
+      ],
+    },
+  ],
+};
+const teacher = {
+  ...shared,
+  kind: "teacher",
+  name: "teacher",
+  codec: { cell: "8x8x4", channels: 6, clips: 2 },
+  transformer: { doubleBlocks: 1, singleBlocks: 1, refinerBlocks: 1, heads: 2, ropeAxes: [4, 2, 2] },
+  text: { layers: 1, width: 16, heads: 2, keyHeads: 1, inner: 16, tokens: 16 },
+  pooled: { layers: 1, width: 16, heads: 2, inner: 16 },
+  fps: 8,
+  defaults: { picture: "64x64x9", steps: 1, guidanceScale: 2, shift: 2 },
+};
+const distill = { ...shared, kind: "distill", name: "distill", student: "tiny", teacher: "runs/teacher/model" };
+
+async function run(home: string, recipe: { name: string }, options: TrainOptions = {}): Promise<number[]> {
+  const path = join(home, `${recipe.name}.yaml`);
+  await writeFile(path, stringify(recipe));
+  const losses: number[] = [];
+  for await (const event of train(path, openOrt(), { folder: join(home, "runs", recipe.name), ...options }))
+    if (event.type === "step") losses.push(event.report.loss);
+  return losses;
+}
+
+test(
+  "a teacher is trained and saved, a student learns from it, features from disk are the live ones in half precision",
+  () =>
+    inFolder(async (home) => {
+      await saveTinyModel(join(home, "tiny"));
+      expect((await run(home, teacher)).every(Number.isFinite)).toBe(true);
+      const opened = await openTeacher(join(home, "runs/teacher/model"));
+      expect(opened.transformer.config).toMatchObject({ doubleBlocks: 1, channels: 6, guidance: false });
+      await opened.close();
+
+      const live = await run(home, { ...distill, strategy: "synchronised" } as never);
+      expect(live.length).toBe(4);
+      // The same run again, stopped in the middle, with features on disk: a damaged shard is made again.
+      const kept = { ...distill, name: "kept", strategy: "synchronised", draws: 2 };
+      const first = await run(home, kept, { steps: 2 });
+      const folders = (await readdir(join(home, "runs/latents"))).filter((name) => name.startsWith("features-64x64x9"));
+      const shard = join(home, "runs/latents", folders[0]!, "rows-0.safetensors");
+      const bytes = await readFile(shard);
+      await writeFile(shard, bytes.with(bytes.length - 1, bytes.at(-1)! ^ 1));
+      const notes: string[] = [];
+      const rest = await run(home, kept, { resume: true, note: (text) => void notes.push(text) });
+      expect(notes.join()).toContain("rows-0.safetensors is damaged and is made again");
+      expect([...first, ...rest].length).toBe(4);
+      const drawn = JSON.parse(await readFile(join(home, "runs/latents", folders[0]!, "draws.json"), "utf8"));
+      expect(drawn.rows.length).toBe(6);
+      expect(drawn.rows[3]).toMatchObject({ clip: 1, number: 1, noise: { seed: 3, stream: "teacher 64x64x9 1 1" } });
+
+      const batches = [];
+      for (const draws of [2, 0]) {
+        const recipe = parseRecipe({ ...kept, draws }, "test");
+        const job = await openJob(recipe, openOrt(), { base: home, cache: join(home, "runs/latents") });
+        // Both draw from the pool of two, whoever computes the features.
+        Object.assign((job.task as unknown as { recipe: object }).recipe, { draws: 2 });
+        batches.push(await job.task.batch(3));
+        job.dispose();
+      }
+      const [stored, computed] = batches.map((batch) => batch["teacher"]!.data as Float32Array);
+      expect(relativeError(stored!, f16ToF32(f32ToF16(computed!)))).toBeLessThan(1e-3);
+      expect(relativeError(stored!, computed!)).toBeGreaterThan(0);
+    }),
+  180_000,
+);
