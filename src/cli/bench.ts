@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { type Command, Option } from "commander";
 import { InputError } from "../base/errors.ts";
 import { type BenchRequest, bench, benchCases, type CaseResult } from "../platform/node/bench/bench.ts";
+import { devices } from "../schema/request.ts";
 import { quantity } from "../tensor/print.ts";
 import { numberFor, parseList } from "./numbers.ts";
 import type { Terminal } from "./terminal.ts";
@@ -21,6 +22,7 @@ interface Flags {
   readonly rounds: number;
   readonly reps: number;
   readonly threads?: number;
+  readonly device?: BenchRequest["device"];
   readonly against?: "python";
   readonly python?: string;
   readonly output?: string;
@@ -38,6 +40,7 @@ export function addBench(program: Command, terminal: Printer): void {
     .option("--rounds <n>", "rounds, ours and PyTorch's in turn", numberFor("--rounds", counts), 3)
     .option("--reps <n>", "runs that count in each round", numberFor("--reps", counts), 3)
     .option("--threads <n>", "threads (default: all)", numberFor("--threads", counts))
+    .addOption(new Option("--device <device>", "what computes (default: cpu)").choices([...devices]))
     .addOption(new Option("--against <what>", "compare in the same run").choices(["python"]))
     .option("--python <path>", "interpreter of an environment with tools/parity/requirements.txt")
     .option("--tiny", "the smallest sizes, to see that everything runs")

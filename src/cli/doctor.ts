@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { type Check, type Diagnosis, diagnose } from "../platform/node/inspect/doctor.ts";
+import type { GpuCheck } from "../platform/node/inspect/gpu.ts";
 import type { Terminal } from "./terminal.ts";
 import { bytes } from "./units.ts";
 
@@ -15,6 +16,20 @@ export function addDoctor(program: Command, terminal: Terminal): void {
     });
 }
 
+function describeGpu({ isSoftware, gflops, copyGBs, limits, features = [], variants = [] }: GpuCheck): string {
+  if (!limits) return "";
+  const speed = gflops === undefined ? "" : `, ${gflops} GFLOP/s on matrix products now`;
+  const copies = copyGBs === undefined ? "" : `, copies ${copyGBs} GB/s`;
+  const indent = (text: string) => `\n             ${text}`;
+  return [
+    `${isSoftware ? ", emulated on the CPU: used only when asked for" : ""}${speed}${copies}`,
+    indent(`bindings ${limits.bindings} of ${bytes(limits.bindingBytes)}, buffers ${bytes(limits.bufferBytes)}`),
+    `, workgroups ${limits.lanes} lanes with ${bytes(limits.workgroupBytes)}`,
+    indent(`features: ${features.join(", ") || "none"}`),
+    ...variants.map(({ name, variant }) => indent(`${name}: ${variant}`)),
+  ].join("");
+}
+
 function describe({ turbo2k, node, platform, cpu, memory, runtimes, codecs, mini }: Diagnosis): string {
   const { gflops } = runtimes.ort;
   const line = (name: string, { ok, found }: Check) => `${ok ? "ok  " : "--  "}${name.padEnd(8)} ${found}`;
@@ -23,7 +38,7 @@ function describe({ turbo2k, node, platform, cpu, memory, runtimes, codecs, mini
     `cpu      ${cpu.model}, ${cpu.threads} threads`,
     `memory   ${bytes(memory.totalBytes)}, ${bytes(memory.freeBytes)} free`,
     line("cpu", runtimes.ort) + (gflops ? `, ${gflops} GFLOP/s on matrix products now` : ""),
-    line("webgpu", runtimes.webgpu),
+    line("webgpu", runtimes.webgpu) + describeGpu(runtimes.webgpu),
     line("codecs", codecs),
     line("mini", mini),
   ].join("\n");

@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { formatAccuracy, type RoundTrip } from "../metrics/world.ts";
 import { snap } from "../pipelines/latents.ts";
+import { openDevice } from "../platform/node/devices/open-device.ts";
 import { type CodedClip, evaluateVae, openVae } from "../platform/node/evaluate/vae.ts";
 import type { WorldPreset } from "../platform/node/evaluate/world.ts";
 import { modelPath } from "../platform/node/generate/package-root.ts";
-import { openDevice } from "../platform/node/generate/prepare.ts";
 import { type GenerateRequest, limits, parseSize } from "../schema/request.ts";
 import type { SheetClip } from "../video/contact-sheet.ts";
 import { addWorldFlags, collect, presetOf, saveResults } from "./eval.ts";
@@ -48,7 +48,12 @@ export function addEvalVae(group: Command, terminal: Terminal): void {
           if (clips.length < 2 * shown)
             clips.push({ frames: truth, caption }, { frames: trip, caption: "after the autoencoder" });
         };
-        const result = await collect(evaluateVae(vae, openDevice(device), request), terminal, each, flags.clips);
+        const result = await collect(
+          evaluateVae(vae, (await openDevice(device)).runtime, request),
+          terminal,
+          each,
+          flags.clips,
+        );
         const sheet = await saveResults(output, clips, { model, preset, size: request.size, ...result });
         terminal.out(json ? JSON.stringify(result) : `${describe(result)}\n${sheet}`);
       } finally {

@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
+import { openDevice } from "../platform/node/devices/open-device.ts";
 import { writeSafetensorsFile } from "../platform/node/files/atomic-file.ts";
 import { openCheckpointPath } from "../platform/node/files/open-checkpoint.ts";
 import { modelPath } from "../platform/node/generate/package-root.ts";
-import { openDevice } from "../platform/node/generate/prepare.ts";
 import { type ProbeModule, probe, probeModules } from "../platform/node/probe.ts";
 import type { GenerateRequest } from "../schema/request.ts";
 import { storeFloat32 } from "../weights/safetensors-writer.ts";
@@ -27,7 +27,7 @@ export function addProbe(program: Command, terminal: Terminal): void {
     .requiredOption("--inputs <file>", "safetensors with the names of the diffusers module's forward signature")
     .requiredOption("--output <file>", "where the result goes, as safetensors");
   addDevice(command).action(async ({ model, module, inputs, output, device }: Flags) => {
-    const runtime = openDevice(device);
+    const { runtime } = await openDevice(device);
     const folder = /\.(safetensors|json)$/.test(model) ? model : await modelPath(model);
     const opened = await openCheckpointPath(folder, { module: module.split(".")[0] });
     try {

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { CancelledError, InputError } from "../base/errors.ts";
-import { openOrt } from "../platform/node/devices/ort.ts";
+import { type Device, openDevice } from "../platform/node/devices/open-device.ts";
 import { type TrainEvent, train } from "../platform/node/training/run.ts";
+import type { GenerateRequest } from "../schema/request.ts";
 import type { StepReport } from "../training/trainer.ts";
 import { numberFor } from "./numbers.ts";
+import { addDevice } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface Flags {
@@ -11,6 +13,7 @@ interface Flags {
   readonly resume?: boolean;
   readonly minutes?: number;
   readonly steps?: number;
+  readonly device?: GenerateRequest["device"];
 }
 
 const limits = {
@@ -20,29 +23,36 @@ const limits = {
 
 /** `turbo2k train RECIPE...`: one after the other, so that a later recipe can use what an earlier one made. */
 export function addTrain(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command("train")
     .argument("<recipes...>", "training settings (recipes/*.yaml), run in this order")
     .description("train models from recipes; Ctrl-C saves and stops, --resume goes on to the same bits")
     .option("-o, --output <folder>", "run folder, for one recipe (default: runs/NAME)")
     .option("--resume", "go on from the run folder's snapshot")
     .option("--minutes <n>", "stop each run after this many minutes", numberFor("--minutes", limits.minutes))
-    .option("--steps <n>", "stop each run after this many steps", numberFor("--steps", limits.steps))
-    .action(async (recipes: string[], flags: Flags) => {
-      if (recipes.length > 1 && flags.output)
-        throw new InputError("--output names one run folder, but there are several recipes", {
-          hint: "leave it out: each run gets runs/NAME",
-        });
-      for (const recipe of recipes) await run(recipe, flags, terminal);
-    });
+    .option("--steps <n>", "stop each run after this many steps", numberFor("--steps", limits.steps));
+  addDevice(command).action(async (recipes: string[], { device: wanted, ...flags }: Flags) => {
+    if (recipes.length > 1 && flags.output)
+      throw new InputError("--output names one run folder, but there are several recipes", {
+        hint: "leave it out: each run gets runs/NAME",
+      });
+    const device = await openDevice(wanted);
+    if (device.notice) terminal.note(device.notice);
+    for (const recipe of recipes) await run(recipe, device, flags, terminal);
+  });
 }
 
-async function run(recipe: string, { output, ...flags }: Flags, terminal: Terminal): Promise<void> {
+async function run(
+  recipe: string,
+  { runtime }: Device,
+  { output, ...flags }: Flags,
+  terminal: Terminal,
+): Promise<void> {
   const prepare = (done: number, count: number, what: string) => terminal.progress(what, done, count);
   const note = (text: string) => terminal.note(text);
   const { signal } = terminal;
   let steps = 0;
-  for await (const event of train(recipe, openOrt(), { ...flags, folder: output, signal, prepare, note })) {
+  for await (const event of train(recipe, runtime, { ...flags, folder: output, signal, prepare, note })) {
     if (event.type === "started") {
       steps = event.steps;
       terminal.note(startLine(event));

@@ -99,10 +99,7 @@ describe("a wrong command line exits with 2 and says what helps", () => {
 });
 
 test("what comes later is refused as unsupported", async () => {
-  for (const flags of [
-    ["--image", "a.png"],
-    ["--device", "webgpu"],
-  ]) {
+  for (const flags of [["--image", "a.png"]]) {
     const { code, err } = await run(["generate", "x", "--model", bench.model, ...flags]);
     expect(err).toMatch(/^error: .*\nhint: /);
     expect(code).toBe(4);

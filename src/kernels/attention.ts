@@ -1,5 +1,6 @@
 import { defineKernel } from "../tensor/kernel.ts";
 import { call, type Tensor } from "../tensor/tensor.ts";
+import { streamingAttention } from "./attention-wgsl.ts";
 import { ortForm } from "./onnx.ts";
 import { softmax } from "./softmax.ts";
 
@@ -59,6 +60,7 @@ export const attentionKernel = defineKernel<AttentionOptions>({
   ],
   tolerance: { f32: 1e-5, f16: 3e-3 },
   fast: {
+    webgpu: streamingAttention,
     ort: ortForm<AttentionOptions>({
       // It reads the bias as [B or 1, heads or 1, N, M].
       lower: (emit, [q, k, v, bias], { heads, scale }) => {

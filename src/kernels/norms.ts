@@ -1,6 +1,7 @@
 import { defineKernel } from "../tensor/kernel.ts";
 import { call, type Tensor } from "../tensor/tensor.ts";
 import { float, ortForm } from "./onnx.ts";
+import { layerRows, rmsRows } from "./rows-wgsl.ts";
 
 interface NormOptions {
   /** Added to the mean square (or variance) before the root. */
@@ -22,6 +23,7 @@ export const rmsNormKernel = defineKernel<NormOptions>({
   ],
   tolerance: { f32: 1e-5, f16: 3e-3 },
   fast: {
+    webgpu: rmsRows,
     ort: ortForm<NormOptions>({
       lower: (emit, [x, weight], { epsilon }) => {
         const scale = weight?.name ?? emit.floats(ones(x!.shape.at(-1)!), [x!.shape.at(-1)!]);
@@ -49,6 +51,7 @@ export const layerNormKernel = defineKernel<NormOptions>({
   ],
   tolerance: { f32: 1e-5, f16: 3e-3 },
   fast: {
+    webgpu: layerRows,
     ort: ortForm<NormOptions>({
       lower: (emit, [x, weight, bias], { epsilon }) => {
         const scale = weight?.name ?? emit.floats(ones(x!.shape.at(-1)!), [x!.shape.at(-1)!]);

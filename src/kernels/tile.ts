@@ -60,6 +60,7 @@ export function chooseTile(device: WgslDevice, { sheets, rows, columns }: Produc
 
 /** Into how many parts a long inner axis is cut so that a small result keeps a device busy. */
 export function partsOf(device: WgslDevice, product: Product): number {
+  if (isDirect(device, product)) return 1;
   const tile = chooseTile(device, product);
   const groups = product.sheets * Math.ceil(product.rows / tile.rows) * Math.ceil(product.columns / tile.columns);
   if (groups >= fewGroups || product.inner < 2048) return 1;
@@ -69,11 +70,18 @@ export function partsOf(device: WgslDevice, product: Product): number {
 /** Products of fewer multiply-adds than this are not worth a tile. */
 const tiny = 1 << 15;
 
+const isDirect = (device: WgslDevice, { sheets, rows, columns, inner }: Product): boolean =>
+  device.isSoftware || sheets * rows * columns * inner <= tiny;
+
 /** A lane an element, straight from memory. */
 function directKernel({ sheets, rows, columns, inner, left, right, out, loads = [0, 1] }: Product): WgslKernel {
   const size = sheets * rows * columns;
-  const code = `${loader("Left", { ...left, four: false }, loads[0], "row", rows, inner)}
-${loader("Right", { ...right, four: false }, loads[1], "column", columns, inner)}
+  const four = [left, right].every((operand) => operand.four && operand.along === "inner");
+  const term = four
+    ? "dot(fourLeft(sheet, row, k), fourRight(sheet, column, k))"
+    : "elementLeft(sheet, row, k) * elementRight(sheet, column, k)";
+  const code = `${loader("Left", { ...left, four }, loads[0], "row", rows, inner)}
+${loader("Right", { ...right, four }, loads[1], "column", columns, inner)}
 fn work(group: u32, lane: u32) {
   let at = group * 64u + lane;
   if (at >= ${size}u) { return; }
@@ -81,14 +89,14 @@ fn work(group: u32, lane: u32) {
   let row = at / ${columns}u % ${rows}u;
   let sheet = at / ${rows * columns}u;
   var sum = 0.0f;
-  for (var k = 0u; k < ${inner}u; k++) { sum += elementLeft(sheet, row, k) * elementRight(sheet, column, k); }
+  for (var k = 0u; k < ${inner}u; k += ${four ? 4 : 1}u) { sum += ${term}; }
   store(${out ?? "at"}, sum);
 }`;
   return { variant: "a lane an element", code, lanes: 64, groups: Math.ceil(size / 64) };
 }
 
 export function productKernel(device: WgslDevice, product: Product): WgslKernel {
-  if (product.sheets * product.rows * product.columns * product.inner <= tiny) return directKernel(product);
+  if (isDirect(device, product)) return directKernel(product);
   const tile = chooseTile(device, product);
   const { sheets, rows, columns, inner, left, right, parts = 1, loads = [0, 1] } = product;
   const [blockRows, blockColumns] = tile.block;

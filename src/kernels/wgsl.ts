@@ -14,6 +14,8 @@ export interface WgslDevice {
   readonly workgroupBytes: number;
   /** Invocations of a workgroup. */
   readonly lanes: number;
+  /** Emulated on a CPU: barriers and long shaders cost more there than reading memory twice. */
+  readonly isSoftware: boolean;
 }
 
 export interface WgslValue {

@@ -1,5 +1,5 @@
 /** The GPU runtime for tests: over a real GPU or Mesa's software one, where there is either. */
-import { findAdapter, openDevice } from "../platform/node/devices/webgpu.ts";
+import { findAdapter, openGpuDevice } from "../platform/node/devices/webgpu.ts";
 import { createWebGpu, type WebGpuOptions, type WebGpuRuntime } from "../runtimes/webgpu/webgpu.ts";
 
 /** One runtime for each list of options, or none, said aloud, where no adapter is found. */
@@ -9,6 +9,6 @@ export async function webGpuForTests(...options: WebGpuOptions[]): Promise<WebGp
     console.warn("skipped: no WebGPU adapter on this machine (Debian: mesa-vulkan-drivers from backports)");
     return [];
   }
-  const device = await openDevice(adapter);
+  const device = await openGpuDevice(adapter);
   return (options.length ? options : [{}]).map((each) => createWebGpu(device, each));
 }

@@ -18,6 +18,8 @@ export interface GpuLimits {
   readonly groups: number;
   readonly f16: boolean;
   readonly subgroups: boolean;
+  /** Emulated on a CPU. */
+  readonly isSoftware: boolean;
   /** Operations that one dispatch may take before a driver's watchdog sees a hung device. */
   readonly flopsPerDispatch: number;
 }
@@ -54,6 +56,7 @@ export function limitsOf(device: GPUDevice): GpuLimits {
     groups: limits.maxComputeWorkgroupsPerDimension,
     f16: features.has("shader-f16"),
     subgroups: features.has("subgroups"),
+    isSoftware: device.adapterInfo?.isFallbackAdapter ?? false,
     flopsPerDispatch: slowSecond,
   };
 }
@@ -72,12 +75,13 @@ export class Gpu {
   constructor(device: GPUDevice, given: Partial<GpuLimits> = {}) {
     this.device = device;
     this.limits = { ...limitsOf(device), ...given };
-    const { f16, subgroups, workgroupBytes, lanes } = this.limits;
+    const { f16, subgroups, workgroupBytes, lanes, isSoftware } = this.limits;
     const { subgroupMinSize: min = 0, subgroupMaxSize: max = 0 } = device.adapterInfo ?? {};
     this.wgsl = {
       f16,
       workgroupBytes,
       lanes,
+      isSoftware,
       subgroups: subgroups && min ? { min, max } : undefined,
       subgroupMatrices: matricesOf(device),
     };

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { DeviceLostError, UnsupportedError } from "../../base/errors.ts";
 import { gaussian } from "../../base/philox.ts";
+import { attention } from "../../kernels/attention.ts";
 import { webGpuForm } from "../../kernels/wgsl.ts";
-import { findAdapter, openDevice } from "../../platform/node/devices/webgpu.ts";
+import { findAdapter, openGpuDevice } from "../../platform/node/devices/webgpu.ts";
 import { type HostTensor, hostTensor, sizeOf } from "../../tensor/dtype.ts";
 import type { Kernel } from "../../tensor/kernel.ts";
 import { buildProgram, type Program } from "../../tensor/program.ts";
@@ -17,7 +18,9 @@ import { createWebGpu, type WebGpuOptions } from "./webgpu.ts";
 
 /** As little as a device may have, so that small tensors already need several bindings, buffers and dispatches. */
 const narrow: Partial<GpuLimits> = { bindingBytes: 1024, bufferBytes: 2048, groups: 3, flopsPerDispatch: 1000 };
-const [plain, cut] = await webGpuForTests({}, { limits: narrow });
+/** Software adapters get simple shaders; these tests want the ones for GPUs. */
+const isSoftware = false;
+const [plain, cut] = await webGpuForTests({ limits: { isSoftware } }, { limits: { ...narrow, isSoftware } });
 const withGpu = describe.skipIf(!plain);
 /** The runtime of these options, on a device that tests share. */
 const open = (options: WebGpuOptions): Runtime => createWebGpu(plain!.gpu.device, options);
@@ -89,6 +92,24 @@ withGpu("long sums", () => {
     const program = buildProgram({ out: input("x", shape).square().sum(axes).sqrt() });
     expect(plain!.lower(program).steps.length).toBe(2);
     expect(await errorOf(plain!, program)).toBeLessThan(1e-5);
+  });
+});
+
+withGpu("streaming attention", () => {
+  test.each([
+    [64, 37, 41, [1, 2, 37, 41]],
+    [128, 70, 5, [2, 1, 1, 5]],
+    [20, 3, 100, undefined],
+  ])("heads of %i, %i queries, %i keys, bias %j", async (width, rows, keys, mask) => {
+    const [q, k, v] = [rows, keys, keys].map((n, i) => input(`qkv${i}`, [2, n, 2 * width])) as [Tensor, Tensor, Tensor];
+    const bias = mask && input("bias", mask);
+    const mixed = attention(q, k, v, { heads: 2, scale: width ** -0.5, ...(bias ? { bias } : {}) });
+    const [kept, expanded] = [plain!.keeps, () => false].map((keep) => buildProgram({ out: mixed.add(q) }, { keep }));
+    expect(plain!.lower(kept!).steps.map(({ shader }) => shader.variant)).toEqual([
+      expect.stringMatching(/^streaming/),
+    ]);
+    const [got, expected] = [await run(plain!, kept!), await run(reference, expanded!)];
+    expect(relativeError(got["out"]!.data, expected["out"]!.data)).toBeLessThan(1e-5);
   });
 });
 
@@ -192,7 +213,7 @@ withGpu("failures", () => {
   });
 
   test("a lost device is an error of its own, before a run and in it", async () => {
-    const device = await openDevice((await findAdapter())!);
+    const device = await openGpuDevice((await findAdapter())!);
     const runtime = createWebGpu(device);
     const program = buildProgram({ out: input("x", [3]).exp() });
     const executable = await runtime.compile(program);

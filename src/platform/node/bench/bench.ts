@@ -1,7 +1,9 @@
 /** Runs benchmarks, PyTorch's alternately with ours where asked, and gathers figures. */
 import { availableParallelism, loadavg } from "node:os";
 import { InputError } from "../../../base/errors.ts";
+import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
+import { openDevice } from "../devices/open-device.ts";
 import { openOrt } from "../devices/ort.ts";
 import type { BenchCase } from "./case.ts";
 import { kernelCases } from "./kernel-cases.ts";
@@ -28,6 +30,8 @@ export interface BenchRequest {
   /** Runs before them. */
   readonly warmup?: number;
   readonly threads?: number;
+  /** What computes; the CPU by default, so that figures compare. */
+  readonly device?: GenerateRequest["device"];
   /** Interpreter of an environment with PyTorch. */
   readonly python?: string;
 }
@@ -69,6 +73,7 @@ export interface BenchReport {
   readonly commit?: string;
   readonly machine: Machine;
   readonly runtime: string;
+  readonly device: string;
   readonly threads: number;
   readonly rounds: number;
   readonly results: readonly CaseResult[];
@@ -164,7 +169,9 @@ export type BenchEvent =
 export async function* bench(request: BenchRequest, signal?: AbortSignal): AsyncGenerator<BenchEvent> {
   const list = chosen(request);
   const threads = request.threads ?? availableParallelism();
-  const runtime = openOrt({ threads });
+  const { device = "cpu" } = request;
+  const { name, runtime } =
+    device === "cpu" ? { name: device, runtime: openOrt({ threads }) } : await openDevice(device);
   const date = new Date().toISOString();
   const results: CaseResult[] = [];
   for (const one of list) {
@@ -173,6 +180,6 @@ export async function* bench(request: BenchRequest, signal?: AbortSignal): Async
     results.push(result);
     yield { type: "result", result };
   }
-  const made = { date, ...(await source()), machine: machine(), runtime: runtime.name, threads };
+  const made = { date, ...(await source()), machine: machine(), runtime: runtime.name, device: name, threads };
   yield { type: "report", report: { ...made, rounds: request.rounds ?? 3, results } };
 }

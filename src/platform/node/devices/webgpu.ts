@@ -11,7 +11,6 @@ export interface Adapter {
   readonly adapter: GPUAdapter;
 }
 
-/** Bindings of every program so far, by device; a device lives as long as the process. */
 let opened: Promise<GPU> | undefined;
 
 /** Dawn, loaded on first use. What it holds lives as long as the process. @throws UnsupportedError where it cannot load */
@@ -46,7 +45,7 @@ const wanted: readonly string[] = [
 ];
 
 /** A device with everything that its adapter offers of what kernels can use. */
-export async function openDevice({ adapter }: Adapter): Promise<GPUDevice> {
+export async function openGpuDevice({ adapter }: Adapter): Promise<GPUDevice> {
   const requiredLimits: Record<string, number> = {};
   for (const name of limitNames) requiredLimits[name] = adapter.limits[name];
   const requiredFeatures = wanted.filter((name) => adapter.features.has(name)) as GPUFeatureName[];
@@ -64,11 +63,11 @@ const limitNames = [
 ] as const;
 
 /** The GPU runtime. @throws UnsupportedError where there is no adapter */
-export async function openWebGpu(options: WebGpuOptions = {}): Promise<WebGpuRuntime> {
-  const adapter = await findAdapter();
+export async function openWebGpu(found?: Adapter, options: WebGpuOptions = {}): Promise<WebGpuRuntime> {
+  const adapter = found ?? (await findAdapter());
   if (!adapter)
     throw new UnsupportedError("no WebGPU adapter was found on this machine", {
       hint: "install a Vulkan driver for your GPU, or use --device cpu",
     });
-  return createWebGpu(await openDevice(adapter), options);
+  return createWebGpu(await openGpuDevice(adapter), options);
 }

@@ -6,13 +6,13 @@ import { gridOf, snap } from "../../../pipelines/latents.ts";
 import { refuseOther } from "../../../pipelines/receipt.ts";
 import { decode } from "../../../pipelines/text-to-video.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
+import { openDevice } from "../devices/open-device.ts";
 import { openModel } from "../models/open-model.ts";
 import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
 import { readLatents, type SavedLatents } from "./latents-file.ts";
 import { modelPath } from "./package-root.ts";
-import { openDevice } from "./prepare.ts";
 import { StageClock } from "./stage-clock.ts";
 import { writeFrames } from "./write-frames.ts";
 
@@ -26,7 +26,7 @@ export async function* decodeLatents(path: string, request: DecodeRequest): Asyn
   clock.enter("load");
   const { signal } = request;
   const saved = await readLatents(path);
-  const runtime = openDevice(request.device);
+  const { runtime } = await openDevice(request.device);
   const model = await openModel(await modelPath(request.model ?? saved.model));
   let writer: VideoWriter | undefined;
   try {

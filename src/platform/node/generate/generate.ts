@@ -34,7 +34,7 @@ export async function* generate(
   const clock = new StageClock();
   clock.enter("load");
   const prepared = await prepare(request);
-  const { model, runtime, name, request: resolved } = prepared;
+  const { model, device, runtime, name, request: resolved } = prepared;
   let writer: VideoWriter | undefined;
   let kept: KeptDraft | undefined;
   try {
@@ -44,13 +44,14 @@ export async function* generate(
     writer = await openVideoWriter(output, { ...asked, fps, force: request.force, title: prompt });
     const maker = {
       runtime: runtime.name,
-      device: "cpu",
+      device: device.name,
       // A path would tell strangers about the disk that the video was made on.
       model: name === defaultModel ? name : model.settings.name,
     };
     if (request.keepStages) kept = await openKeptDraft(prepared, { output, maker, force: request.force });
     if (signal?.aborted) throw new CancelledError();
     yield { type: "started", request: resolved, model: model.settings.name, output };
+    if (device.notice) yield { type: "notice", text: device.notice };
     for (const text of resolved.notices) yield { type: "notice", text };
     const unknown = unknownWordNotices(model, prompt);
     if (unknown.length) yield { type: "notice", text: unknown.join("\n") };

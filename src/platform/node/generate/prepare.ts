@@ -1,10 +1,9 @@
 /** A request with its model and device at hand: what generate, plan and eval begin with. */
-import { UnsupportedError } from "../../../base/errors.ts";
 import type { OpenedModel } from "../../../pipelines/assemble.ts";
 import { checkRequest, type ResolvedRequest, resolveRequest } from "../../../pipelines/resolve.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
-import { openOrt } from "../devices/ort.ts";
+import { type Device, openDevice } from "../devices/open-device.ts";
 import { openLoras, parseLoraFile } from "../models/open-lora.ts";
 import { openModel } from "../models/open-model.ts";
 import { defaultModel, modelPath } from "./package-root.ts";
@@ -13,32 +12,26 @@ export type SeededRequest = GenerateRequest & { readonly seed: number };
 
 export interface Prepared {
   readonly model: OpenedModel;
+  readonly device: Device;
   readonly runtime: Runtime;
   readonly request: ResolvedRequest;
   /** How to find the model again: `mini`, or its folder. */
   readonly name: string;
 }
 
-/** The runtime of a device by name. */
-export function openDevice(device: GenerateRequest["device"] = "auto"): Runtime {
-  if (device === "webgpu")
-    throw new UnsupportedError("this version generates on the CPU only", { hint: "use --device cpu" });
-  return openOrt();
-}
-
 /** Opens what a request names and decides what it leaves open. The caller closes the model. */
 export async function prepare(request: SeededRequest): Promise<Prepared> {
   checkRequest(request); // what needs no model is found before one is opened
-  const runtime = openDevice(request.device);
+  const device = await openDevice(request.device);
   const wanted = request.model ?? defaultModel;
   const folder = await modelPath(wanted);
   const loras = (request.lora ?? []).map(parseLoraFile);
   const bare = await openModel(folder);
   let model = bare;
   try {
-    model = await openLoras(bare, loras, runtime);
+    model = await openLoras(bare, loras, device.runtime);
     const name = wanted === defaultModel ? wanted : folder;
-    return { model, runtime, request: resolveRequest(request, model), name };
+    return { model, device, runtime: device.runtime, request: resolveRequest(request, model), name };
   } catch (cause) {
     await model.close();
     throw cause;

@@ -9,13 +9,13 @@ import type { Receipt } from "../../../schema/receipt.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Frame } from "../../../video/frame.ts";
 import { FrameHash } from "../../../video/hash.ts";
+import { openDevice } from "../devices/open-device.ts";
 import { lorasOfReceipt, openLoras } from "../models/open-lora.ts";
 import { openModel } from "../models/open-model.ts";
 import { readReceipt, readVideo } from "../video/read.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
 import { defaultModel, modelPath } from "./package-root.ts";
-import { openDevice } from "./prepare.ts";
 
 export interface ReplayRequest extends Pick<GenerateRequest, "output" | "model" | "lora" | "force" | "device"> {
   readonly signal?: AbortSignal | undefined;
@@ -36,7 +36,7 @@ export interface ReplayResult {
 export async function* replay(path: string, request: ReplayRequest): AsyncGenerator<GenerateEvent, ReplayResult> {
   const { signal } = request;
   const receipt = await readReceipt(path);
-  const runtime = openDevice(request.device);
+  const { runtime, name: device } = await openDevice(request.device);
   const loras = await lorasOfReceipt(receipt.loras ?? [], request.lora ?? []);
   const bare = await openModel(await modelPath(request.model ?? modelOf(receipt)));
   let model = bare;
@@ -61,7 +61,7 @@ export async function* replay(path: string, request: ReplayRequest): AsyncGenera
     }
     const framesSha256 = await hash.digest();
     const { stages: _, ...same } = receipt;
-    const now: Receipt = { ...same, engine: { name: "turbo2k", version }, runtime: runtime.name, framesSha256 };
+    const now: Receipt = { ...same, engine: { name: "turbo2k", version }, runtime: runtime.name, device, framesSha256 };
     const written = await writer?.finish({ ...now, created: new Date().toISOString() });
     return {
       match: framesSha256 === receipt.framesSha256,

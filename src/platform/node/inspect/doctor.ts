@@ -7,6 +7,7 @@ import { memoryLimit } from "../generate/fit.ts";
 import { modelPath } from "../generate/package-root.ts";
 import { registerCodecs } from "../video/codecs.ts";
 import { describeModel } from "./describe-model.ts";
+import { type GpuCheck, inspectGpu } from "./gpu.ts";
 import { measureRate } from "./rate.ts";
 
 export interface Check {
@@ -21,7 +22,7 @@ export interface Diagnosis {
   readonly platform: string;
   readonly cpu: { readonly model: string; readonly threads: number };
   readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
-  readonly runtimes: { readonly ort: Check & { readonly gflops?: number }; readonly webgpu: Check };
+  readonly runtimes: { readonly ort: Check & { readonly gflops?: number }; readonly webgpu: Check & GpuCheck };
   readonly codecs: Check;
   readonly mini: Check;
 }
@@ -33,7 +34,7 @@ export async function diagnose(): Promise<Diagnosis> {
     platform: `${process.platform} ${process.arch}`,
     cpu: { model: cpus()[0]?.model.trim() || "unknown", threads: availableParallelism() },
     memory: { totalBytes: totalmem(), freeBytes: memoryLimit() },
-    runtimes: { ort: await checkOrt(), webgpu: { ok: false, found: "comes with a later version" } },
+    runtimes: { ort: await checkOrt(), webgpu: await checkWebGpu() },
     codecs: await check(async () => {
       await registerCodecs();
       return "mp4 and webm can be written and read";
@@ -54,6 +55,15 @@ async function checkOrt(): Promise<Check & { gflops?: number }> {
     return `ONNX Runtime ${(require("onnxruntime-node/package.json") as { version: string }).version}`;
   });
   return { ...result, ...(gflops === undefined ? {} : { gflops: Math.round(gflops) }) };
+}
+
+async function checkWebGpu(): Promise<Check & GpuCheck> {
+  let gpu: GpuCheck = {};
+  const result = await check(async () => {
+    gpu = await inspectGpu();
+    return gpu.adapter!;
+  });
+  return { ...result, ...gpu };
 }
 
 async function check(work: () => Promise<string>): Promise<Check> {

@@ -1,0 +1,83 @@
+/** Functions of whole rows in WGSL, a workgroup a row: norms and softmax over the last axis. */
+import { sizeOf } from "../tensor/dtype.ts";
+import { f32Literal, type WebGpuForm, type WgslDevice, type WgslKernel, type WgslValue, webGpuForm } from "./wgsl.ts";
+
+/** Rows from which on more lanes pay. */
+const longRow = 1024;
+
+/** `body` sees `first`, the row's first index, and may call `total` and `most` over all lanes and `store`. */
+function rowKernel(
+  device: WgslDevice,
+  { shape }: WgslValue,
+  body: (each: (line: string) => string) => string,
+): WgslKernel {
+  const width = shape.at(-1)!;
+  const lanes = width >= longRow && device.lanes >= 256 ? 256 : 64;
+  const each = (line: string) => `  for (var i = lane; i < ${width}u; i += ${lanes}u) { ${line} }`;
+  const across = (name: string, join: (a: string, b: string) => string) => `
+fn ${name}(lane: u32, value: f32) -> f32 {
+  workgroupBarrier();
+  partial[lane] = value;
+  for (var half = ${lanes / 2}u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) { partial[lane] = ${join("partial[lane]", "partial[lane + half]")}; }
+  }
+  workgroupBarrier();
+  return partial[0];
+}`;
+  const code = `
+var<workgroup> partial: array<f32, ${lanes}>;
+${across("total", (a, b) => `${a} + ${b}`)}
+${across("most", (a, b) => `max(${a}, ${b})`)}
+fn work(group: u32, lane: u32) {
+  let first = group * ${width}u;
+${body(each)}
+}`;
+  return { variant: "a workgroup a row", code, lanes, groups: sizeOf(shape) / width };
+}
+
+interface NormOptions {
+  readonly epsilon: number;
+}
+
+export const rmsRows: WebGpuForm<NormOptions> = webGpuForm({
+  build: (device, [x, weight], { epsilon }) =>
+    rowKernel(
+      device,
+      x!,
+      (each) => `  var squares = 0.0f;
+${each("let value = load0(first + i); squares += value * value;")}
+  let factor = inverseSqrt(total(lane, squares) / ${x!.shape.at(-1)}.0f + ${f32Literal(epsilon)});
+${each(`store(first + i, load0(first + i) * factor${weight ? " * load1(i)" : ""});`)}`,
+    ),
+});
+
+export const layerRows: WebGpuForm<NormOptions> = webGpuForm({
+  build: (device, [x, weight], { epsilon }) =>
+    rowKernel(
+      device,
+      x!,
+      (each) => `  var sum = 0.0f;
+${each("sum += load0(first + i);")}
+  let mean = total(lane, sum) / ${x!.shape.at(-1)}.0f;
+  var squares = 0.0f;
+${each("let value = load0(first + i) - mean; squares += value * value;")}
+  let factor = inverseSqrt(total(lane, squares) / ${x!.shape.at(-1)}.0f + ${f32Literal(epsilon)});
+${each(`store(first + i, (load0(first + i) - mean) * factor${weight ? " * load1(i) + load2(i)" : ""});`)}`,
+    ),
+});
+
+export const softmaxRows: WebGpuForm<object> = webGpuForm({
+  build: (device, [x]) =>
+    rowKernel(
+      device,
+      x!,
+      (each) => `  var largest = ${f32Literal(Number.NEGATIVE_INFINITY)};
+${each("largest = max(largest, load0(first + i));")}
+  largest = most(lane, largest);
+  var sum = 0.0f;
+${each("sum += exp(load0(first + i) - largest);")}
+  sum = total(lane, sum);
+${each("store(first + i, exp(load0(first + i) - largest) / sum);")}`,
+    ),
+});

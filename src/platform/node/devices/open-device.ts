@@ -1,0 +1,32 @@
+/** The runtime of a device by name. */
+import type { GenerateRequest } from "../../../schema/request.ts";
+import type { Runtime } from "../../../tensor/runtime.ts";
+import { openOrt } from "./ort.ts";
+import { findAdapter, openWebGpu } from "./webgpu.ts";
+
+export interface Device {
+  readonly runtime: Runtime;
+  /** For receipts: `cpu`, or `webgpu` with the adapter's name. */
+  readonly name: string;
+  /** What to tell a user about the choice, where it was left to us and is not the CPU. */
+  readonly notice?: string;
+}
+
+const cpu = (): Device => ({ name: "cpu", runtime: openOrt() });
+
+/**
+ * @param wanted `auto` is a GPU where there is one, else the CPU; a GPU that is emulated in software is never chosen
+ * @throws UnsupportedError where a GPU is asked for and there is none
+ */
+export async function openDevice(wanted: GenerateRequest["device"] = "auto"): Promise<Device> {
+  if (wanted === "cpu") return cpu();
+  const adapter = await findAdapter().catch((cause) => {
+    if (wanted === "webgpu") throw cause;
+    return undefined;
+  });
+  if (wanted === "auto" && (!adapter || adapter.isSoftware)) return cpu();
+  const device = { name: `webgpu (${adapter?.name})`, runtime: await openWebGpu(adapter) };
+  return wanted === "webgpu"
+    ? device
+    : { ...device, notice: `computing on ${adapter!.name}; --device cpu for the CPU` };
+}
