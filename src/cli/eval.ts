@@ -7,14 +7,15 @@ import type { WorldPreset } from "../platform/node/evaluate/world.ts";
 import { contactSheet, type SheetClip } from "../video/contact-sheet.ts";
 import { encodePng } from "../video/png.ts";
 import { addEvalAggregate } from "./eval-aggregate.ts";
+import { addEvalStages } from "./eval-stages.ts";
 import { addEvalVae } from "./eval-vae.ts";
 import { addEvalWorld } from "./eval-world.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** `turbo2k eval world|vae|aggregate`. */
+/** `turbo2k eval world|vae|stages|aggregate`. */
 export function addEval(program: Command, terminal: Terminal): void {
   const group = program.command("eval").description("how good a model is");
-  for (const add of [addEvalWorld, addEvalVae, addEvalAggregate]) add(group, terminal);
+  for (const add of [addEvalWorld, addEvalVae, addEvalStages, addEvalAggregate]) add(group, terminal);
 }
 
 /** What evaluations on the procedural world have in common. */

@@ -2,6 +2,7 @@ import { cp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { VideoPlan } from "../pipelines/plan.ts";
+import type { ArmResult } from "../platform/node/evaluate/arms.ts";
 import { addTinyHr } from "../platform/node/generate/testing.ts";
 import { probeVideo, readReceipt } from "../platform/node/video/read.ts";
 import { openBench, run } from "./testing.ts";
@@ -174,4 +175,27 @@ describe("a second stage that does not belong", () => {
     ]);
     expect({ code, err }).toEqual({ code: 2, err: expect.stringContaining("has no high-resolution stage") });
   });
+});
+
+test("eval stages times every arm stage by stage, over one draft", async () => {
+  const output = path("arms");
+  const flags = ["--model", bench.model, "--size", "160x96", "--seed", "2", "-o", output];
+  const all = ["two-stage", "cascade", "bicubic", "direct"];
+  const { code, out, err } = await run(["eval", "stages", "a red ball", ...flags, "--arm", ...all, "--json"]);
+  expect({ code, err }).toMatchObject({ code: 0 });
+  const { arms } = JSON.parse(out) as { arms: ArmResult[] };
+  expect(arms.map(({ arm, stages }) => [arm, stages.map(({ name }) => name)])).toEqual([
+    ["two-stage", ["text", "draft", "guide", "refine", "decode"]],
+    ["cascade", ["text", "draft", "decode draft", "upscale", "encode tiles", "refine", "decode"]],
+    ["bicubic", ["text", "draft", "decode draft", "upscale"]],
+    ["direct", ["text", "denoise", "decode"]],
+  ]);
+  for (const { novelBand, agreement } of arms) {
+    expect(novelBand).toBeGreaterThan(0);
+    expect(agreement.ssim).toBeLessThanOrEqual(1);
+  }
+  const [, , enlarged, direct] = arms;
+  expect(enlarged!.agreement.ssim).toBeGreaterThan(0.6);
+  expect(direct!.agreement.ssim).toBeLessThan(enlarged!.agreement.ssim);
+  expect((await readdir(output)).sort()).toEqual([...all.map((name) => `${name}.png`), "results.json"].sort());
 });
