@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { generate } from "../platform/node/generate/generate.ts";
+import { parseLoraFile } from "../platform/node/models/open-lora.ts";
 import { follow } from "./follow.ts";
 import { printConfig, printPlan } from "./plan.ts";
 import { fetchModel } from "./pull.ts";
@@ -28,7 +29,8 @@ export function addGenerate(program: Command, terminal: Terminal): void {
       const request = seeded(await requestOf(prompt, flags));
       if (flags["printConfig"]) return printConfig(request, terminal);
       if (flags["plan"]) return printPlan(request, terminal, flags["json"] === true);
-      await fetchModel(request.model, terminal);
+      if (request.comfyRoot === undefined) await fetchModel(request.model, terminal);
+      for (const lora of request.lora ?? []) await fetchModel(parseLoraFile(lora).path, terminal);
       const result = await follow(generate(request, { signal: terminal.signal }), terminal);
       terminal.out(flags["json"] ? JSON.stringify(result) : result.output);
     });

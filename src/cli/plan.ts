@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { stringify } from "yaml";
 import type { VideoPlan } from "../pipelines/plan.ts";
 import { memoryLimit, planFor, refuseTooLarge } from "../platform/node/generate/fit.ts";
+import { defaultModel } from "../platform/node/generate/package-root.ts";
 import { type Prepared, prepare, type SeededRequest } from "../platform/node/generate/prepare.ts";
 import { measureRate } from "../platform/node/inspect/rate.ts";
 import { describeSteps } from "./follow.ts";
@@ -40,7 +41,9 @@ export async function printConfig(request: SeededRequest, terminal: Terminal): P
   const { model, request: resolved } = await prepare(request);
   await model.close();
   const { prompt, negativePrompt, asked, fps, seed, draft } = resolved;
-  const { model: name = "mini", output, device = "auto", keepStages, lora } = request;
+  const { output, device = "auto", keepStages, lora, textEncoder, vae, comfyRoot } = request;
+  const { model: name = comfyRoot === undefined ? defaultModel : undefined } = request;
+  const places = { model: name, textEncoder, vae, comfyRoot, lora };
   const { sigmas, guidanceScale } = draft ?? resolved;
   const second = draft ? { stages: 2, hrSteps: resolved.sigmas.length - 1, keepStages } : { stages: 1 };
   const noise = { ...(request.sigmas ? { sigmas } : { steps: sigmas.length - 1 }), ...second };

@@ -47,6 +47,8 @@ export function addRequestFlags(command: Command): Command {
       parseList(text, "--sigmas", { least: 0, most: 1, whole: false }),
     ),
   );
+  command.option("--vae <path>", "autoencoder of a checkpoint without one: a file or folder");
+  command.option("--comfy-root <folder>", "ComfyUI's folder: the model, its parts and LoRAs are looked for there");
   addDevice(command);
   command.option("--config <file>", "settings from a yaml or json file; flags have the last word");
   for (const [flags, key] of [

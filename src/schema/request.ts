@@ -100,6 +100,10 @@ export const requestSchema = z
     lora: z.array(z.string()),
     /** Where a single-file checkpoint's text encoder lies. */
     textEncoder: z.string(),
+    /** Where its autoencoder lies, if it has none. */
+    vae: z.string(),
+    /** A ComfyUI folder; the model is then a file in it. */
+    comfyRoot: z.string(),
     compat: z.enum(compats),
     device: z.enum(devices),
     /** Replace an existing output. */

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CheckpointError } from "../base/errors.ts";
+import { head, padded, tensor, text, u32, u64 } from "../testing/gguf.ts";
 import { goldenFolder } from "../testing/goldens.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { elementCount, storageOf } from "./dtype.ts";
@@ -68,29 +69,6 @@ describe("a GGUF file", () => {
     await expect(readTensor(file.tensors.get("Q8_0")!)).rejects.toThrow("expected plain elements, got Q8_0 blocks");
   });
 });
-
-/** Little-endian pieces of a GGUF file, to be put together wrongly. */
-const u32 = (n: number): number[] => [...new Uint8Array(Uint32Array.of(n).buffer)];
-const u64 = (n: number | bigint): number[] => [...new Uint8Array(BigUint64Array.of(BigInt(n)).buffer)];
-const text = (s: string): number[] => [...u64(s.length), ...new TextEncoder().encode(s)];
-const head = (tensors: number | bigint, fields: number | bigint, version = 3): number[] => [
-  ...text("GGUF").slice(8),
-  ...u32(version),
-  ...u64(tensors),
-  ...u64(fields),
-];
-const tensor = (name: string, dims: (number | bigint)[], type: number, offset: number | bigint): number[] => [
-  ...text(name),
-  ...u32(dims.length),
-  ...dims.flatMap(u64),
-  ...u32(type),
-  ...u64(offset),
-];
-const padded = (bytes: number[], data: number): Uint8Array => {
-  const out = new Uint8Array(Math.ceil(bytes.length / 32) * 32 + data);
-  out.set(bytes);
-  return out;
-};
 
 describe("a damaged or hostile GGUF file", () => {
   test.each<[string, Uint8Array, string]>([

@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
-import { parseSpiece, spieceOfGguf } from "../../../models/t5/spiece-file.ts";
+import { parseSpiece, type SentencePieceModel, spieceOfGguf } from "../../../models/t5/spiece-file.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { readGguf } from "../../../weights/gguf.ts";
 import { fileSource } from "./file-source.ts";
@@ -9,8 +9,9 @@ import { fileSource } from "./file-source.ts";
 /** The names that a tokenizer's file has, best first: the published tokenizer.json and spiece.model agree. */
 export const tokenizerFiles = ["tokenizer.json", "spiece.model"] as const;
 
-/** The tokenizer in a folder. @throws CheckpointError where there is none, or a damaged one */
+/** The tokenizer in a folder or file. @throws CheckpointError where there is none, or a damaged one */
 export async function openTokenizer(folder: string): Promise<TextTokenizer> {
+  if ((await stat(folder).catch(() => undefined))?.isFile()) return openTokenizerFile(folder);
   for (const name of tokenizerFiles) {
     const path = join(folder, name);
     const bytes = await readFile(path).catch(() => undefined);
@@ -23,13 +24,21 @@ export async function openTokenizer(folder: string): Promise<TextTokenizer> {
 }
 
 /** The tokenizer in a file: tokenizer.json, spiece.model, or the GGUF file of a T5. */
-export async function openTokenizerFile(path: string): Promise<TextTokenizer> {
+async function openTokenizerFile(path: string): Promise<TextTokenizer> {
   if (!path.endsWith(".gguf")) return tokenizerOf(await readFile(path), path);
+  const vocabulary = await vocabularyOf(path);
+  if (vocabulary) return new TextTokenizer(vocabulary, { name: path });
+  throw new CheckpointError("this file holds no tokenizer", { where: path, hint: "name a folder that has one" });
+}
+
+/** Whether a weights file brings its tokenizer along, as GGUF files of llama.cpp do. */
+export const holdsTokenizer = async (path: string): Promise<boolean> =>
+  path.endsWith(".gguf") && (await vocabularyOf(path)) !== undefined;
+
+async function vocabularyOf(path: string): Promise<SentencePieceModel | undefined> {
   const source = await fileSource(path);
   try {
-    const vocabulary = spieceOfGguf((await readGguf(source)).fields);
-    if (vocabulary) return new TextTokenizer(vocabulary, { name: path });
-    throw new CheckpointError("this file holds no tokenizer", { where: path, hint: "name a folder that has one" });
+    return spieceOfGguf((await readGguf(source)).fields);
   } finally {
     await source.close?.();
   }

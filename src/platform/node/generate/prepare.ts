@@ -4,9 +4,10 @@ import { checkRequest, type ResolvedRequest, resolveRequest } from "../../../pip
 import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { type Device, openDevice } from "../devices/open-device.ts";
-import { openLoras, parseLoraFile } from "../models/open-lora.ts";
+import { locateLoras, locateModel } from "../models/locate.ts";
+import { openLoras } from "../models/open-lora.ts";
 import { openModel } from "../models/open-model.ts";
-import { defaultModel, modelPath } from "./package-root.ts";
+import { defaultModel } from "./package-root.ts";
 
 export type SeededRequest = GenerateRequest & { readonly seed: number };
 
@@ -23,14 +24,15 @@ export interface Prepared {
 export async function prepare(request: SeededRequest): Promise<Prepared> {
   checkRequest(request); // what needs no model is found before one is opened
   const device = await openDevice(request.device);
-  const wanted = request.model ?? defaultModel;
-  const folder = await modelPath(wanted);
-  const loras = (request.lora ?? []).map(parseLoraFile);
-  const bare = await openModel(folder);
+  const isShipped = (request.model ?? defaultModel) === defaultModel && request.comfyRoot === undefined;
+  const folder = await locateModel(request);
+  const loras = await locateLoras(request);
+  const { compat, textEncoder, vae } = request;
+  const bare = await openModel(folder, { compat, textEncoder, vae });
   let model = bare;
   try {
     model = await openLoras(bare, loras, device.runtime);
-    const name = wanted === defaultModel ? wanted : folder;
+    const name = isShipped ? defaultModel : folder;
     return { model, device, runtime: device.runtime, request: resolveRequest(request, model), name };
   } catch (cause) {
     await model.close();

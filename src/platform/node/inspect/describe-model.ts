@@ -78,11 +78,11 @@ async function describeSingleFile(path: string): Promise<ModelDescription> {
   try {
     const modules = [
       describeModule("transformer", transformer.config, transformer.tensors, path),
-      describeModule("vae", autoencoder.config, autoencoder.tensors, path),
+      ...(autoencoder ? [describeModule("vae", autoencoder.config, autoencoder.tensors, path)] : []),
     ];
     const faults = modules.flatMap((module) => module.faults.map((fault) => `${module.module}: ${fault}`));
-    const settings = identify({ transformer: transformer.config, vae: autoencoder.config }, evidence, faults);
-    return { path, settings, modules, latents: await latentRanges(autoencoder.tensors), faults };
+    const settings = identify({ transformer: transformer.config, vae: autoencoder?.config }, evidence, faults);
+    return { path, settings, modules, latents: autoencoder && (await latentRanges(autoencoder.tensors)), faults };
   } finally {
     await checkpoint.close();
   }

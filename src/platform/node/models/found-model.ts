@@ -12,7 +12,7 @@ export type Json = Readonly<Record<string, unknown>>;
 
 export interface FoundModel {
   readonly modules: ModelParts["modules"];
-  /** Folder of the tokenizer's files. */
+  /** Folder of the tokenizer's files, or one file of them. */
   readonly tokenizer: string;
   /** What files say of the version besides their tensors and settings. */
   readonly evidence: Pick<Evidence, "names" | "allowedSigmas" | "schedule" | "era">;

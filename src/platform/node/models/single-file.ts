@@ -1,4 +1,5 @@
 /** An original checkpoint: transformer and autoencoder in one safetensors file, with the text encoder elsewhere. */
+import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
 import * as ltx from "../../../models/ltx/config.ts";
@@ -12,36 +13,72 @@ import type { Evidence } from "../../../pipelines/recognise.ts";
 import type { Checkpoint } from "../../../weights/checkpoint.ts";
 import type { TensorEntry } from "../../../weights/safetensors.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
+import { comfyAround, comfyFile } from "./comfy.ts";
 import { openModule } from "./diffusers-folder.ts";
 import { type FoundModel, hashFiles, isThere, type Json, readSettings } from "./found-model.ts";
+import { findTextEncoder } from "./text-encoder.ts";
 
 type Tensors = ReadonlyMap<string, TensorEntry>;
 
 export interface SingleFileOptions {
-  /** Folder of the text encoder, or one with `text_encoder` and `tokenizer`; the file's own folder by default. */
+  /** File or folder of the text encoder, or a folder with `text_encoder` and `tokenizer`; by default what lies around. */
   readonly textEncoder?: string | undefined;
+  /** File or folder of the autoencoder, for checkpoints without one. */
+  readonly vae?: string | undefined;
 }
 
-export async function findInFile(path: string, { textEncoder }: SingleFileOptions = {}): Promise<FoundModel> {
+/** A checkpoint's file with what it lacks: named, or beside it, or in ComfyUI's folders around it. */
+export async function findInFile(path: string, { textEncoder, vae }: SingleFileOptions = {}): Promise<FoundModel> {
   const { checkpoint, evidence, ...parts } = await openSingleFile(path);
+  const opened: Checkpoint[] = [checkpoint];
   try {
-    const text = await findTextEncoder(textEncoder ?? dirname(path), path);
-    const settings = await readSettings(dirname(path));
+    const models = await comfyAround(path);
     const sha256 = await hashFiles([path]);
     const module = ({ config, tensors }: SinglePart): Module => ({
       config,
       checkpoint: { ...checkpoint, tensors },
       sha256,
     });
+    const transformer = module(parts.transformer);
+    const isForIt = (tensors: Tensors) => widthOf(tensors) === parts.transformer.config["caption_channels"];
+    const place = textEncoder ?? (models && (await comfyFile(models, "text", isForIt))) ?? dirname(path);
+    const text = await findTextEncoder(place, path);
+    opened.push(text.module.checkpoint);
+    const autoencoder = parts.vae ? module(parts.vae) : await openVae(vae ?? (await vaeAround(path, models)), path);
     return {
-      modules: {
-        transformer: module(parts.transformer),
-        vae: module(parts.vae),
-        text_encoder: await openModule(text.encoder),
-      },
+      modules: { transformer, vae: autoencoder, text_encoder: text.module },
       tokenizer: text.tokenizer,
       evidence,
-      settings,
+      settings: await readSettings(dirname(path)),
+    };
+  } catch (cause) {
+    for (const one of opened) await one.close();
+    throw cause;
+  }
+}
+
+/** What a T5's states have. */
+const widthOf = (tensors: Tensors): number | undefined =>
+  (tensors.get("encoder.final_layer_norm.weight") ?? tensors.get("enc.output_norm.weight"))?.shape[0];
+
+async function vaeAround(path: string, models: string | undefined): Promise<string | undefined> {
+  const beside = join(dirname(path), "vae");
+  if (await isThere(join(beside, "config.json"))) return beside;
+  return models && comfyFile(models, "vae", () => true);
+}
+
+/** An autoencoder of its own: a diffusers folder, or a file in the original layout. */
+async function openVae(path: string | undefined, checkpointPath: string): Promise<Module> {
+  if (path === undefined) return lackOf("LTX-Video autoencoder", checkpointPath);
+  if ((await stat(path).catch(() => undefined))?.isDirectory()) return openModule(path);
+  const { config, checkpoint } = await openCheckpointPath(path);
+  try {
+    const settings = (config?.["vae"] ?? (config?.["latent_channels"] ? config : undefined)) as Json | undefined;
+    const part = autoencoderOf(checkpoint.tensors, settings) ?? lackOf("LTX-Video autoencoder", path);
+    return {
+      config: part.config,
+      checkpoint: { ...checkpoint, tensors: part.tensors },
+      sha256: await hashFiles([path]),
     };
   } catch (cause) {
     await checkpoint.close();
@@ -58,18 +95,18 @@ export interface SinglePart {
 export interface SingleFile {
   readonly checkpoint: Checkpoint;
   readonly transformer: SinglePart;
-  readonly vae: SinglePart;
+  readonly vae: SinglePart | undefined;
   readonly evidence: FoundModel["evidence"];
 }
 
-/** @throws CheckpointError where the file does not hold both models */
+/** @throws CheckpointError where the file holds no transformer */
 export async function openSingleFile(path: string): Promise<SingleFile> {
   const { config, checkpoint } = await openCheckpointPath(path);
   try {
     return {
       checkpoint,
       transformer: transformerOf(checkpoint.tensors, config?.["transformer"] as Json | undefined, path),
-      vae: autoencoderOf(checkpoint.tensors, config?.["vae"] as Json | undefined, path),
+      vae: autoencoderOf(checkpoint.tensors, config?.["vae"] as Json | undefined),
       evidence: { names: [basename(path)], ...embedded(config) },
     };
   } catch (cause) {
@@ -81,7 +118,7 @@ export async function openSingleFile(path: string): Promise<SingleFile> {
 function lackOf(what: string, where: string): never {
   throw new CheckpointError(`this file holds no ${what}`, {
     where,
-    hint: "an original LTX-Video checkpoint holds transformer and autoencoder; else name a diffusers folder",
+    hint: "an original LTX-Video checkpoint holds transformer and autoencoder; one that lies apart is named with --vae",
   });
 }
 
@@ -90,8 +127,9 @@ function transformerOf(tensors: Tensors, settings: Json | undefined, path: strin
   return { config: settings ? ltx.toDiffusers(ltx.fromOriginal(settings)) : ltxLayouts.configOf(own), tensors: own };
 }
 
-function autoencoderOf(tensors: Tensors, settings: Json | undefined, path: string): SinglePart {
-  const own = vaeLayouts.originalTensors(tensors) ?? lackOf("LTX-Video autoencoder", path);
+function autoencoderOf(tensors: Tensors, settings: Json | undefined): SinglePart | undefined {
+  const own = vaeLayouts.originalTensors(tensors);
+  if (!own) return undefined;
   const config = settings ? fromOriginal(settings) : vaeLayouts.publishedOf(own);
   return { config: toDiffusers(config), tensors: vaeLayouts.asDiffusers(own, config) };
 }
@@ -123,23 +161,4 @@ function scheduleOf(scheduler: Json | undefined): Settings["schedule"] | undefin
   if (shifting === null && sampler === "Uniform") return { kind: "uniform", shift: 1 };
   if (shifting === null && sampler === "Constant") return { kind: "uniform", shift: Math.exp(Number(shift)) };
   throw new CheckpointError(`its noise levels are not known: sampler ${String(sampler)}, shifting ${String(shifting)}`);
-}
-
-/** A folder with `text_encoder` and `tokenizer`, or the encoder's own folder with the tokenizer in it or beside it. */
-async function findTextEncoder(folder: string, file: string): Promise<{ encoder: string; tokenizer: string }> {
-  const inner = join(folder, "text_encoder");
-  const encoder = (await isThere(inner)) ? inner : folder;
-  if (!(await isThere(join(encoder, "config.json"))))
-    throw new CheckpointError("this file has no text encoder", {
-      where: file,
-      hint: "T5 v1.1 XXL goes beside it (folders text_encoder and tokenizer), or name its folder with --text-encoder",
-    });
-  const places = [join(folder, "tokenizer"), join(folder, "..", "tokenizer"), encoder];
-  for (const tokenizer of places)
-    for (const name of ["tokenizer.json", "spiece.model"])
-      if (await isThere(join(tokenizer, name))) return { encoder, tokenizer };
-  throw new CheckpointError("no tokenizer beside the text encoder", {
-    where: encoder,
-    hint: `looked for tokenizer.json and spiece.model in ${places.join(", ")}`,
-  });
 }

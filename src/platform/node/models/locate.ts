@@ -1,0 +1,32 @@
+/** What a request names, as paths on this disk. */
+import { stat } from "node:fs/promises";
+import type { GenerateRequest } from "../../../schema/request.ts";
+import { defaultModel, modelPath } from "../generate/package-root.ts";
+import { comfyCheckpoint, comfyLora, comfyModels } from "./comfy.ts";
+import { type LoraFile, parseLoraFile } from "./open-lora.ts";
+
+type Named = Pick<GenerateRequest, "model" | "lora" | "comfyRoot">;
+
+/** The model's folder or file; with a ComfyUI folder its only LTX-Video model, or the one of that name in it. */
+export async function locateModel({ model, comfyRoot }: Named): Promise<string> {
+  if (comfyRoot === undefined || (model !== undefined && (await isThere(model))))
+    return modelPath(model ?? defaultModel);
+  return comfyCheckpoint(await comfyModels(comfyRoot), model);
+}
+
+/** The LoRAs' files: as named, or in the ComfyUI folder's `loras`, or downloaded from a hub. */
+export async function locateLoras({ lora = [], comfyRoot }: Named): Promise<LoraFile[]> {
+  const models = comfyRoot === undefined ? undefined : await comfyModels(comfyRoot);
+  return Promise.all(
+    lora.map(parseLoraFile).map(async ({ path, weight }) => {
+      if (await isThere(path)) return { path, weight };
+      return { path: (models && (await comfyLora(models, path))) ?? (await modelPath(path)), weight };
+    }),
+  );
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
