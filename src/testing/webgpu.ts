@@ -12,3 +12,14 @@ export async function webGpuForTests(...options: WebGpuOptions[]): Promise<WebGp
   const device = await openGpuDevice(adapter);
   return (options.length ? options : [{}]).map((each) => createWebGpu(device, each));
 }
+
+/** Held as long as the process: devices crash once Dawn's instance is collected. */
+let nullGpu: GPU | undefined;
+
+/** A device that computes nothing and checks shaders as Chromium does: on every machine, with every feature. */
+export async function nullGpuDevice(): Promise<GPUDevice> {
+  const { create } = await import("webgpu");
+  nullGpu ??= create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
+  const adapter = (await nullGpu.requestAdapter())!;
+  return openGpuDevice({ name: "null", isSoftware: true, adapter });
+}

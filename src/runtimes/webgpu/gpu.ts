@@ -69,8 +69,7 @@ export class Gpu {
   heldBytes = 0;
   readonly #pipelines = new Map<string, Promise<Pipeline>>();
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
-  #lost: string | undefined;
-  #failure: Error | undefined;
+  readonly #watch: Watch;
 
   constructor(device: GPUDevice, given: Partial<GpuLimits> = {}) {
     this.device = device;
@@ -85,12 +84,7 @@ export class Gpu {
       subgroups: subgroups && min ? { min, max } : undefined,
       subgroupMatrices: matricesOf(device),
     };
-    void device.lost.then(({ reason, message }) => {
-      this.#lost = `${reason}${message ? `: ${message}` : ""}`;
-    });
-    device.addEventListener("uncapturederror", ({ error }: GPUUncapturedErrorEvent) => {
-      this.#failure ??= failureOf(error);
-    });
+    this.#watch = watch(device);
   }
 
   /** Elements of a format that one binding shows. */
@@ -169,9 +163,9 @@ export class Gpu {
 
   /** @throws what went wrong on the device since the last look */
   check(): void {
-    if (this.#lost !== undefined) throw lostError(this.#lost);
-    const failure = this.#failure;
-    this.#failure = undefined;
+    const { lost, failure } = this.#watch;
+    if (lost !== undefined) throw lostError(lost);
+    this.#watch.failure = undefined;
     if (failure) throw failure;
   }
 
@@ -241,6 +235,29 @@ export class Gpu {
     const index = Math.floor(at / each);
     return [buffers[index]!, at - index * each];
   }
+}
+
+/** What a device said outside of calls. */
+interface Watch {
+  lost?: string;
+  failure?: Error | undefined;
+}
+
+const watches = new WeakMap<GPUDevice, Watch>();
+
+/** One listener a device, however many runtimes share it. */
+function watch(device: GPUDevice): Watch {
+  const known = watches.get(device);
+  if (known) return known;
+  const seen: Watch = {};
+  watches.set(device, seen);
+  void device.lost.then(({ reason, message }) => {
+    seen.lost = `${reason}${message ? `: ${message}` : ""}`;
+  });
+  device.addEventListener("uncapturederror", ({ error }: GPUUncapturedErrorEvent) => {
+    seen.failure ??= failureOf(error);
+  });
+  return seen;
 }
 
 const lostError = (reason: string): DeviceLostError =>

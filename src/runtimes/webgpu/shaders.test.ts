@@ -1,0 +1,130 @@
+/** The shaders of typical programs, kept as text, and checked by Dawn's compiler on a device that computes nothing. */
+import { expect, test } from "vitest";
+import { gelu } from "../../kernels/activations.ts";
+import { attention } from "../../kernels/attention.ts";
+import { linear } from "../../kernels/linear.ts";
+import { layerNorm, pixelNorm, rmsNorm } from "../../kernels/norms.ts";
+import { rope } from "../../kernels/rope.ts";
+import { softmax } from "../../kernels/softmax.ts";
+import { Conv3d } from "../../nn/conv3d.ts";
+import { modulate } from "../../nn/norm.ts";
+import { buildProgram } from "../../tensor/program.ts";
+import { gradients } from "../../tensor/reverse.ts";
+import { type Weights, weightInMemory } from "../../tensor/runtime.ts";
+import { input, parameter, type Tensor } from "../../tensor/tensor.ts";
+import { nullGpuDevice } from "../../testing/webgpu.ts";
+import { adam, adamDefaults } from "../../training/optimiser.ts";
+import type { GpuLimits } from "./gpu.ts";
+import { createWebGpu, type WebGpuOptions } from "./webgpu.ts";
+
+/** A graphics card with what every WebGPU device allows, and f16 and subgroups. */
+const card: GpuLimits = {
+  bindingBytes: 2 ** 31 - 4,
+  bufferBytes: 2 ** 32,
+  bindings: 10,
+  workgroupBytes: 16384,
+  lanes: 256,
+  groups: 65535,
+  f16: true,
+  subgroups: true,
+  isSoftware: false,
+  flopsPerDispatch: 1e15,
+};
+const device = await nullGpuDevice();
+
+const [batch, tokens, width] = [1, 3570, 2048] as const;
+const x = input("x", [batch, tokens, width]);
+const vector = (name: string) => input(name, [batch, 1, width]);
+const named = (name: string, shape: readonly number[]) => Object.assign(parameter(shape), { name });
+const video = (channels: number) => input("video", [1, channels, 9, 34, 60]);
+const qkv = (heads: number) =>
+  ["q", "k", "v"].map((name) => input(name, [1, tokens, heads * 64])) as [Tensor, Tensor, Tensor];
+
+const bf16 = (shape: readonly number[]): Weights =>
+  new Map([["weight", weightInMemory({ dtype: "bf16", shape, data: new Uint16Array(0) })]]);
+
+interface Example {
+  readonly outputs: () => Record<string, Tensor>;
+  readonly options?: WebGpuOptions;
+  readonly weights?: Weights;
+  readonly updates?: () => ReadonlyMap<Tensor, Tensor>;
+}
+
+const examples: Record<string, Example> = {
+  "elementwise chain": { outputs: () => ({ out: gelu(x).mul(vector("gate")).add(x) }) },
+  "linear with bias, GELU, gate and residual": {
+    outputs: () => {
+      const y = gelu(linear(x, named("weight", [width, width]), named("bias", [width])));
+      return { out: y.mul(vector("gate")).add(x) };
+    },
+  },
+  "linear of packed bf16 weights": {
+    outputs: () => ({ out: linear(x, named("weight", [64, width])) }),
+    weights: bf16([64, width]),
+  },
+  "linear of int8 weights": {
+    outputs: () => ({ out: linear(x, named("weight", [64, width])) }),
+    options: { weights: "int8" },
+    weights: bf16([64, width]),
+  },
+  "linear between f16 values": {
+    outputs: () => ({
+      out: linear(x.tanh(), named("weight", [width, width]))
+        .tanh()
+        .sum(),
+    }),
+    options: { between: "f16" },
+  },
+  "norm and modulation": {
+    outputs: () => ({ out: modulate(rmsNorm(x, { epsilon: 1e-6 }), vector("shift"), vector("scale")) }),
+  },
+  "layer norm": { outputs: () => ({ out: layerNorm(x, { epsilon: 1e-6 }) }) },
+  "rotary embedding": {
+    outputs: () => ({
+      out: rope(x, { cos: input("cos", [tokens, width / 2]), sin: input("sin", [tokens, width / 2]) }),
+    }),
+  },
+  softmax: { outputs: () => ({ out: softmax(x) }) },
+  "attention with a mask": {
+    outputs: () => {
+      const [q, k, v] = qkv(32);
+      return { out: attention(q, k, v, { heads: 32, scale: 0.125, bias: input("mask", [1, 1, 1, tokens]) }) };
+    },
+  },
+  "causal convolution": {
+    outputs: () => {
+      const conv = new Conv3d(128, 128);
+      conv.weight.name = "weight";
+      conv.bias.name = "bias";
+      return { out: conv.forward(video(128), { causal: true }) };
+    },
+  },
+  "pixel norm": { outputs: () => ({ out: pixelNorm(video(128)) }) },
+  "step of Adam": {
+    outputs: () => ({
+      loss: input("y", [64, 32])
+        .matmul(named("w", [32, 8]))
+        .square()
+        .mean(),
+    }),
+    updates: () => {
+      const w = named("w", [32, 8]);
+      const loss = input("y", [64, 32]).matmul(w).square().mean();
+      return adam([w], gradients(loss, [w]), adamDefaults).updates;
+    },
+  },
+};
+
+test.each(Object.entries(examples))("%s", async (name, { outputs, options, weights, updates }) => {
+  const runtime = createWebGpu(device, { ...options, limits: card });
+  const program = buildProgram(updates ? {} : outputs(), {
+    keep: runtime.keeps,
+    ...(updates ? { updates: updates() } : {}),
+  });
+  const { steps } = runtime.lower(program, weights ? { weights } : {});
+  for (const step of steps) await runtime.gpu.pipeline(step.shader, step.name);
+  const text = steps.map(
+    (step) => `// ${step.name}: ${step.shader.variant}, ${step.shader.groups} groups\n${step.shader.code}\n`,
+  );
+  await expect(text.join("\n")).toMatchFileSnapshot(`snapshots/${name.replace(/[ ,]+/g, "-")}.wgsl`);
+});
