@@ -19,7 +19,7 @@ export {
   type FinishedVideo,
   type GenerateEvent,
   generate,
-  requestOf,
+  replay,
 } from "./platform/browser/generate/generate.ts";
 export { openModel } from "./platform/browser/models/open-model.ts";
 export { receiptOf } from "./platform/browser/video/receipt-of.ts";

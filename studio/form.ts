@@ -25,6 +25,11 @@ const sizes: readonly (readonly [text: string, name: string])[] = [
   ["768x448", "768 × 448"],
   ["1280x720", "1280 × 720"],
 ];
+/** For models with a second stage. */
+const largeSizes: typeof sizes = [
+  ["1920x1080", "1920 × 1080"],
+  ["2560x1440", "2560 × 1440, 2K"],
+];
 const lengths = [9, 17, 25, 33, 49, 81, 121];
 
 /** Calls `onMake` for a form that is filled in, and `onCancel` where the same button stops a run. */
@@ -59,7 +64,7 @@ export function showDefaults(settings?: Settings): void {
   const own = settings ? `${settings.width} × ${settings.height}` : "the model's own";
   size.replaceChildren(
     new Option(own, ""),
-    ...sizes.map(([value, name]) => new Option(name, value)),
+    ...[...sizes, ...(settings?.hr ? largeSizes : [])].map(([value, name]) => new Option(name, value)),
     new Option("another size", other),
   );
   const rate = settings?.fps;
@@ -102,12 +107,14 @@ export function readRequest(): BrowserRequest {
 export function writeRequest(receipt: Receipt): void {
   prompt.value = receipt.prompt;
   const text = `${receipt.width}x${receipt.height}`;
-  size.value = sizes.some(([value]) => value === text) ? text : other;
+  size.value = [...size.options].some(({ value }) => value === text) ? text : other;
   [width!.value, height!.value] = [String(receipt.width), String(receipt.height)];
   setLength(receipt.frames);
-  steps!.value = String(receipt.steps);
+  // Of two stages, the settings of the form are those of the draft.
+  const { sigmas, guidanceScale } = receipt.draft ?? receipt;
+  steps!.value = String(sigmas.length - 1);
   seed!.value = String(receipt.seed);
-  guidance!.value = String(receipt.guidanceScale);
+  guidance!.value = String(guidanceScale);
   fps!.value = String(receipt.fps);
   negative!.value = receipt.negativePrompt;
   showOther();

@@ -51,7 +51,7 @@ async function openEngine(): Promise<void> {
   });
   stage.showStatus("");
   if (!info) return;
-  stage.showProgress("model", 1, 1);
+  stage.showModel();
   showDefaults(info.settings);
   chip.textContent = { webgpu: "WebGPU", wasm: "WebAssembly" }[info.device];
   chip.hidden = false;
@@ -68,6 +68,7 @@ async function run(start: (signal: AbortSignal) => AsyncGenerator<GenerateEvent>
   stage.clearStage();
   markCard(undefined);
   shown = undefined;
+  byId("stage", HTMLElement).scrollIntoView({ block: "nearest" });
   await attempt(async () => {
     try {
       await openEngine();
@@ -91,15 +92,17 @@ async function run(start: (signal: AbortSignal) => AsyncGenerator<GenerateEvent>
 
 async function follow(events: AsyncGenerator<GenerateEvent>): Promise<FinishedVideo> {
   const remaining = new Remaining();
+  let result: FinishedVideo | undefined;
   for await (const event of events) {
-    if (event.type === "notice") stage.showNotice(event.text);
+    if (event.type === "started") stage.showStages({ twoStages: event.request.draft !== undefined });
+    else if (event.type === "notice") stage.showNotice(event.text);
     else if (event.type === "progress") {
       stage.showProgress(event.stage, event.done, event.of);
       stage.showStatus(remaining.sentence(event.stage, event.done, event.of));
     } else if (event.type === "preview" || event.type === "frame") stage.showFrame(event.frame);
-    else if (event.type === "finished") return event.result;
+    else result = event.result;
   }
-  throw new CancelledError();
+  return result!;
 }
 
 /** Whether the frames are the very same, and if not, what may explain it. */

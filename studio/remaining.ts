@@ -5,9 +5,15 @@ import { duration } from "./words.ts";
 const sentences: Record<Stage, (done: number, of: number) => string> = {
   text: () => "Reading the prompt",
   denoise: (done, of) => `Denoising, step ${Math.min(done + 1, of)} of ${of}`,
+  draft: (done, of) => `Drafting, step ${Math.min(done + 1, of)} of ${of}`,
+  guide: () => "Handing the draft over",
+  refine: (done, of) => `Refining, step ${Math.min(done + 1, of)} of ${of}`,
   decode: (done, of) => `Decoding, frame ${Math.min(done + 1, of)} of ${of}`,
   encode: () => "Writing the file",
 };
+
+/** Stages whose parts take equal times; frames come in bursts. */
+const steady: ReadonlySet<Stage> = new Set(["denoise", "draft", "refine"]);
 
 export class Remaining {
   #stage: Stage | undefined;
@@ -22,8 +28,7 @@ export class Remaining {
       this.#from = done;
     }
     const each = (now - this.#started) / 1000 / (done - this.#from);
-    // Only steps take equal times; frames come in bursts.
-    const isSteady = stage === "denoise" && done > this.#from && done < of;
+    const isSteady = steady.has(stage) && done > this.#from && done < of;
     const left = isSteady ? `, about ${duration(each * (of - done))} left` : "";
     return `${sentences[stage](done, of)}${left}.`;
   }

@@ -24,7 +24,16 @@ const remove = byId("remove", HTMLButtonElement);
 const receiptBox = byId("receipt", HTMLDetailsElement);
 const facts = byId("facts", HTMLDListElement);
 
-const names = { model: "Model", text: "Words", denoise: "Denoise", decode: "Decode", encode: "File" } as const;
+const names = {
+  model: "Model",
+  text: "Words",
+  denoise: "Denoise",
+  draft: "Draft",
+  guide: "Guide",
+  refine: "Refine",
+  decode: "Decode",
+  encode: "File",
+} as const;
 export type StageName = keyof typeof names;
 
 const bars = Object.fromEntries(
@@ -35,6 +44,13 @@ const bars = Object.fromEntries(
     return [name, bar];
   }),
 ) as Record<StageName, HTMLProgressElement>;
+
+/** Shows the stages of a video that is made in one, or in two stages. */
+export function showStages({ twoStages }: { twoStages: boolean }): void {
+  bars.denoise.parentElement!.hidden = twoStages;
+  for (const name of ["draft", "guide", "refine"] as const) bars[name].parentElement!.hidden = !twoStages;
+}
+showStages({ twoStages: false });
 
 /** Empties the stage for a new run of this shape. */
 export function clearStage(): void {
@@ -53,7 +69,7 @@ export function showProgress(name: StageName, done: number, of: number): void {
   for (const [each, bar] of Object.entries(bars)) {
     const isThis = each === name;
     if (isThis) {
-      if (done || name === "denoise") bar.value = done / of;
+      if (done || name === "denoise" || name === "draft" || name === "refine") bar.value = done / of;
       else bar.removeAttribute("value"); // nobody knows how far it is
       bar.parentElement!.setAttribute("aria-current", "step");
       break;
@@ -61,6 +77,12 @@ export function showProgress(name: StageName, done: number, of: number): void {
     bar.value = 1;
     bar.parentElement!.removeAttribute("aria-current");
   }
+}
+
+/** The model is open; nothing else is under way. */
+export function showModel(): void {
+  showProgress("model", 1, 1);
+  bars.model.parentElement!.removeAttribute("aria-current");
 }
 
 /** No stage is under way any more; what is not finished counts as nothing. */
@@ -76,8 +98,17 @@ export function showStatus(text: string): void {
   status.textContent = text;
 }
 
+/** A sentence; what follows it in further lines is there for those who want it. */
 export function showNotice(text: string): void {
-  notices.append(make("li", { textContent: text }));
+  const [first = "", ...rest] = text.split("\n").map((line) => line.trim());
+  const more = () =>
+    make(
+      "details",
+      {},
+      make("summary", { textContent: first }),
+      ...rest.map((line) => make("p", { textContent: line })),
+    );
+  notices.append(make("li", {}, rest.length ? more() : first));
 }
 
 export function showFailure(problem: Pick<Failure, "message" | "hint"> | undefined): void {

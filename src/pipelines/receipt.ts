@@ -4,6 +4,7 @@ import { version } from "../base/version.ts";
 import type { Receipt, ReceiptDraft } from "../schema/receipt.ts";
 import { hrModule } from "./assemble.ts";
 import type { Draft } from "./draft.ts";
+import { snap } from "./latents.ts";
 import type { TextToVideoModel } from "./model.ts";
 import type { ResolvedRequest } from "./resolve.ts";
 
@@ -51,6 +52,24 @@ const draftFields = ({ width, height, sigmas, guidanceScale }: Draft): NonNullab
   sigmas: [...sigmas],
   guidanceScale,
 });
+
+/** The request that a receipt tells of, with everything decided: it makes the same frames again. */
+export function requestOfReceipt(receipt: Receipt, { vae }: Pick<TextToVideoModel, "vae">): ResolvedRequest {
+  const { prompt, negativePrompt, seed, fps, guidanceScale, sigmas, draft, width, height, frames } = receipt;
+  const made = snap({ width: receipt.generatedWidth, height: receipt.generatedHeight, frames }, vae.config);
+  return {
+    prompt,
+    negativePrompt,
+    seed,
+    fps,
+    guidanceScale,
+    sigmas,
+    ...(draft ? { draft: { ...draft, frames: made.frames } } : {}),
+    asked: { width, height, frames },
+    made,
+    notices: [],
+  };
+}
 
 /** @throws CheckpointError where one of these modules has other weights than a receipt names */
 export function refuseOther(

@@ -8,8 +8,8 @@ const size = z.int().positive();
 const stageSchema = z.strictObject({
   name: z.string(),
   seconds: z.number().nonnegative(),
-  /** The most memory that the process held meanwhile. */
-  peakBytes: z.number().nonnegative(),
+  /** The most memory that the process held meanwhile; a page cannot know. */
+  peakBytes: z.number().nonnegative().optional(),
   /** Latent tokens of one run of its program, how often it runs, and its floating-point operations in all. */
   tokens: z.int().positive().optional(),
   runs: z.int().positive().optional(),

@@ -7,6 +7,8 @@ export type DeviceChoice = "auto" | "webgpu" | "wasm";
 export interface Device {
   readonly name: Exclude<DeviceChoice, "auto">;
   readonly runtime: Runtime;
+  /** What it can hold at once. */
+  readonly limitBytes: number;
   /** What a user should know about the choice. */
   readonly sentences: readonly string[];
 }
@@ -16,11 +18,14 @@ export interface DeviceOptions {
   readonly wasm: () => Runtime;
 }
 
+/** WebAssembly addresses 4 GiB, and its heap has gaps. */
+const wasmBytes = 3.5e9;
+
 /** @throws UnsupportedError where the device that was asked for is not there */
 export async function chooseDevice(choice: DeviceChoice, { wasm }: DeviceOptions): Promise<Device> {
   if (choice === "webgpu")
     throw new UnsupportedError("this version computes with WebAssembly only", { hint: "leave the choice to the page" });
-  return { name: "wasm", runtime: wasm(), sentences: wasmSentences() };
+  return { name: "wasm", runtime: wasm(), limitBytes: wasmBytes, sentences: wasmSentences() };
 }
 
 function wasmSentences(): string[] {

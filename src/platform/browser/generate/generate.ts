@@ -1,27 +1,25 @@
 /** Text to video from a request to a finished file, in a page or its worker. */
-import { CheckpointError, UnsupportedError } from "../../../base/errors.ts";
+import { CheckpointError } from "../../../base/errors.ts";
 import { unknownWordNotices } from "../../../data/world/notices.ts";
 import { fitFrame } from "../../../pipelines/fit-frames.ts";
 import { gridOf } from "../../../pipelines/latents.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
-import { draftReceipt, refuseOther } from "../../../pipelines/receipt.ts";
+import { draftReceipt, refuseOther, requestOfReceipt } from "../../../pipelines/receipt.ts";
 import { type ResolvedRequest, resolveRequest } from "../../../pipelines/resolve.ts";
-import { textToVideo } from "../../../pipelines/text-to-video.ts";
+import { synthesise } from "../../../pipelines/two-stage.ts";
 import { formatReceipt, type Receipt } from "../../../schema/receipt.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
-import type { Runtime } from "../../../tensor/runtime.ts";
 import type { Frame } from "../../../video/frame.ts";
 import { FrameHash } from "../../../video/hash.ts";
-import { VideoEncoding } from "../../../video/video-encode.ts";
+import type { Device } from "../devices/choose.ts";
+import { openEncoding } from "../video/open-encoding.ts";
 import { refuseTooLarge } from "./fit.ts";
 import { Previewer } from "./previewer.ts";
 import { type StageTime, StageTimes } from "./stage-times.ts";
 
 export interface GenerateOptions {
   readonly model: TextToVideoModel;
-  readonly runtime: Runtime;
-  /** What computes, for the receipt: `wasm`, `webgpu`. */
-  readonly device: string;
+  readonly device: Device;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -31,6 +29,9 @@ export interface FinishedVideo {
   readonly receipt: Receipt;
   readonly stages: readonly StageTime[];
 }
+
+/** In the order in which they come; a video has either `denoise`, or `draft`, `guide` and `refine`. */
+export type Stage = "text" | "denoise" | "draft" | "guide" | "refine" | "decode" | "encode";
 
 /** What a run says while it goes on, in order. */
 export type GenerateEvent =
@@ -43,21 +44,11 @@ export type GenerateEvent =
   | { readonly type: "frame"; readonly index: number; readonly frame: Frame }
   | { readonly type: "finished"; readonly result: FinishedVideo };
 
-export type Stage = "text" | "denoise" | "decode" | "encode";
-
-export type BrowserRequest = Omit<
+export type BrowserRequest = Pick<
   GenerateRequest,
-  "output" | "force" | "preview" | "keepLatents" | "device" | "model"
-> & {
-  readonly seed: number;
-};
-
-/** The request that makes a receipt's frames again. @throws CheckpointError where another model made them */
-export function requestOf(receipt: Receipt, model: Pick<TextToVideoModel, "files" | "settings">): BrowserRequest {
-  refuseOther(model, receipt);
-  const { prompt, negativePrompt, seed, sigmas, guidanceScale, width, height, frames, fps } = receipt;
-  return { prompt, negativePrompt, seed, sigmas, guidanceScale, width, height, frames, fps };
-}
+  "negativePrompt" | "width" | "height" | "size" | "frames" | "seconds" | "fps" | "steps" | "hrSteps" | "sigmas"
+> &
+  Pick<GenerateRequest, "guidanceScale" | "stages"> & { readonly prompt: string; readonly seed: number };
 
 /**
  * Generates one video.
@@ -65,79 +56,92 @@ export function requestOf(receipt: Receipt, model: Pick<TextToVideoModel, "files
  * @throws DoesNotFitError before anything is computed
  * @throws CancelledError once `signal` aborts, between two stages
  */
-export async function* generate(
-  asked: BrowserRequest,
-  { model, runtime, device, signal }: GenerateOptions,
-): AsyncGenerator<GenerateEvent> {
-  const request = resolveRequest(asked, model);
-  refuseTooLarge(request, model, runtime);
-  const times = new StageTimes();
-  const { video, format } = await openEncoding(request);
-  yield { type: "started", request, format };
-  for (const text of request.notices) yield { type: "notice", text };
-  const unknown = unknownWordNotices(model, request.prompt);
-  if (unknown.length) yield { type: "notice", text: unknown.join("\n") };
-  if (format === "webm")
-    yield { type: "notice", text: "this browser cannot write H.264, so the video is a webm file instead of an mp4" };
+export async function* generate(asked: BrowserRequest, options: GenerateOptions): AsyncGenerator<GenerateEvent> {
+  yield* perform(resolveRequest(asked, options.model), options);
+}
 
+/** Makes the frames of a receipt again. @throws CheckpointError where another model made them */
+export async function* replay(receipt: Receipt, options: GenerateOptions): AsyncGenerator<GenerateEvent> {
+  refuseOther(options.model, receipt);
+  yield* perform(requestOfReceipt(receipt, options.model), options);
+}
+
+async function* perform(
+  request: ResolvedRequest,
+  { model, device, signal }: GenerateOptions,
+): AsyncGenerator<GenerateEvent> {
+  const { runtime } = device;
+  const { asked, made, draft, sigmas } = request;
+  refuseTooLarge(request, model, device);
+  const { encoding, format } = await openEncoding({ ...asked, fps: request.fps });
+  const times = new StageTimes();
+  const enter = (stage: Stage, of: number): GenerateEvent => {
+    times.enter(stage);
+    return { type: "progress", stage, done: 0, of };
+  };
   const hash = new FrameHash();
-  const frames = request.asked.frames;
-  const previewer = new Previewer(model, runtime, gridOf(request.made, model.vae.config));
+  const previewer = new Previewer(model, runtime);
   try {
-    times.enter("text");
-    yield { type: "progress", stage: "text", done: 0, of: 1 };
-    for await (const event of textToVideo(model, runtime, { ...request, ...request.made }, { signal })) {
+    yield { type: "started", request, format };
+    for (const text of noticesFor(request, model, format)) yield { type: "notice", text };
+    yield enter("text", 1);
+    for await (const event of synthesise(model, runtime, { ...request, ...made }, { signal })) {
       if (event.type === "text") {
         if (event.truncated)
           yield { type: "notice", text: "the prompt is longer than the model reads: its end is left out" };
-        times.enter("denoise");
-        yield { type: "progress", stage: "denoise", done: 0, of: request.sigmas.length - 1 };
+        yield draft ? enter("draft", draft.sigmas.length - 1) : enter("denoise", sigmas.length - 1);
       } else if (event.type === "step") {
-        yield { type: "progress", stage: "denoise", done: event.index + 1, of: event.steps };
-        const frame = await previewer.step(event.estimate);
-        if (frame) yield { type: "preview", frame: fitFrame(frame, request.asked) };
-      } else if (event.type === "latents") {
-        if (!event.latents.every(Number.isFinite))
-          throw new CheckpointError("the model's latents are not finite numbers", {
-            hint: "its weights are damaged, or the guidance scale is far too high",
-          });
+        yield { type: "progress", stage: event.stage, done: event.index + 1, of: event.steps };
+        // A frame of the second stage takes too long to decode for a preview.
+        const grid = event.stage === "refine" ? undefined : gridOf(draft ?? made, model.vae.config);
+        const frame = grid && (await previewer.step(event.estimate, grid));
+        if (frame) yield { type: "preview", frame: draft ? frame : fitFrame(frame, asked) };
+      } else if (event.type === "draft") yield enter("guide", 1);
+      else if (event.type === "guide") yield enter("refine", sigmas.length - 1);
+      else if (event.type === "latents") {
+        refuseNonFinite(event.latents);
         previewer.dispose(); // makes room for the decoder
-        times.enter("decode");
-        yield { type: "progress", stage: "decode", done: 0, of: frames };
+        yield enter("decode", asked.frames);
       } else if (event.type === "frame") {
-        const frame = fitFrame(event.frame, request.asked);
+        const frame = fitFrame(event.frame, asked);
         times.enter("encode");
-        await Promise.all([hash.update(frame), video.write(frame)]);
+        await Promise.all([hash.update(frame), encoding.write(frame)]);
         times.enter("decode");
         yield { type: "frame", index: event.index, frame };
-        yield { type: "progress", stage: "decode", done: event.index + 1, of: frames };
-        if (event.index + 1 === frames) break;
+        yield { type: "progress", stage: "decode", done: event.index + 1, of: asked.frames };
+        if (event.index + 1 === asked.frames) break;
       }
     }
-    times.enter("encode");
-    yield { type: "progress", stage: "encode", done: 0, of: 1 };
-    const draft = draftReceipt(request, model, { runtime: runtime.name, device, model: model.settings.name });
-    const framesSha256 = await hash.digest();
-    const receipt: Receipt = { ...draft, framesSha256, created: new Date().toISOString() };
-    const bytes = await video.finish({ title: request.prompt, comment: formatReceipt(receipt) });
-    const blob = new Blob([bytes as Uint8Array<ArrayBuffer>], { type: `video/${format}` });
-    yield { type: "finished", result: { video: blob, receipt, stages: times.stop() } };
+    yield enter("encode", 1);
+    const maker = { runtime: runtime.name, device: device.name, model: model.settings.name };
+    const receipt: Receipt = {
+      ...draftReceipt(request, model, maker),
+      stages: times.soFar(),
+      framesSha256: await hash.digest(),
+      created: new Date().toISOString(),
+    };
+    const bytes = await encoding.finish({ title: request.prompt, comment: formatReceipt(receipt) });
+    const video = new Blob([bytes as Uint8Array<ArrayBuffer>], { type: `video/${format}` });
+    yield { type: "finished", result: { video, receipt, stages: times.soFar() } };
   } finally {
     previewer.dispose();
-    await video.abort();
+    await encoding.abort();
   }
 }
 
-/** An mp4 plays everywhere; some builds of Chromium and Firefox lack the encoder for it. */
-async function openEncoding({ asked, fps }: ResolvedRequest) {
-  if (!("VideoEncoder" in globalThis))
-    throw new UnsupportedError("this browser cannot encode video (it has no WebCodecs here)", {
-      hint: "open the page over https or on localhost, in a current browser",
-    });
-  try {
-    return { video: await VideoEncoding.open({ ...asked, fps, format: "mp4" }), format: "mp4" as const };
-  } catch (cause) {
-    if (!(cause instanceof UnsupportedError)) throw cause;
-    return { video: await VideoEncoding.open({ ...asked, fps, format: "webm" }), format: "webm" as const };
-  }
+/** What a user should know before the run. */
+function noticesFor(request: ResolvedRequest, model: TextToVideoModel, format: "mp4" | "webm"): string[] {
+  const unknown = unknownWordNotices(model, request.prompt);
+  return [
+    ...request.notices,
+    ...(unknown.length ? [unknown.join("\n")] : []),
+    ...(format === "webm" ? ["this browser cannot write H.264, so the video is a webm file instead of an mp4"] : []),
+  ];
+}
+
+function refuseNonFinite(latents: Float32Array): void {
+  if (latents.every(Number.isFinite)) return;
+  throw new CheckpointError("the model's latents are not finite numbers", {
+    hint: "its weights are damaged, or the guidance scale is far too high",
+  });
 }

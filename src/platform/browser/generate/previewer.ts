@@ -11,24 +11,22 @@ const share = 0.15;
 export class Previewer {
   readonly #decoder: TileDecoder;
   readonly #model: DecoderModel;
-  readonly #grid: Grid;
   readonly #started = performance.now();
   #spent = 0;
   /** What the last one took; the first one also compiles. */
   #last = 0;
 
-  constructor(model: DecoderModel, runtime: Runtime, grid: Grid) {
+  constructor(model: DecoderModel, runtime: Runtime) {
     this.#model = model;
-    this.#grid = grid;
     this.#decoder = new TileDecoder(model, runtime);
   }
 
-  /** The first frame, where time allows for one. */
-  async step(estimate: () => Float32Array): Promise<Frame | undefined> {
+  /** The first frame of latents on this grid, where time allows for one. */
+  async step(estimate: () => Float32Array, grid: Grid): Promise<Frame | undefined> {
     const before = performance.now();
     if (this.#spent + this.#last > share * (before - this.#started)) return undefined;
-    const { height, width } = this.#grid;
-    const first = await this.#decoder.decode(firstOf(estimate(), this.#grid), { frames: 1, height, width });
+    const { height, width } = grid;
+    const first = await this.#decoder.decode(firstOf(estimate(), grid), { frames: 1, height, width });
     const [, h, w] = compression(this.#model.vae.config);
     this.#last = performance.now() - before;
     this.#spent += this.#last;

@@ -20,8 +20,9 @@ export class StageTimes {
     this.#since = now;
   }
 
-  stop(): StageTime[] {
-    this.enter("");
+  /** Of all stages, the one under way as far as it is. */
+  soFar(): StageTime[] {
+    if (this.#current !== undefined) this.enter(this.#current);
     return [...this.#seconds].map(([name, seconds]) => ({ name, seconds }));
   }
 }

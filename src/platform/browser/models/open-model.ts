@@ -3,6 +3,7 @@ import { CheckpointError } from "../../../base/errors.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import {
   assembleModel,
+  hrModule,
   type Module,
   type ModuleName,
   moduleNames,
@@ -28,8 +29,9 @@ export async function openModel(folder: string | URL, options: KeepOptions = {})
   const settings = await text("turbo2k.json");
   const tokenizer = await text("tokenizer/tokenizer.json");
   if (tokenizer === undefined) throw new CheckpointError("this model lacks its tokenizer", { where });
+  const names = [...moduleNames, ...(blobs.has(`${hrModule}/config.json`) ? [hrModule] : [])] as ModuleName[];
   const modules = await Promise.all(
-    moduleNames.map(async (name): Promise<[ModuleName, Module]> => {
+    names.map(async (name): Promise<[ModuleName, Module]> => {
       const sha256 = files.modules[name];
       const config = await text(`${name}/config.json`);
       if (config === undefined || sha256 === undefined)

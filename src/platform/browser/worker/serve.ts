@@ -3,7 +3,7 @@ import { CancelledError } from "../../../base/errors.ts";
 import type { OpenedModel } from "../../../pipelines/assemble.ts";
 import type { Device, DeviceChoice } from "../devices/choose.ts";
 import { failureOf } from "../errors.ts";
-import { type BrowserRequest, type GenerateEvent, generate, requestOf } from "../generate/generate.ts";
+import { type GenerateEvent, type GenerateOptions, generate, replay } from "../generate/generate.ts";
 import { openModel } from "../models/open-model.ts";
 import type { Answer, Command, OpenRequest } from "./messages.ts";
 
@@ -11,8 +11,9 @@ export interface ServeOptions {
   readonly openDevice: (choice: DeviceChoice) => Promise<Device>;
 }
 
-interface Opened extends Device {
+interface Opened {
   readonly model: OpenedModel;
+  readonly device: Device;
 }
 
 /** Answers commands for as long as the worker lives. Call it once, at the start of the worker's script. */
@@ -26,14 +27,13 @@ export function serveEngine({ openDevice }: ServeOptions): void {
     const chosen = await openDevice(device);
     const onProgress = (progress: Extract<Answer, { type: "loading" }>["progress"]) =>
       tell({ type: "loading", progress });
-    opened = { ...chosen, model: await openModel(model, { signal: stop.signal, onProgress }) };
+    opened = { device: chosen, model: await openModel(model, { signal: stop.signal, onProgress }) };
     const { name, sentences } = chosen;
     tell({ type: "opened", info: { settings: opened.model.settings, device: name, sentences } });
   }
 
-  async function run(request: (model: OpenedModel) => BrowserRequest): Promise<void> {
-    const { model, runtime, name } = opened!;
-    for await (const event of generate(request(model), { model, runtime, device: name, signal: stop.signal })) {
+  async function run(start: (options: GenerateOptions) => AsyncGenerator<GenerateEvent>): Promise<void> {
+    for await (const event of start({ ...opened!, signal: stop.signal })) {
       tell({ type: "event", event }, buffersOf(event));
       await turn(); // commands are heard between two stages
       if (stop.signal.aborted) throw new CancelledError();
@@ -52,8 +52,8 @@ export function serveEngine({ openDevice }: ServeOptions): void {
 
   self.addEventListener("message", ({ data }: MessageEvent<Command>) => {
     if (data.type === "open") void answer(() => open(data.request));
-    else if (data.type === "generate") void answer(() => run(() => data.request));
-    else if (data.type === "again") void answer(() => run((model) => requestOf(data.receipt, model)));
+    else if (data.type === "generate") void answer(() => run((options) => generate(data.request, options)));
+    else if (data.type === "again") void answer(() => run((options) => replay(data.receipt, options)));
     else stop.abort();
   });
 }

@@ -2,8 +2,7 @@
 import { InputError } from "../../../base/errors.ts";
 import { version } from "../../../base/version.ts";
 import { fitFrame } from "../../../pipelines/fit-frames.ts";
-import { snap } from "../../../pipelines/latents.ts";
-import { differencesOf, refuseOther } from "../../../pipelines/receipt.ts";
+import { differencesOf, refuseOther, requestOfReceipt } from "../../../pipelines/receipt.ts";
 import { synthesise } from "../../../pipelines/two-stage.ts";
 import type { Receipt } from "../../../schema/receipt.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
@@ -45,13 +44,12 @@ export async function* replay(path: string, request: ReplayRequest): AsyncGenera
   try {
     refuseOther(bare, receipt);
     model = await openLoras(bare, loras, runtime);
-    const { prompt, frames, generatedWidth: width, generatedHeight: height } = receipt;
+    const again = requestOfReceipt(receipt, model);
+    const { prompt, frames } = receipt;
     if (request.output !== undefined)
       writer = await openVideoWriter(request.output, { ...receipt, force: request.force, title: prompt });
     const hash = new FrameHash();
-    const made = snap({ width, height, frames }, model.vae.config);
-    const draft = receipt.draft && { ...receipt.draft, frames: made.frames };
-    for await (const event of synthesise(model, runtime, { ...receipt, ...made, draft }, { signal })) {
+    for await (const event of synthesise(model, runtime, { ...again, ...again.made }, { signal })) {
       if (event.type === "step") yield { type: "progress", stage: event.stage, done: event.index + 1, of: event.steps };
       if (event.type !== "frame") continue;
       const frame = fitFrame(event.frame, receipt);

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { moduleNames } from "../../../pipelines/assemble.ts";
+import { hrModule, moduleNames } from "../../../pipelines/assemble.ts";
 import { type ModelFiles, modelFilesName } from "../../../schema/model-files.ts";
 import { hashFolder } from "../models/found-model.ts";
 
@@ -15,7 +15,8 @@ export async function modelFilesOf(folder: string): Promise<ModelFiles> {
     for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
     files.push({ path, bytes: (await stat(file)).size, sha256: hash.digest("hex") });
   }
-  const modules = await Promise.all(moduleNames.map(async (name) => [name, await hashFolder(join(folder, name))]));
+  const names = [...moduleNames, hrModule].filter((name) => files.some(({ path }) => path.startsWith(`${name}/`)));
+  const modules = await Promise.all(names.map(async (name) => [name, await hashFolder(join(folder, name))]));
   return { files, modules: Object.fromEntries(modules) as Record<string, string> };
 }
 
