@@ -20,6 +20,8 @@ import { megabytes } from "./words.ts";
 const query = new URLSearchParams(location.search);
 const chip = byId("device", HTMLParagraphElement);
 
+const wanted = query.get("device");
+if ([...choice.options].some(({ value }) => value === wanted)) choice.value = wanted!;
 let engine = newEngine();
 let running: AbortController | undefined;
 let shown: stage.Shown | undefined;
@@ -170,7 +172,6 @@ async function removeShown(): Promise<void> {
 
 async function start(): Promise<void> {
   startTheme();
-  if (query.has("device")) choice.value = query.get("device")!;
   startForm({
     onMake: () => {
       const request = readRequest();

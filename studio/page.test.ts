@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { exportStudio } from "../src/platform/node/studio/page.ts";
 import { type ServedStudio, serveStudio } from "../src/platform/node/studio/serve.ts";
 import { readReceipt, readVideo } from "../src/platform/node/video/read.ts";
-import { collect } from "../src/platform/node/video/testing.ts";
+import { collect, psnr } from "../src/platform/node/video/testing.ts";
+import type { Frame } from "../src/video/frame.ts";
 import { chromiumPath, type OpenedPage, openPage, openStudio, type Studio, serveFiles } from "./testing.ts";
 
 if (!chromiumPath) console.warn("the page's tests are skipped: there is no Chromium here (apt-get install chromium)");
@@ -128,6 +129,28 @@ describe.skipIf(!chromiumPath)("the studio's page", () => {
     await expect.poll(() => alert.textContent()).toMatch(/notes\.mp4.*not a video of a known kind/i);
     expect(opened.faults).toEqual([]);
     await opened.context.close();
+  });
+
+  test("makes the same picture with WebGPU, where it is asked for", async () => {
+    const pictures: Frame[][] = [];
+    for (const device of ["webgpu", "wasm"]) {
+      const opened = await openPage(studio.browser, `${served.url}?device=${device}`);
+      const { page } = opened;
+      // A software adapter is slow: one picture of one latent cell.
+      await page.getByLabel("Size").selectOption("another size");
+      await page.getByLabel("Length").evaluate((select: HTMLSelectElement) => {
+        select.append(new Option("1 frame", "1"));
+        select.value = "1";
+      });
+      await makeVideo(opened, { Width: "32", Height: "32", Steps: "1" });
+      const path = await download(opened, `${device}.mp4`);
+      expect(await readReceipt(path)).toMatchObject({ device });
+      pictures.push(await collect(readVideo(path)));
+      expect(opened.faults).toEqual([]);
+      await opened.context.close();
+    }
+    expect(pictures[0]).toHaveLength(1);
+    expect(psnr(pictures[0]!, pictures[1]!)).toBeGreaterThan(35);
   });
 
   test("works from a plain static host, below a path, with one thread", async () => {

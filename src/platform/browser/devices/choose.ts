@@ -1,6 +1,6 @@
 /** Which runtime computes here, and a plain sentence where it is not the fastest there could be. */
-import { UnsupportedError } from "../../../base/errors.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
+import { findAdapter, openWebGpu } from "./webgpu.ts";
 
 export type DeviceChoice = "auto" | "webgpu" | "wasm";
 
@@ -21,18 +21,41 @@ export interface DeviceOptions {
 /** WebAssembly addresses 4 GiB, and its heap has gaps. */
 const wasmBytes = 3.5e9;
 
-/** @throws UnsupportedError where the device that was asked for is not there */
+/**
+ * The graphics card where there is one, else the processor. A software adapter is a processor that pretends, slower than
+ * WebAssembly: it computes only where WebGPU was asked for.
+ * @throws UnsupportedError where WebGPU was asked for and is not there
+ */
 export async function chooseDevice(choice: DeviceChoice, { wasm }: DeviceOptions): Promise<Device> {
-  if (choice === "webgpu")
-    throw new UnsupportedError("this version computes with WebAssembly only", { hint: "leave the choice to the page" });
-  return { name: "wasm", runtime: wasm(), limitBytes: wasmBytes, sentences: wasmSentences() };
+  const found = choice === "wasm" ? undefined : await findAdapter();
+  if (choice === "webgpu" || (found && !found.isSoftware)) {
+    const runtime = await openWebGpu(found);
+    const software = found?.isSoftware ? ["It is a software adapter: the processor, and slowly."] : [];
+    return {
+      name: "webgpu",
+      runtime,
+      limitBytes: Number.POSITIVE_INFINITY, // no page is told; the runtime says when it is full
+      sentences: [`This page computes with WebGPU (${found?.name}).`, ...software],
+    };
+  }
+  return {
+    name: "wasm",
+    runtime: wasm(),
+    limitBytes: wasmBytes,
+    sentences: wasmSentences(choice, found !== undefined),
+  };
 }
 
-function wasmSentences(): string[] {
-  const sentences = ["This page computes on the processor (WebAssembly)."];
-  if (!globalThis.crossOriginIsolated)
-    sentences.push(
-      "It has one thread only, because this server does not isolate the page (COOP and COEP headers); turbo2k studio does.",
-    );
-  return sentences;
+function wasmSentences(choice: DeviceChoice, hasSoftwareAdapter: boolean): string[] {
+  const processor = "the processor computes (WebAssembly)";
+  if (choice === "wasm") return [`As asked, ${processor}.`, ...threadSentences()];
+  const reason = hasSoftwareAdapter ? "has WebGPU in software only" : "has no WebGPU here";
+  return [`This browser ${reason}, so ${processor}: slower than a graphics card.`, ...threadSentences()];
 }
+
+const threadSentences = (): string[] =>
+  globalThis.crossOriginIsolated
+    ? []
+    : [
+        "It has one thread only, because this server does not isolate the page (COOP and COEP headers); turbo2k studio does.",
+      ];

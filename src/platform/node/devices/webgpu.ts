@@ -1,15 +1,8 @@
 /** GPUs by Dawn, the WebGPU of Chromium, in its build for Node. */
 import { tmpdir } from "node:os";
 import { UnsupportedError } from "../../../base/errors.ts";
+import { type Adapter, describeAdapter, deviceDescriptor } from "../../../runtimes/webgpu/adapter.ts";
 import { createWebGpu, type WebGpuOptions, type WebGpuRuntime } from "../../../runtimes/webgpu/webgpu.ts";
-
-export interface Adapter {
-  /** As a person knows it: "NVIDIA H100", "llvmpipe". */
-  readonly name: string;
-  /** Runs on the CPU; for tests, never chosen without being asked for. */
-  readonly isSoftware: boolean;
-  readonly adapter: GPUAdapter;
-}
 
 let opened: Promise<GPU> | undefined;
 
@@ -31,36 +24,13 @@ function openDawn(): Promise<GPU> {
 export async function findAdapter(): Promise<Adapter | undefined> {
   const gpu = await openDawn();
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-  if (!adapter) return undefined;
-  const { vendor, device, description, isFallbackAdapter } = adapter.info;
-  const isSoftware = isFallbackAdapter || /llvmpipe|swiftshader|software/i.test(`${device} ${description}`);
-  return { name: device || description || vendor || "unnamed", isSoftware, adapter };
+  return adapter ? describeAdapter(adapter) : undefined;
 }
-
-const wanted: readonly string[] = [
-  "shader-f16",
-  "subgroups",
-  "timestamp-query",
-  "chromium-experimental-subgroup-matrix",
-];
 
 /** A device with everything that its adapter offers of what kernels can use. */
 export async function openGpuDevice({ adapter }: Adapter): Promise<GPUDevice> {
-  const requiredLimits: Record<string, number> = {};
-  for (const name of limitNames) requiredLimits[name] = adapter.limits[name];
-  const requiredFeatures = wanted.filter((name) => adapter.features.has(name)) as GPUFeatureName[];
-  return adapter.requestDevice({ requiredFeatures, requiredLimits });
+  return adapter.requestDevice(deviceDescriptor(adapter));
 }
-
-const limitNames = [
-  "maxStorageBufferBindingSize",
-  "maxBufferSize",
-  "maxStorageBuffersPerShaderStage",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-  "maxComputeWorkgroupsPerDimension",
-] as const;
 
 /** The GPU runtime. @throws UnsupportedError where there is no adapter */
 export async function openWebGpu(found?: Adapter, options: WebGpuOptions = {}): Promise<WebGpuRuntime> {

@@ -1,0 +1,24 @@
+/** GPUs by the browser's own WebGPU. */
+import { UnsupportedError } from "../../../base/errors.ts";
+import { type Adapter, describeAdapter, deviceDescriptor } from "../../../runtimes/webgpu/adapter.ts";
+import { createWebGpu, type WebGpuOptions, type WebGpuRuntime } from "../../../runtimes/webgpu/webgpu.ts";
+
+/** The adapter that the browser puts first, if it has any. */
+export async function findAdapter(): Promise<Adapter | undefined> {
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  return adapter ? describeAdapter(adapter) : undefined;
+}
+
+/** The GPU runtime. @throws UnsupportedError where the browser has no adapter, or gives no device of it */
+export async function openWebGpu(found?: Adapter, options: WebGpuOptions = {}): Promise<WebGpuRuntime> {
+  const { adapter } = found ?? (await findAdapter()) ?? {};
+  if (!adapter)
+    throw new UnsupportedError("this browser has no WebGPU adapter", {
+      hint: "choose WebAssembly, or a browser and a graphics driver with WebGPU",
+    });
+  try {
+    return createWebGpu(await adapter.requestDevice(deviceDescriptor(adapter)), options);
+  } catch (cause) {
+    throw new UnsupportedError("the browser does not open the graphics card", { cause, hint: "choose WebAssembly" });
+  }
+}
