@@ -5,7 +5,7 @@ import { type ServedStudio, serveStudio } from "../src/platform/node/studio/serv
 import { readReceipt, readVideo } from "../src/platform/node/video/read.ts";
 import { collect, psnr } from "../src/platform/node/video/testing.ts";
 import type { Frame } from "../src/video/frame.ts";
-import { chromiumPath, type OpenedPage, openPage, openStudio, type Studio, serveFiles } from "./testing.ts";
+import { chromiumPath, drop, type OpenedPage, openPage, openStudio, type Studio, serveFiles } from "./testing.ts";
 
 if (!chromiumPath) console.warn("the page's tests are skipped: there is no Chromium here (apt-get install chromium)");
 
@@ -73,11 +73,12 @@ describe.skipIf(!chromiumPath)("the studio's page", () => {
     expect(await page.locator("#facts").textContent()).toContain(receipt.framesSha256);
 
     // A file from outside tells what it is; made again, it has the same frames.
-    await page.getByLabel("Open a video").setInputFiles(path);
+    await drop(page, path);
     await page.getByRole("button", { name: "Make again" }).click();
     await page.getByText("the very same, bit for bit").waitFor();
 
     await page.getByRole("button", { name: "Delete" }).click();
+    await page.locator("#status").getByText("Deleted.").waitFor();
     await page.reload();
     await page.locator("#device").waitFor();
     expect(await page.locator("#videos li").count()).toBe(1);

@@ -78,6 +78,19 @@ export async function openPage(browser: Browser, url: string): Promise<OpenedPag
   return { page, context, faults };
 }
 
+/** Drags a file from outside onto the page. */
+export async function drop(page: Page, path: string): Promise<void> {
+  const data = (await readFile(path)).toString("base64");
+  const transfer = await page.evaluateHandle((base64: string) => {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    const items = new DataTransfer();
+    items.items.add(new File([bytes], "made.mp4", { type: "video/mp4" }));
+    return items;
+  }, data);
+  for (const type of ["dragenter", "dragover", "drop"])
+    await page.dispatchEvent("main", type, { dataTransfer: transfer });
+}
+
 /** The plainest host there is: files below a path, no headers that isolate, no types beyond what a browser needs. */
 export async function serveFiles(folder: string, below: string): Promise<{ url: string; close(): Promise<void> }> {
   const types: Record<string, string> = {
