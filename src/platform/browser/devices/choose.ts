@@ -6,6 +6,8 @@ export type DeviceChoice = "auto" | "webgpu" | "wasm";
 
 export interface Device {
   readonly name: Exclude<DeviceChoice, "auto">;
+  /** For receipts: `wasm`, or `webgpu` with the adapter's name. */
+  readonly label: string;
   readonly runtime: Runtime;
   /** What it can hold at once. */
   readonly limitBytes: number;
@@ -33,6 +35,7 @@ export async function chooseDevice(choice: DeviceChoice, { wasm }: DeviceOptions
     const software = found?.isSoftware ? ["It is a software adapter: the processor, and slowly."] : [];
     return {
       name: "webgpu",
+      label: `webgpu (${found?.name})`,
       runtime,
       limitBytes: Number.POSITIVE_INFINITY, // no page is told; the runtime says when it is full
       sentences: [`This page computes with WebGPU (${found?.name}).`, ...software],

@@ -1,5 +1,5 @@
 /** Text to video from a request to a finished file, in a page or its worker. */
-import { CheckpointError } from "../../../base/errors.ts";
+import { CheckpointError, UnsupportedError } from "../../../base/errors.ts";
 import { unknownWordNotices } from "../../../data/world/notices.ts";
 import { fitFrame } from "../../../pipelines/fit-frames.ts";
 import { gridOf } from "../../../pipelines/latents.ts";
@@ -60,9 +60,16 @@ export async function* generate(asked: BrowserRequest, options: GenerateOptions)
   yield* perform(resolveRequest(asked, options.model), options);
 }
 
-/** Makes the frames of a receipt again. @throws CheckpointError where another model made them */
+/** Makes the frames of a receipt again. @throws CheckpointError where another model made them; UnsupportedError for LoRAs */
 export async function* replay(receipt: Receipt, options: GenerateOptions): AsyncGenerator<GenerateEvent> {
   refuseOther(options.model, receipt);
+  if (receipt.loras?.length)
+    throw new UnsupportedError(
+      `this was made with ${receipt.loras.map(({ name }) => name).join(", ")}, which no page loads`,
+      {
+        hint: "turbo2k replay makes it again",
+      },
+    );
   yield* perform(requestOfReceipt(receipt, options.model), options);
 }
 
@@ -113,7 +120,7 @@ async function* perform(
       }
     }
     yield enter("encode", 1);
-    const maker = { runtime: runtime.name, device: device.name, model: model.settings.name };
+    const maker = { runtime: runtime.name, device: device.label, model: model.settings.name };
     const receipt: Receipt = {
       ...draftReceipt(request, model, maker),
       stages: times.soFar(),
