@@ -162,10 +162,7 @@ function showReceipt(receipt: Receipt): void {
     ["Guidance", String(receipt.guidanceScale)],
     ...(receipt.negativePrompt ? [["Stay away from", receipt.negativePrompt] as [string, string]] : []),
     ["Made", new Date(receipt.created).toLocaleString()],
-    [
-      "Made by",
-      `${receipt.engine.name} ${receipt.engine.version}, ${receipt.runtime}${receipt.device === receipt.runtime ? "" : ` on ${receipt.device}`}`,
-    ],
+    ["Made by", `${receipt.engine.name} ${receipt.engine.version}, ${receipt.runtime} on ${receipt.device}`],
     ...receipt.models.map(({ name, sha256 }): [string, string] => [name, sha256]),
     ["Frames", receipt.framesSha256],
   ];

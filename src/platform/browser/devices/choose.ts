@@ -41,12 +41,8 @@ export async function chooseDevice(choice: DeviceChoice, { wasm }: DeviceOptions
       sentences: [`This page computes with WebGPU (${found?.name}).`, ...software],
     };
   }
-  return {
-    name: "wasm",
-    runtime: wasm(),
-    limitBytes: wasmBytes,
-    sentences: wasmSentences(choice, found !== undefined),
-  };
+  const sentences = wasmSentences(choice, found !== undefined);
+  return { name: "wasm", label: "wasm", runtime: wasm(), limitBytes: wasmBytes, sentences };
 }
 
 function wasmSentences(choice: DeviceChoice, hasSoftwareAdapter: boolean): string[] {
