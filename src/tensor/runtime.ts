@@ -23,11 +23,19 @@ export interface State {
   dispose(): void;
 }
 
+/**
+ * What becomes of weights that are stored narrower than they are used: `widened` once and kept so (fast, and twice the
+ * memory of 16-bit weights), or left `mapped` as they are stored and widened each time that their layer runs.
+ */
+export type Residency = "widened" | "mapped";
+
 export interface CompileOptions {
   /** Values of parameters that stay as they are. */
   weights?: Weights;
   /** Values of parameters that programs may update; looked up before `weights`. */
   state?: State;
+  /** A runtime that computes in the stored type takes no notice. Default: widened. */
+  residency?: Residency;
 }
 
 /** A program made ready for one device. */

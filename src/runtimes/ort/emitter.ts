@@ -9,6 +9,8 @@ import { INT64, type OnnxNode, type OnnxTensor, onnxType } from "./onnx-file.ts"
 export interface LoweredOperand {
   readonly name: string;
   readonly node: Node;
+  /** Of a weight that is stored narrower than it is used: the name of what is stored. */
+  readonly stored?: string | undefined;
 }
 
 export class Emitter implements OnnxEmitter {

@@ -121,12 +121,12 @@ const lowerings = {
     const each = (value: number) => axes.map(() => value);
     return slice(emit, operand(emit, x!, false), each(-1), each(INT64_MIN), axes, each(-1));
   },
-  gather: (emit, inputs) =>
-    emit.node(
-      "Gather",
-      inputs.map((x) => operand(emit, x, false)),
-      { axis: 0 },
-    ),
+  gather: (emit, [table, indices], _, node) => {
+    const at = operand(emit, indices!, false);
+    if (!table!.stored) return emit.node("Gather", [operand(emit, table!, false), at], { axis: 0 });
+    // Rows first: a vocabulary widened as a whole takes half a gigabyte.
+    return emit.node("Cast", [emit.node("Gather", [table!.stored, at], { axis: 0 })], { to: onnxType[node.dtype] });
+  },
   "scatter-add": (emit, [values, indices], _, node) => {
     const zero = emit.node("Expand", [emit.scalar(0, node.dtype), emit.integers(node.shape)]);
     const at = emit.node("Unsqueeze", [
@@ -169,26 +169,37 @@ export interface LowerOptions {
   initializer: (name: string, node: Node) => OnnxTensor | undefined;
 }
 
+/** Parameters of which rows are gathered and nothing else is done with them. */
+function tables({ nodes, outputs }: Program): Set<number> {
+  const found = new Set(nodes.flatMap(({ op, inputs }) => (op === "gather" ? [inputs[0]!] : [])));
+  for (const { op, inputs } of nodes)
+    for (const [position, at] of inputs.entries()) if (op !== "gather" || position !== 0) found.delete(at);
+  for (const at of outputs.values()) found.delete(at);
+  return new Set([...found].filter((at) => nodes[at]!.op === "parameter"));
+}
+
 /** The ONNX graph of a program. Parameters that stay inputs keep their names; updates come out as `update:NAME`. */
 export function lower(program: Program, { initializer }: LowerOptions): OnnxGraph {
   const emit = new Emitter();
   const operands: LoweredOperand[] = [];
   const inputs: OnnxGraph["inputs"][number][] = [];
-  for (const node of program.nodes) {
+  const isTable = tables(program);
+  for (const [at, node] of program.nodes.entries()) {
     emit.scope = node.scope;
     const taken = node.inputs.map((i) => operands[i]!);
-    let name: string;
+    let [name, stored] = ["", undefined as string | undefined];
     if (node.op === "parameter") {
       const tensor = initializer(node.name!, node);
       if (tensor) emit.initializers.set(node.name!, tensor);
       else inputs.push({ name: node.name!, shape: node.shape, dtype: node.dtype });
-      const stored = tensor && tensor.dataType !== onnxType[node.dtype];
-      name = stored ? emit.node("Cast", [node.name!], { to: onnxType[node.dtype] }) : node.name!;
+      stored = tensor && tensor.dataType !== onnxType[node.dtype] ? node.name! : undefined;
+      name = node.name!;
+      if (stored && !isTable.has(at)) name = emit.node("Cast", [stored], { to: onnxType[node.dtype] });
     } else {
       if (node.op === "input") inputs.push({ name: node.name!, shape: node.shape, dtype: node.dtype });
       name = (lowerings[node.op] as Lower<OpName>)(emit, taken, node.attributes, node);
     }
-    operands.push({ name, node });
+    operands.push({ name, node, stored });
   }
   const outputs: OnnxGraph["outputs"][number][] = [];
   const put = (name: string, at: number): void => {

@@ -10,11 +10,11 @@ import { type HostTensor, hostTensor, sizeOf } from "../../tensor/dtype.ts";
 import { mount, parametersOf } from "../../tensor/mount.ts";
 import { buildProgram, type Program } from "../../tensor/program.ts";
 import { gradients } from "../../tensor/reverse.ts";
+import type { Residency } from "../../tensor/runtime.ts";
 import { input, recompute, type Tensor } from "../../tensor/tensor.ts";
 import { relativeError } from "../../testing/relative-error.ts";
 import { adam, adamDefaults, adamInputs, initialMoments } from "../../training/optimiser.ts";
 import { decodeNodes } from "./onnx-file.ts";
-import type { OrtOptions } from "./ort.ts";
 
 const layers = 4;
 const config: LtxConfig = {
@@ -53,14 +53,14 @@ const draw = (name: string, shape: readonly number[]): HostTensor =>
   );
 
 /** Runs two steps and answers what was computed, and the graph that computed it in the order of its running. */
-async function run({ program, model }: ReturnType<typeof trace>, options: OrtOptions = {}) {
+async function run({ program, model }: ReturnType<typeof trace>, residency: Residency) {
   const folder = await mkdtemp(join(tmpdir(), "turbo2k-ort-"));
   try {
     const dump = join(folder, "graph.onnx");
-    const runtime = openOrt({ ...options, dump });
+    const runtime = openOrt({ dump });
     const weights = new Map([...parametersOf(model)].map(([name, { shape }]) => [name, draw(name, shape)]));
     const state = await runtime.state(initialMoments(weights, adamDefaults));
-    const executable = await runtime.compile(program, { state });
+    const executable = await runtime.compile(program, { state, residency });
     const feeds: Record<string, HostTensor> = {};
     for (const [name, at] of program.inputs) feeds[name] = draw(name, program.nodes[at]!.shape);
     const results: number[] = [];
@@ -80,8 +80,8 @@ const blockOf = (name: string): number | undefined => {
   return found ? Number(found[1]) : undefined;
 };
 
-describe.each<OrtOptions["widen"]>(["load", "run"])("the graph that runs (widening on %s)", async (widen) => {
-  const [plain, again] = [await run(trace(), { widen }), await run(trace(recompute), { widen })];
+describe.each<Residency>(["widened", "mapped"])("the graph that runs (weights %s)", async (residency) => {
+  const [plain, again] = [await run(trace(), residency), await run(trace(recompute), residency)];
   const count = (nodes: typeof plain.nodes, op: string) => nodes.filter((node) => node.op === op).length;
 
   test("holds every recomputed node a second time", () => {

@@ -13,10 +13,10 @@ import * as vae from "../../../models/ltx-vae/config.ts";
 import { LtxVae } from "../../../models/ltx-vae/vae.ts";
 import * as vaeWeights from "../../../models/ltx-vae/weights.ts";
 import { fromTransformers, T5Encoder, t5xxl, toTransformers } from "../../../models/t5/encoder.ts";
-import { buildWordTokenizer } from "../../../models/t5/tokenizer.ts";
 import * as t5Weights from "../../../models/t5/weights.ts";
-import { parametersOf } from "../../../tensor/mount.ts";
+import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
 import { sizeOf } from "../../../tensor/dtype.ts";
+import { parametersOf } from "../../../tensor/mount.ts";
 import type { TensorData } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
 import { randomTensor, type Spread } from "./random-weights.ts";
@@ -128,7 +128,10 @@ async function writeModule(
     const path = join(folder, `${name}.safetensors`);
     await writeSafetensorsFile(path, shard, { metadata: { format: "pt" } });
     for (const tensor of shard.keys()) weightMap[tensor] = `${name}.safetensors`;
-    onFile(path, [...shard.values()].reduce((sum, one) => sum + bytesOf(one), 0));
+    onFile(
+      path,
+      [...shard.values()].reduce((sum, one) => sum + bytesOf(one), 0),
+    );
   }
   if (shards.length > 1) {
     const total = [...tensors.values()].reduce((sum, one) => sum + bytesOf(one), 0);

@@ -1,0 +1,120 @@
+/**
+ * How a stage holds its weights while its program runs: all at once, or a layer after another. The plan decides; the
+ * values that come out are the same to the last bit.
+ */
+import type { HostTensor } from "../tensor/dtype.ts";
+import { byScope, hoist } from "../tensor/partition.ts";
+import type { Program } from "../tensor/program.ts";
+import type { Executable, Residency, Runtime, Weights } from "../tensor/runtime.ts";
+
+/** `streamed`: as `mapped`, but a layer's weights are opened before it runs and let go after it. */
+export type Holding = Residency | "streamed";
+
+export interface Parts {
+  /** What steady inputs decide, computed once for as long as they stay: keys and values of the text. */
+  readonly once: readonly Program[];
+  readonly each: readonly Program[];
+}
+
+/** Inputs of the transformer that are the same in every step. */
+export const steadyInputs: ReadonlySet<string> = new Set(["text", "mask"]);
+
+const layerOf = (scope: string): string | undefined => /(?:^|\.)blocks\.\d+/.exec(scope)?.[0];
+
+/** The programs that stand for one program. */
+export function partsOf(program: Program, holding: Holding, steady: ReadonlySet<string> = new Set()): Parts {
+  const { once, each } = hoist(program, steady);
+  const cut = (part: Program) => (holding === "streamed" ? byScope(part, layerOf) : [part]);
+  return { once: once ? cut(once) : [], each: cut(each) };
+}
+
+export interface HoldOptions {
+  readonly weights: Weights;
+  readonly holding: Holding;
+  /** Inputs that stay the same tensors over many runs. */
+  readonly steady?: ReadonlySet<string>;
+}
+
+/** Compiles a program as the plan wants it held. */
+export async function openHeld(runtime: Runtime, program: Program, options: HoldOptions): Promise<Executable> {
+  const { holding, steady = new Set<string>() } = options;
+  const { once, each } = partsOf(program, holding, steady);
+  if (!once.length && each.length === 1) return compilePart(runtime, program, options);
+  return new Chain(runtime, { once, each }, program, options, holding === "streamed" ? [] : await compileAll());
+
+  async function compileAll(): Promise<Executable[]> {
+    return Promise.all(each.map((part) => compilePart(runtime, part, options)));
+  }
+}
+
+const compilePart = (runtime: Runtime, program: Program, { weights, holding }: HoldOptions): Promise<Executable> =>
+  runtime.compile(program, { weights, residency: holding === "widened" ? "widened" : "mapped" });
+
+type Values = Readonly<Record<string, HostTensor>>;
+
+/** Programs that run one after another; between two of them only what is still needed is kept. */
+class Chain implements Executable {
+  readonly #runtime: Runtime;
+  readonly #parts: Parts;
+  readonly #options: HoldOptions;
+  readonly #steady: readonly string[];
+  readonly #outputs: readonly string[];
+  /** Compiled parts of `each`; none where layers come and go. */
+  readonly #held: readonly Executable[];
+  /** What `once` gave, by the tensors that it was given: two prompts take turns where guidance runs one by one. */
+  readonly #known: { readonly given: readonly HostTensor[]; readonly values: Values }[] = [];
+
+  constructor(runtime: Runtime, parts: Parts, whole: Program, options: HoldOptions, held: readonly Executable[]) {
+    this.#runtime = runtime;
+    this.#parts = parts;
+    this.#options = options;
+    this.#steady = [...(options.steady ?? [])].filter((name) => whole.inputs.has(name));
+    this.#outputs = [...whole.outputs.keys()];
+    this.#held = held;
+  }
+
+  async run(inputs: Values): Promise<Record<string, HostTensor>> {
+    const first = await this.#steadyValues(inputs);
+    return this.#through(this.#parts.each, { ...inputs, ...first }, this.#outputs, this.#held);
+  }
+
+  async #steadyValues(inputs: Values): Promise<Values> {
+    const { once } = this.#parts;
+    if (!once.length) return {};
+    const given = this.#steady.map((name) => inputs[name]!);
+    const known = this.#known.find((one) => one.given.every((tensor, i) => tensor === given[i]));
+    if (known) return known.values;
+    const values = await this.#through(
+      once,
+      inputs,
+      once.flatMap(({ outputs }) => [...outputs.keys()]),
+    );
+    if (this.#known.push({ given, values }) > 2) this.#known.shift();
+    return values;
+  }
+
+  async #through(
+    parts: readonly Program[],
+    inputs: Values,
+    wanted: readonly string[],
+    held: readonly Executable[] = [],
+  ): Promise<Record<string, HostTensor>> {
+    const values: Record<string, HostTensor> = { ...inputs };
+    for (const [i, part] of parts.entries()) {
+      const executable = held[i] ?? (await compilePart(this.#runtime, part, this.#options));
+      try {
+        Object.assign(values, await executable.run(values));
+      } finally {
+        if (!held[i]) executable.dispose();
+      }
+      const needed = new Set([...wanted, ...parts.slice(i + 1).flatMap((later) => [...later.inputs.keys()])]);
+      for (const name of Object.keys(values)) if (!needed.has(name)) delete values[name];
+    }
+    return Object.fromEntries(wanted.map((name) => [name, values[name]!]));
+  }
+
+  dispose(): void {
+    for (const executable of this.#held) executable.dispose();
+    this.#known.length = 0;
+  }
+}
