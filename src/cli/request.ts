@@ -50,6 +50,8 @@ export function addRequestFlags(command: Command): Command {
   command.option("--vae <path>", "autoencoder of a checkpoint without one: a file or folder");
   command.option("--comfy-root <folder>", "ComfyUI's folder: the model, its parts and LoRAs are looked for there");
   addDevice(command);
+  command.option("--memory <size>", "what it may take: 12GB (default: what the machine has)");
+  command.option("--no-cache", "encode the prompt anew, and keep nothing of it");
   command.option("--config <file>", "settings from a yaml or json file; flags have the last word");
   for (const [flags, key] of [
     ["--num-frames <n>", "frames"],

@@ -5,7 +5,8 @@ import { openOrt } from "../platform/node/devices/ort.ts";
 import { mount } from "../tensor/mount.ts";
 import { weightInMemory } from "../tensor/runtime.ts";
 import { initialWeights } from "../training/initial.ts";
-import { decodeFrames, defaultTiling } from "./decode.ts";
+import { decodeFrames } from "./decode.ts";
+import { defaultTiling } from "./execution.ts";
 
 const config = fromDiffusers({
   latent_channels: 4,
@@ -23,7 +24,10 @@ const latents = Float32Array.from({ length: 4 * 36 }, (_, i) => Math.floor(i / 3
 
 async function decode(tiling = defaultTiling) {
   const frames = [];
-  for await (const frame of decodeFrames({ vae: { config, weights } }, openOrt(), latents, grid, tiling))
+  for await (const frame of decodeFrames({ vae: { config, weights } }, openOrt(), latents, grid, {
+    tiling,
+    decoder: "mapped",
+  }))
     frames.push(frame);
   return frames;
 }

@@ -9,6 +9,8 @@ import { buildProgram, type Program } from "../tensor/program.ts";
 import type { Executable, Runtime } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
 import { type Frame, planarToFrames } from "../video/frame.ts";
+import { type Execution, roomy } from "./execution.ts";
+import { openHeld } from "./holding.ts";
 import type { TextToVideoModel } from "./model.ts";
 import { overlaps, ramp, type Window, windows } from "./tiles.ts";
 
@@ -19,14 +21,6 @@ export interface Tiling {
   readonly width: number;
   readonly overlap: { readonly frames: number; readonly height: number; readonly width: number };
 }
-
-/** Tiles of 7 latent frames by 16 x 16 cells (for 32x32x8: 49 frames of 512x512), sharing 2 frames and 4 cells. */
-export const defaultTiling: Tiling = {
-  frames: 7,
-  height: 16,
-  width: 16,
-  overlap: { frames: 2, height: 4, width: 4 },
-};
 
 export type DecoderModel = Pick<TextToVideoModel, "vae">;
 
@@ -74,11 +68,13 @@ class Slab {
 export class TileDecoder {
   readonly #model: DecoderModel;
   readonly #runtime: Runtime;
+  readonly #holding: Execution["decoder"];
   readonly #made = new Map<string, Executable>();
 
-  constructor(model: DecoderModel, runtime: Runtime) {
+  constructor(model: DecoderModel, runtime: Runtime, holding: Execution["decoder"] = "widened") {
     this.#model = model;
     this.#runtime = runtime;
+    this.#holding = holding;
   }
 
   async decode(latents: Float32Array, grid: Grid): Promise<Float32Array> {
@@ -88,7 +84,8 @@ export class TileDecoder {
     let executable = this.#made.get(key);
     if (!executable) {
       const program = decodeProgram(this.#model, grid, this.#runtime.keeps);
-      executable = await this.#runtime.compile(program, { weights: this.#model.vae.weights });
+      const options = { weights: this.#model.vae.weights, holding: this.#holding };
+      executable = await openHeld(this.#runtime, program, options);
       this.#made.set(key, executable);
     }
     const feeds: Record<string, HostTensor> = { latents: hostTensor(latents, shape) };
@@ -128,14 +125,14 @@ export async function* decodeFrames(
   runtime: Runtime,
   latents: Float32Array,
   grid: Grid,
-  tiling: Tiling = defaultTiling,
+  { tiling, decoder: holding }: Pick<Execution, "tiling" | "decoder"> = roomy,
 ): AsyncGenerator<Frame> {
   const [t, h, w] = compression(model.vae.config);
   const { latentChannels } = model.vae.config;
   const { times, rows, columns } = tilesOf(grid, tiling);
   const [height, width] = [grid.height * h, grid.width * w];
   const area = height * width;
-  const decoder = new TileDecoder(model, runtime);
+  const decoder = new TileDecoder(model, runtime, holding);
   /** Frames of earlier windows that the next one still adds to, [3] each, by frame number. */
   let pending = new Map<number, Float32Array>();
   try {

@@ -11,8 +11,10 @@ import { denoised, timestepOf } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { buildProgram, type Program } from "../tensor/program.ts";
-import type { Executable, Runtime } from "../tensor/runtime.ts";
+import type { Executable, Runtime, Weights } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
+import { type Execution, roomy } from "./execution.ts";
+import { openHeld, steadyInputs } from "./holding.ts";
 import type { TextToVideoModel } from "./model.ts";
 import type { TextStates } from "./text.ts";
 
@@ -23,6 +25,7 @@ export interface DenoiserOptions {
   readonly batch: number;
   /** Blocks whose output the denoiser keeps, for the second stage. */
   readonly taps?: readonly number[];
+  readonly execution?: Execution | undefined;
 }
 
 export type DenoiserModel = Pick<TextToVideoModel, "settings"> & {
@@ -74,29 +77,60 @@ export interface DenoiserFeeds {
   readonly heard?: (results: Feeds) => void;
 }
 
-/** The clean estimate of packed tokens [N, C] by a compiled velocity program. */
+/** A program of the transformer, held as the plan wants it. */
+export const openTransformer = (
+  runtime: Runtime,
+  program: Program,
+  weights: Weights,
+  { execution = roomy }: Pick<DenoiserOptions, "execution">,
+): Promise<Executable> =>
+  openHeld(runtime, program, {
+    weights,
+    holding: execution.transformer,
+    ...(execution.once ? { steady: steadyInputs } : {}),
+  });
+
+/**
+ * The clean estimate of packed tokens [N, C] by a compiled velocity program. With more prompts than its batch holds, it
+ * runs once for each.
+ */
 export function denoiserOf(
   executable: Executable,
   { tables, text, batch, guidanceScale, more = async () => ({}), heard = () => {} }: DenoiserFeeds,
   channels: number,
 ): Denoiser {
+  const turns = textTurns(text, batch);
   return async (x, sigma) => {
     const latents = new Float32Array(batch * x.length);
     for (let item = 0; item < batch; item++) latents.set(x, item * x.length);
-    const results = await executable.run({
-      latents: hostTensor(latents, [batch, x.length / channels, channels]),
-      ...tables,
-      text: text.states,
-      mask: text.mask,
-      sinusoid: timestepSinusoid(new Array<number>(batch).fill(timestepOf(sigma)), [batch, 1]),
-      ...(await more(sigma)),
-    });
-    heard(results);
-    const velocity = results["velocity"]!.data as Float32Array;
-    if (batch === 1) return denoised(x, velocity, sigma);
-    const [without, given] = [velocity.subarray(0, x.length), velocity.subarray(x.length)];
-    return denoised(x, guide(given, without, guidanceScale), sigma);
+    const velocities: Float32Array[] = [];
+    for (const turn of turns) {
+      const results = await executable.run({
+        latents: hostTensor(latents, [batch, x.length / channels, channels]),
+        ...tables,
+        ...turn,
+        sinusoid: timestepSinusoid(new Array<number>(batch).fill(timestepOf(sigma)), [batch, 1]),
+        ...(await more(sigma)),
+      });
+      heard(results);
+      const velocity = results["velocity"]!.data as Float32Array;
+      for (let item = 0; item < batch; item++)
+        velocities.push(velocity.subarray(item * x.length, (item + 1) * x.length));
+    }
+    const [first, second] = velocities as [Float32Array, Float32Array | undefined];
+    return denoised(x, second ? guide(second, first, guidanceScale) : first, sigma);
   };
+}
+
+/** The prompts that each run of a step takes, as inputs of the program. */
+function textTurns({ states, mask }: TextStates, batch: number): { text: HostTensor; mask: HostTensor }[] {
+  const prompts = states.shape[0]!;
+  if (prompts === batch) return [{ text: states, mask }];
+  const part = ({ data, shape }: HostTensor, i: number) => {
+    const each = (data.length / prompts) * batch;
+    return hostTensor((data as Float32Array).slice(i * each, (i + 1) * each), [batch, ...shape.slice(1)]);
+  };
+  return Array.from({ length: prompts / batch }, (_, i) => ({ text: part(states, i), mask: part(mask, i) }));
 }
 
 /** Compiles the transformer for one size and answers its denoiser on packed tokens [N, C]. */
@@ -109,9 +143,8 @@ export async function openDenoiser(
   const { config } = model.transformer;
   const places = coordinates(grid, { fps, compression: compression(model.vae.config) });
   const tables = ropeTables(places, widthOf(config), { theta: config.ropeTheta });
-  const executable = await runtime.compile(velocityProgram(model, options, runtime.keeps), {
-    weights: model.transformer.weights,
-  });
+  const { weights } = model.transformer;
+  const executable = await openTransformer(runtime, velocityProgram(model, options, runtime.keeps), weights, options);
   let features: readonly HostTensor[] = [];
   const heard = (results: Feeds) => {
     features = taps.map((_, k) => results[`feature${k}`]!);

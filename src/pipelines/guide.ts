@@ -11,6 +11,7 @@ import type { Executable, Runtime } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
 import { openDenoiser } from "./denoiser.ts";
 import { guideSigma } from "./draft.ts";
+import type { Execution } from "./execution.ts";
 import type { TextToVideoModel } from "./model.ts";
 import type { TextStates } from "./text.ts";
 import { initialNoise } from "./text-to-video.ts";
@@ -50,6 +51,7 @@ export interface GuideOptions {
   readonly text: TextStates;
   readonly fps: number;
   readonly seed: number;
+  readonly execution?: Execution | undefined;
 }
 
 const noGuide: Guide = { at: async () => ({}), dispose() {} };
@@ -103,7 +105,11 @@ async function tapsOf(
 }
 
 /** Features of the finished draft, noised again to any level: one forward pass of the low-resolution model each. */
-async function openFeatures(model: TextToVideoModel, runtime: Runtime, { draft, text, fps, seed }: GuideOptions) {
+async function openFeatures(
+  model: TextToVideoModel,
+  runtime: Runtime,
+  { draft, text, fps, seed, execution }: GuideOptions,
+) {
   const { grid, tokens } = draft;
   const { taps, transformer } = model.hr!.config;
   const noise = initialNoise(transformer.channels, grid, seed, "guide");
@@ -114,6 +120,7 @@ async function openFeatures(model: TextToVideoModel, runtime: Runtime, { draft, 
     taps,
     text,
     guidanceScale: 1,
+    execution,
   });
   const at = async (sigma: number): Promise<readonly HostTensor[]> => {
     await denoise(addNoise(tokens, noise, sigma), sigma);

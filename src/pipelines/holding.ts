@@ -2,7 +2,7 @@
  * How a stage holds its weights while its program runs: all at once, or a layer after another. The plan decides; the
  * values that come out are the same to the last bit.
  */
-import type { HostTensor } from "../tensor/dtype.ts";
+import { bytesPerElement, type HostTensor, sizeOf } from "../tensor/dtype.ts";
 import { byScope, hoist } from "../tensor/partition.ts";
 import type { Program } from "../tensor/program.ts";
 import type { Executable, Residency, Runtime, Weights } from "../tensor/runtime.ts";
@@ -21,10 +21,21 @@ export const steadyInputs: ReadonlySet<string> = new Set(["text", "mask"]);
 
 const layerOf = (scope: string): string | undefined => /(?:^|\.)blocks\.\d+/.exec(scope)?.[0];
 
+/**
+ * Weights are there twice while a program is opened that widens them, so that large ones are opened layer by layer, also
+ * where all are kept.
+ */
+const mostWidenedAtOnce = 1e9;
+
+const widenedBytes = ({ nodes, parameters }: Program): number =>
+  [...parameters.values()].reduce((sum, at) => sum + sizeOf(nodes[at]!.shape) * bytesPerElement[nodes[at]!.dtype], 0);
+
 /** The programs that stand for one program. */
 export function partsOf(program: Program, holding: Holding, steady: ReadonlySet<string> = new Set()): Parts {
   const { once, each } = hoist(program, steady);
-  const cut = (part: Program) => (holding === "streamed" ? byScope(part, layerOf) : [part]);
+  const isCut = (part: Program) =>
+    holding === "streamed" || (holding === "widened" && widenedBytes(part) > mostWidenedAtOnce);
+  const cut = (part: Program) => (isCut(part) ? byScope(part, layerOf) : [part]);
   return { once: once ? cut(once) : [], each: cut(each) };
 }
 
@@ -42,8 +53,11 @@ export async function openHeld(runtime: Runtime, program: Program, options: Hold
   if (!once.length && each.length === 1) return compilePart(runtime, program, options);
   return new Chain(runtime, { once, each }, program, options, holding === "streamed" ? [] : await compileAll());
 
+  /** One after another, so that only one has its weights twice. */
   async function compileAll(): Promise<Executable[]> {
-    return Promise.all(each.map((part) => compilePart(runtime, part, options)));
+    const held: Executable[] = [];
+    for (const part of each) held.push(await compilePart(runtime, part, options));
+    return held;
   }
 }
 

@@ -1,15 +1,16 @@
 /** What a video will take, in memory and time, without computing or loading anything: programs are only traced. */
 import { widthOf } from "../models/ltx/config.ts";
-import { tokensOf } from "../models/ltx/rope.ts";
+import { type Grid, tokensOf } from "../models/ltx/rope.ts";
 import { compression } from "../models/ltx-vae/config.ts";
-import { type ProgramPlan, planProgram } from "../runtimes/null/null.ts";
-import type { OpAttributes } from "../tensor/ops.ts";
 import type { Program } from "../tensor/program.ts";
 import type { Runtime } from "../tensor/runtime.ts";
-import { decodeProgram, defaultTiling, tilesOf } from "./decode.ts";
+import { decodeProgram, type Tiling, tilesOf } from "./decode.ts";
 import { velocityProgram } from "./denoiser.ts";
 import type { Draft } from "./draft.ts";
+import { batchOf, defaultTiling, type Execution } from "./execution.ts";
+import { type FootprintOptions, footprint } from "./footprint.ts";
 import { guideProgram } from "./guide.ts";
+import { type Holding, steadyInputs } from "./holding.ts";
 import { gridOf, type VideoSize } from "./latents.ts";
 import type { TextToVideoModel } from "./model.ts";
 import { refineProgram } from "./refiner.ts";
@@ -25,9 +26,11 @@ export interface StagePlan {
   readonly flops: number;
   readonly seconds: number;
   readonly peakBytes: number;
+  readonly holding?: Holding;
 }
 
 export interface VideoPlan {
+  readonly execution: Execution;
   readonly stages: readonly StagePlan[];
   readonly seconds: number;
   readonly peakBytes: number;
@@ -46,12 +49,19 @@ export interface Machine {
   readonly gflops: number;
   /** Memory that the process has before it loads anything. */
   readonly baseBytes: number;
+  /** Memory that it may have in all. Default: no limit. */
+  readonly memoryBytes?: number;
+  /** See `Execution.once`. */
+  readonly once?: boolean;
   readonly keeps: Runtime["keeps"];
 }
 
 export type PlannedModel = Pick<TextToVideoModel, "settings"> & {
-  readonly [part in "text" | "transformer" | "vae"]: Pick<TextToVideoModel[part], "config">;
-} & { readonly hr?: Pick<NonNullable<TextToVideoModel["hr"]>, "config"> | undefined };
+  readonly [part in "text" | "transformer" | "vae"]: Planned<TextToVideoModel[part]>;
+} & { readonly hr?: Planned<NonNullable<TextToVideoModel["hr"]>> | undefined };
+
+/** Without weights they are taken to be stored in 16 bits. */
+type Planned<P extends { config: unknown; weights: unknown }> = Pick<P, "config"> & Partial<Pick<P, "weights">>;
 
 type PlannedRequest = Pick<ResolvedRequest, "made" | "asked" | "sigmas" | "guidanceScale" | "draft">;
 
@@ -60,114 +70,231 @@ type PlannedRequest = Pick<ResolvedRequest, "made" | "asked" | "sigmas" | "guida
  * 0.8 to 0.95; a little is left for threads that wait for each other.
  */
 const efficiency = { text: 0.3, denoise: 0.9, draft: 0.9, guide: 0.1, refine: 0.9, decode: 0.8 } as const;
-/**
- * Bytes that ONNX Runtime takes on the CPU for each byte of weights and of values at the worst moment: it packs
- * weights anew, and its arena grows by doubling. Measured on mini sizes from 128x128x9 to 1920x1088x25 (weights 1.2 and
- * 1.6; values 3.5 to 4.8 and 2.4 to 2.7).
- */
-const overhead = {
-  text: { weights: 1.2, values: 4.5 },
-  denoise: { weights: 1.2, values: 4.5 },
-  draft: { weights: 1.2, values: 4.5 },
-  guide: { weights: 1.2, values: 4.5 },
-  refine: { weights: 1.2, values: 4.5 },
-  decode: { weights: 1.6, values: 2.7 },
-} as const;
-/** What any compiled program takes. */
+/** What compiled programs and the runtime's library take besides. */
 const programBytes = 35e6;
 /** Seconds to encode a pixel, and bytes that it takes on disk, as H.264. */
 const encoding = { seconds: 40e-9, bytes: 0.02 } as const;
 const float = 4;
+/** Stored bytes from which a text encoder, which runs once, is never held as a whole. */
+const largeText = 0.5e9;
 
-export function planVideo(
-  model: PlannedModel,
-  request: PlannedRequest,
-  { gflops, baseBytes, keeps }: Machine,
-): VideoPlan {
-  const { made, asked, draft } = request;
+/** The fastest way that fits into the machine's memory or, where none does, the one that needs least. */
+export function planVideo(model: PlannedModel, request: PlannedRequest, machine: Machine): VideoPlan {
+  const { made, asked } = request;
   const grid = gridOf(made, model.vae.config);
-  const tokens = tokensOf(grid);
-  const { channels } = model.transformer.config;
-  const stage: PlanStage = (name, program, runs, extraBytes, of) => {
-    const plan = planProgram(program);
-    const flops = runs * plan.flops;
-    const seconds = flops / (gflops * 1e9 * efficiency[name]);
-    const peakBytes = baseBytes + extraBytes + bytesOf(plan, program, overhead[name]);
-    return { name, runs, flops, seconds, peakBytes, ...(of ? { tokens: of } : {}) };
+  const { gflops, baseBytes, memoryBytes = Number.POSITIVE_INFINITY, once = false, keeps } = machine;
+  const context: Context = { model, request, keeps, once, gflops, baseBytes };
+  const choose = <T extends Choice>(choices: readonly T[]): T => {
+    const fitting = choices.filter(({ stages }) => peakOf(stages) <= memoryBytes);
+    if (fitting.length)
+      return fitting.reduce((best, one) => (secondsOf(one.stages) < secondsOf(best.stages) ? one : best));
+    return choices.reduce((best, one) => (peakOf(one.stages) < peakOf(best.stages) ? one : best));
   };
-  const latentBytes = tokens * channels * float;
-  const { times, rows, columns } = tilesOf(grid, defaultTiling);
-  const tiles = times.length * rows.length * columns.length;
-  const tile = { frames: times[0]!.length, height: rows[0]!.length, width: columns[0]!.length };
-  const [t] = compression(model.vae.config);
-  const slab = 3 * ((tile.frames - 1) * t + 1) * made.width * made.height * float;
-  const encoded = asked.width * asked.height * asked.frames;
-  const stages = [
-    stage("text", textProgram(model, draft || request.guidanceScale !== 1 ? 2 : 1, keeps), 1, 0),
-    ...(draft
-      ? planTwoStages(model, { ...request, draft }, stage, keeps)
-      : [planOneStage(model, request, stage, keeps)]),
-    // The latents and a window of frames.
-    stage("decode", decodeProgram(model as TextToVideoModel, tile, keeps), tiles, latentBytes + slab),
-    encodeStage(asked, encoded, baseBytes),
-  ];
+  const text = choose(textChoices(context));
+  const steps = choose(stepChoices(context));
+  const decode = firstFitting(decodeChoices(context, grid), memoryBytes);
+  const pixels = asked.width * asked.height * asked.frames;
+  const stages = [...text.stages, ...steps.stages, ...decode.stages, encodeStage(asked, pixels, baseBytes)];
+  const { times, rows, columns } = tilesOf(grid, decode.tiling);
+  const tokens = tokensOf(grid);
   return {
+    execution: {
+      text: text.holding,
+      transformer: steps.holding,
+      decoder: "mapped",
+      sequential: steps.sequential,
+      once,
+      tiling: decode.tiling,
+    },
     stages,
-    seconds: stages.reduce((sum, { seconds }) => sum + seconds, 0),
-    peakBytes: Math.max(...stages.map(({ peakBytes }) => peakBytes)),
+    seconds: secondsOf(stages),
+    peakBytes: peakOf(stages),
     tokens,
-    tiles,
-    diskBytes: Math.ceil(latentBytes + encoding.bytes * encoded),
+    tiles: times.length * rows.length * columns.length,
+    diskBytes: Math.ceil(tokens * model.transformer.config.channels * float + encoding.bytes * pixels),
     gflops,
   };
 }
 
-type PlanStage = (
+interface Context extends Pick<Machine, "gflops" | "baseBytes" | "keeps"> {
+  readonly model: PlannedModel;
+  readonly request: PlannedRequest;
+  readonly once: boolean;
+}
+
+/** One way to run some stages. */
+interface Choice {
+  readonly stages: readonly StagePlan[];
+}
+
+const peakOf = (stages: readonly StagePlan[]): number => Math.max(...stages.map(({ peakBytes }) => peakBytes));
+const secondsOf = (stages: readonly StagePlan[]): number => stages.reduce((sum, { seconds }) => sum + seconds, 0);
+
+/** What is tiled differently comes out differently, so that tiles are as large as usual unless they do not fit. */
+function firstFitting<T extends Choice>(choices: readonly T[], memoryBytes: number): T {
+  return choices.find(({ stages }) => peakOf(stages) <= memoryBytes) ?? choices.at(-1)!;
+}
+
+interface StageOptions extends FootprintOptions {
+  readonly runs: number;
+  /** Values of the pipeline around the program. */
+  readonly extraBytes: number;
+  readonly tokens?: number;
+}
+
+function stageOf(
   name: keyof typeof efficiency,
   program: Program,
-  runs: number,
-  extraBytes: number,
-  tokens?: number,
-) => StagePlan;
+  { gflops, baseBytes }: Context,
+  { runs, extraBytes, tokens, ...options }: StageOptions,
+): StagePlan {
+  const { bytes, flops, flopsOnce, secondsOnce, secondsEach } = footprint(program, options);
+  const all = flopsOnce + runs * flops;
+  const seconds = all / (gflops * 1e9 * efficiency[name]) + secondsOnce + runs * secondsEach;
+  const peakBytes = baseBytes + programBytes + extraBytes + bytes;
+  return { name, runs, flops: all, seconds, peakBytes, holding: options.holding, ...(tokens ? { tokens } : {}) };
+}
+
+function textChoices(context: Context): (Choice & { readonly holding: Holding })[] {
+  const { model, request, keeps } = context;
+  const program = textProgram(model, request.draft || request.guidanceScale !== 1 ? 2 : 1, keeps);
+  const { weights } = model.text;
+  const isLarge = footprint(program, { holding: "mapped", weights, values: "text" }).bytes > largeText;
+  return (isLarge ? (["streamed"] as const) : (["mapped", "streamed"] as const)).map((holding) => ({
+    holding,
+    stages: [stageOf("text", program, context, { holding, weights, values: "text", runs: 1, extraBytes: 0 })],
+  }));
+}
 
 /** Noise, latents before and after a step, estimate and packed copies, in sizes of the latents. */
 const copies = 6;
 
-const batchOf = (guidanceScale: number): number => (guidanceScale === 1 ? 1 : 2);
+type StepChoice = Choice & Pick<Execution, "sequential"> & { readonly holding: Holding };
 
-function planOneStage(
-  model: PlannedModel,
-  { made, sigmas, guidanceScale }: PlannedRequest,
-  stage: PlanStage,
-  keeps: Runtime["keeps"],
-): StagePlan {
-  const grid = gridOf(made, model.vae.config);
-  const tokens = tokensOf(grid);
-  const bytes = copies * tokens * model.transformer.config.channels * float;
-  const program = velocityProgram(model, { grid, batch: batchOf(guidanceScale) }, keeps);
-  return stage("denoise", program, sigmas.length - 1, bytes, tokens);
+function stepChoices(context: Context): StepChoice[] {
+  const { draft, guidanceScale } = context.request;
+  const isGuided = guidanceScale !== 1 || (draft && draft.guidanceScale !== 1);
+  const ways = (["widened", "mapped", "streamed"] as const).flatMap((holding) =>
+    [false, ...(isGuided ? [true] : [])].map((sequential) => ({ holding, sequential })),
+  );
+  return ways.map((way) => ({
+    ...way,
+    stages: draft ? planTwoStages(context, draft, way) : [planOneStage(context, way)],
+  }));
 }
 
-function planTwoStages(
-  model: PlannedModel,
-  { made, sigmas, guidanceScale, draft }: PlannedRequest & { readonly draft: Draft },
-  stage: PlanStage,
-  keeps: Runtime["keeps"],
-): StagePlan[] {
+type Way = Pick<StepChoice, "holding" | "sequential">;
+
+const steady = ({ once }: Context) => (once ? { steady: steadyInputs } : {});
+
+/** Runs of the transformer a step. */
+const turns = (guidanceScale: number, batch: number): number => (guidanceScale === 1 ? 1 : 2) / batch;
+
+function planOneStage(context: Context, { holding, sequential }: Way): StagePlan {
+  const { model, keeps, request } = context;
+  const { made, sigmas, guidanceScale } = request;
+  const grid = gridOf(made, model.vae.config);
+  const tokens = tokensOf(grid);
+  const batch = batchOf(guidanceScale, { sequential });
+  return stageOf("denoise", velocityProgram(model, { grid, batch }, keeps), context, {
+    holding,
+    ...steady(context),
+    weights: model.transformer.weights,
+    values: "transformer",
+    runs: (sigmas.length - 1) * turns(guidanceScale, batch),
+    extraBytes: copies * tokens * model.transformer.config.channels * float,
+    tokens,
+  });
+}
+
+function planTwoStages(context: Context, draft: Draft, { holding, sequential }: Way): StagePlan[] {
+  const { model, keeps } = context;
+  const { made, sigmas, guidanceScale } = context.request;
   const hr = model.hr!;
   const { taps, guidance, transformer } = hr.config;
   const [small, large] = [gridOf(draft, model.vae.config), gridOf(made, model.vae.config)];
   const [few, many] = [tokensOf(small), tokensOf(large)];
-  const batch = batchOf(draft.guidanceScale);
-  const first = velocityProgram(model, { grid: small, batch, taps: guidance === "features" ? taps : [] }, keeps);
-  const second = refineProgram({ ...model, hr }, { grid: large, batch: batchOf(guidanceScale) }, keeps);
+  const [firstBatch, secondBatch] = [
+    batchOf(draft.guidanceScale, { sequential }),
+    batchOf(guidanceScale, { sequential }),
+  ];
+  const first = velocityProgram(
+    model,
+    { grid: small, batch: firstBatch, taps: guidance === "features" ? taps : [] },
+    keeps,
+  );
+  const second = refineProgram({ ...model, hr }, { grid: large, batch: secondBatch }, keeps);
   const latents = (tokens: number) => copies * tokens * transformer.channels * float;
   const guides = taps.length * many * widthOf(transformer) * float;
+  const options = { holding, ...steady(context), values: "transformer" } as const;
   return [
-    stage("draft", first, draft.sigmas.length - 1, latents(few), few),
-    ...(guidance === "none" ? [] : [stage("guide", guideProgram(hr.config, small, large, keeps), 1, guides, many)]),
-    stage("refine", second, sigmas.length - 1, latents(many) + guides, many),
+    stageOf("draft", first, context, {
+      ...options,
+      weights: model.transformer.weights,
+      runs: (draft.sigmas.length - 1) * turns(draft.guidanceScale, firstBatch),
+      extraBytes: latents(few),
+      tokens: few,
+    }),
+    ...(guidance === "none"
+      ? []
+      : [
+          stageOf("guide", guideProgram(hr.config, small, large, keeps), context, {
+            holding: "widened",
+            values: "transformer",
+            weights: hr.weights,
+            runs: 1,
+            extraBytes: guides,
+            tokens: many,
+          }),
+        ]),
+    stageOf("refine", second, context, {
+      ...options,
+      weights: hr.weights,
+      runs: (sigmas.length - 1) * turns(guidanceScale, secondBatch),
+      extraBytes: latents(many) + guides,
+      tokens: many,
+    }),
   ];
+}
+
+/** Tiles from the usual size downwards. */
+const tilings: readonly Tiling[] = [
+  defaultTiling,
+  ...[
+    [5, 12, 2, 3],
+    [4, 8, 2, 2],
+    [3, 6, 2, 2],
+  ].map(([frames, side, shared, overlap]) => ({
+    frames: frames!,
+    height: side!,
+    width: side!,
+    overlap: { frames: shared!, height: overlap!, width: overlap! },
+  })),
+];
+
+function decodeChoices(context: Context, grid: Grid): (Choice & Pick<Execution, "tiling">)[] {
+  const { model, keeps, request } = context;
+  const latentBytes = tokensOf(grid) * model.transformer.config.channels * float;
+  const [t] = compression(model.vae.config);
+  return tilings.map((tiling) => {
+    const { times, rows, columns } = tilesOf(grid, tiling);
+    const tile = { frames: times[0]!.length, height: rows[0]!.length, width: columns[0]!.length };
+    const framesOfWindow = (tile.frames - 1) * t + 1;
+    // The latents, a window of frames, what it shares with the next one, and a tile as it comes.
+    const planes = 3 * request.made.width * request.made.height * float;
+    return {
+      tiling,
+      stages: [
+        stageOf("decode", decodeProgram(model as TextToVideoModel, tile, keeps), context, {
+          holding: "mapped",
+          weights: model.vae.weights,
+          values: "decoder",
+          runs: times.length * rows.length * columns.length,
+          extraBytes: 2 * latentBytes + planes * (framesOfWindow + (times.length > 1 ? tiling.overlap.frames * t : 0)),
+        }),
+      ],
+    };
+  });
 }
 
 const encodeStage = ({ width, height, frames }: VideoSize, pixels: number, baseBytes: number): StagePlan => ({
@@ -177,28 +304,6 @@ const encodeStage = ({ width, height, frames }: VideoSize, pixels: number, baseB
   seconds: encoding.seconds * pixels,
   peakBytes: baseBytes + 32 * width * height,
 });
-
-function bytesOf(
-  { parameterBytes, constantBytes, inputBytes, peakBytes }: ProgramPlan,
-  program: Program,
-  factor: { readonly weights: number; readonly values: number },
-): number {
-  const values = factor.values * peakBytes + constantBytes + inputBytes + scratchOf(program);
-  return programBytes + factor.weights * parameterBytes + values;
-}
-
-/** Logits of the largest attention that has a bias; without one they are never whole. */
-function scratchOf({ nodes }: Program): number {
-  let most = 0;
-  for (const node of nodes) {
-    if (node.op !== "kernel") continue;
-    const { kernel, options } = node.attributes as OpAttributes["kernel"];
-    if (kernel.name !== "attention" || node.inputs.length < 4) continue;
-    const [q, k] = node.inputs.map((at) => nodes[at]!.shape);
-    most = Math.max(most, q![0]! * (options as { heads: number }).heads * q![1]! * k![1]! * float);
-  }
-  return most;
-}
 
 /** Candidates that are smaller than asked, nearest first: fewer frames, then smaller pictures. */
 export function* smaller(asked: VideoSize, { vae }: PlannedModel): Generator<VideoSize> {

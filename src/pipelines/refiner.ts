@@ -10,7 +10,8 @@ import { mount } from "../tensor/mount.ts";
 import { buildProgram, type Program } from "../tensor/program.ts";
 import type { Runtime } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
-import { denoiserOf } from "./denoiser.ts";
+import { denoiserOf, openTransformer } from "./denoiser.ts";
+import type { Execution } from "./execution.ts";
 import type { Guide } from "./guide.ts";
 import type { Settings, TextToVideoModel } from "./model.ts";
 import type { TextStates } from "./text.ts";
@@ -46,6 +47,7 @@ export interface RefinerOptions {
   readonly guidanceScale: number;
   readonly text: TextStates;
   readonly guide: Guide;
+  readonly execution?: Execution | undefined;
 }
 
 /** Compiles the high-resolution transformer for one size and answers its denoiser on packed tokens [N, C]. */
@@ -60,7 +62,7 @@ export async function openRefiner(
   const places = placeTokens(large, small, placement, positions);
   const tables = ropeTables(places, widthOf(transformer), { theta: transformer.ropeTheta });
   const program = refineProgram({ hr, settings: model.settings }, { grid: large, batch: rest.batch }, runtime.keeps);
-  const executable = await runtime.compile(program, { weights: hr.weights });
+  const executable = await openTransformer(runtime, program, hr.weights, rest);
   const more = (sigma: number) => guide.at(sigma);
   const denoise = denoiserOf(executable, { ...rest, tables: { ...tables }, more }, transformer.channels);
   return { denoise, dispose: () => executable.dispose() };

@@ -6,11 +6,12 @@ import { euler } from "../samplers/euler.ts";
 import { explicit } from "../samplers/schedules.ts";
 import type { Runtime } from "../tensor/runtime.ts";
 import type { Frame } from "../video/frame.ts";
-import { decodeFrames, type Tiling } from "./decode.ts";
+import { decodeFrames } from "./decode.ts";
 import { openDenoiser } from "./denoiser.ts";
+import { batchOf, type Execution, roomy } from "./execution.ts";
 import { denormalise, gridOf, pack, unpack, type VideoSize } from "./latents.ts";
 import { sigmasOf, type TextToVideoModel } from "./model.ts";
-import { encodeText } from "./text.ts";
+import { encodeText, type TextCache } from "./text.ts";
 
 export interface TextToVideoRequest extends VideoSize {
   readonly prompt: string;
@@ -21,7 +22,15 @@ export interface TextToVideoRequest extends VideoSize {
   readonly guidanceScale?: number;
   /** Noise levels to step through, in place of the model's schedule. */
   readonly sigmas?: readonly number[];
-  readonly tiling?: Tiling;
+}
+
+/** How, rather than what. */
+export interface PipelineOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Memory for speed, as a plan decided. Default: all at once. */
+  readonly execution?: Execution | undefined;
+  /** States of prompts that were encoded before. */
+  readonly cache?: TextCache | undefined;
 }
 
 /** What is known after each stage, in order. Latents are [C, f, h, w], not normalised. */
@@ -53,7 +62,7 @@ export async function* textToVideo(
   model: TextToVideoModel,
   runtime: Runtime,
   request: TextToVideoRequest,
-  { signal }: { signal?: AbortSignal } = {},
+  { signal, execution = roomy, cache }: PipelineOptions = {},
 ): AsyncGenerator<PipelineEvent> {
   const { settings } = model;
   const { prompt, negativePrompt = "", seed, fps = settings.fps, guidanceScale = settings.guidanceScale } = request;
@@ -69,7 +78,8 @@ export async function* textToVideo(
   yield { type: "started", grid, sigmas };
 
   const guided = guidanceScale !== 1;
-  const text = await encodeText(model, runtime, guided ? [negativePrompt, prompt] : [prompt]);
+  const prompts = guided ? [negativePrompt, prompt] : [prompt];
+  const text = await encodeText(model, runtime, prompts, { holding: execution.text, cache });
   yield { type: "text", truncated: text.truncated.at(-1)! };
   check();
 
@@ -78,9 +88,10 @@ export async function* textToVideo(
   const { denoise, dispose } = await openDenoiser(model, runtime, {
     grid,
     fps,
-    batch: guided ? 2 : 1,
+    batch: batchOf(guidanceScale, execution),
     text,
     guidanceScale,
+    execution,
   });
   let x = initialNoise(channels, grid, seed);
   try {
@@ -103,7 +114,7 @@ export async function* textToVideo(
   const latents = clean(x);
   yield { type: "latents", latents, grid };
   check();
-  yield* decode(model, runtime, latents, grid, request, signal);
+  yield* decode(model, runtime, latents, grid, request, { signal, execution });
 }
 
 /** Standard normal tokens [N, C] of a seed, the same on every device. */
@@ -116,11 +127,11 @@ export async function* decode(
   runtime: Runtime,
   latents: Float32Array,
   grid: Grid,
-  { frames, tiling }: { frames: number; tiling?: Tiling },
-  signal?: AbortSignal,
+  { frames }: { frames: number },
+  { signal, execution }: PipelineOptions = {},
 ): AsyncGenerator<PipelineEvent> {
   let index = 0;
-  for await (const frame of decodeFrames(model, runtime, latents, grid, tiling)) {
+  for await (const frame of decodeFrames(model, runtime, latents, grid, execution)) {
     if (signal?.aborted) throw new CancelledError();
     yield { type: "frame", index, frames, frame };
     index++;

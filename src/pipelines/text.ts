@@ -1,10 +1,12 @@
 /** Prompts to the states that the transformer attends to. */
 import { relativeBuckets, T5Encoder } from "../models/t5/encoder.ts";
+import type { EncodedText } from "../models/t5/tokenizer.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { buildProgram, type Program } from "../tensor/program.ts";
 import type { Runtime } from "../tensor/runtime.ts";
 import { constant, input } from "../tensor/tensor.ts";
+import { type Holding, openHeld } from "./holding.ts";
 import type { TextToVideoModel } from "./model.ts";
 
 export interface TextStates {
@@ -32,22 +34,72 @@ export function textProgram(
   return buildProgram({ states }, { keep });
 }
 
-/** Encodes prompts together; the encoder is released afterwards. */
+/** States of earlier runs, [T, W] each, by a text that says all that they depend on. */
+export interface TextCache {
+  get(key: string): Promise<Float32Array | undefined>;
+  set(key: string, states: Float32Array): Promise<void>;
+}
+
+export interface EncodeOptions {
+  readonly holding?: Holding;
+  readonly cache?: TextCache | undefined;
+}
+
+/** Encodes prompts, together those that the cache lacks; the encoder is released afterwards. */
 export async function encodeText(
   model: TextToVideoModel,
   runtime: Runtime,
   prompts: readonly string[],
+  { holding = "widened", cache }: EncodeOptions = {},
 ): Promise<TextStates> {
   const { textLength } = model.settings;
   const encoded = prompts.map((prompt) => model.tokenizer.encode(prompt, textLength));
-  const shape = [prompts.length, textLength];
+  const keys = encoded.map(({ ids, mask }) => keyOf(model, ids, mask));
+  const known = new Map<string, Float32Array>();
+  for (const key of keys) {
+    const states = await cache?.get(key);
+    if (states?.length === textLength * model.text.config.width) known.set(key, states);
+  }
+  const missing = encoded.filter((_, i) => !known.has(keys[i]!));
+  if (missing.length)
+    for (const [i, states] of (await encodeTokens(model, runtime, missing, holding)).entries()) {
+      const key = keyOf(model, missing[i]!.ids, missing[i]!.mask);
+      known.set(key, states);
+      await cache?.set(key, states);
+    }
+  const all = new Float32Array(prompts.length * textLength * model.text.config.width);
+  for (const [i, key] of keys.entries()) all.set(known.get(key)!, (i * all.length) / prompts.length);
+  return {
+    states: hostTensor(all, [prompts.length, textLength, model.text.config.width]),
+    mask: maskOf(encoded, textLength),
+    truncated: encoded.map((text) => text.truncated),
+  };
+}
+
+const maskOf = (encoded: readonly EncodedText[], length: number): HostTensor =>
+  hostTensor(Float32Array.from(encoded.flatMap(({ mask }) => [...mask])), [encoded.length, length]);
+
+/** Everything that decides the states of a prompt. */
+const keyOf = ({ files, text }: TextToVideoModel, ids: Int32Array, mask: Int32Array): string =>
+  JSON.stringify([files.find(({ name }) => name === "text_encoder")?.sha256, text.config, [...ids], [...mask]]);
+
+async function encodeTokens(
+  model: TextToVideoModel,
+  runtime: Runtime,
+  encoded: readonly EncodedText[],
+  holding: Holding,
+): Promise<Float32Array[]> {
+  const { textLength } = model.settings;
   const ids = new Int32Array(encoded.flatMap((text) => [...text.ids]));
-  const mask = hostTensor(Float32Array.from(encoded.flatMap((text) => [...text.mask])), shape);
-  const program = textProgram(model, prompts.length, runtime.keeps);
-  const executable = await runtime.compile(program, { weights: model.text.weights });
+  const program = textProgram(model, encoded.length, runtime.keeps);
+  const executable = await openHeld(runtime, program, { weights: model.text.weights, holding });
   try {
-    const results = await executable.run({ ids: hostTensor(ids, shape), mask });
-    return { states: results["states"]!, mask, truncated: encoded.map((text) => text.truncated) };
+    const { states } = await executable.run({
+      ids: hostTensor(ids, [encoded.length, textLength]),
+      mask: maskOf(encoded, textLength),
+    });
+    const each = states!.data.length / encoded.length;
+    return encoded.map((_, i) => (states!.data as Float32Array).slice(i * each, (i + 1) * each));
   } finally {
     executable.dispose();
   }

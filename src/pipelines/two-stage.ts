@@ -6,15 +6,15 @@ import { CancelledError } from "../base/errors.ts";
 import type { Grid } from "../models/ltx/rope.ts";
 import { euler } from "../samplers/euler.ts";
 import type { Runtime } from "../tensor/runtime.ts";
-import type { Tiling } from "./decode.ts";
 import { openDenoiser } from "./denoiser.ts";
 import { type Draft, guideSigma, hrSettings } from "./draft.ts";
+import { batchOf, type Execution, roomy } from "./execution.ts";
 import { type FinishedDraft, openGuide } from "./guide.ts";
 import { denormalise, gridOf, unpack, type VideoSize } from "./latents.ts";
 import type { TextToVideoModel } from "./model.ts";
 import { openRefiner } from "./refiner.ts";
 import { encodeText, type TextStates } from "./text.ts";
-import { decode, initialNoise, type PipelineEvent, textToVideo } from "./text-to-video.ts";
+import { decode, initialNoise, type PipelineEvent, type PipelineOptions, textToVideo } from "./text-to-video.ts";
 
 export interface TwoStageRequest extends VideoSize {
   readonly prompt: string;
@@ -26,7 +26,6 @@ export interface TwoStageRequest extends VideoSize {
   /** Of the second stage; 1 is off. */
   readonly guidanceScale: number;
   readonly draft: Draft;
-  readonly tiling?: Tiling;
 }
 
 /** One of the two ways to a video: in two stages where the request has a draft. */
@@ -34,11 +33,10 @@ export function synthesise(
   model: TextToVideoModel,
   runtime: Runtime,
   request: Omit<TwoStageRequest, "draft"> & { readonly draft?: Draft | undefined },
-  options: { signal?: AbortSignal | undefined } = {},
+  options: PipelineOptions = {},
 ): AsyncGenerator<PipelineEvent> {
   const { draft, ...rest } = request;
-  const signal = options.signal ? { signal: options.signal } : {};
-  return draft ? twoStage(model, runtime, { ...rest, draft }, signal) : textToVideo(model, runtime, rest, signal);
+  return draft ? twoStage(model, runtime, { ...rest, draft }, options) : textToVideo(model, runtime, rest, options);
 }
 
 /**
@@ -50,7 +48,7 @@ export async function* twoStage(
   model: TextToVideoModel,
   runtime: Runtime,
   request: TwoStageRequest,
-  { signal }: { signal?: AbortSignal } = {},
+  { signal, execution = roomy, cache }: PipelineOptions = {},
 ): AsyncGenerator<PipelineEvent> {
   hrSettings(model);
   const { draft, prompt, negativePrompt, fps, sigmas, seed } = request;
@@ -60,24 +58,31 @@ export async function* twoStage(
   };
   check();
   yield { type: "started", grid: large, sigmas };
-  const both = await encodeText(model, runtime, [negativePrompt, prompt]);
+  const both = await encodeText(model, runtime, [negativePrompt, prompt], { holding: execution.text, cache });
   yield { type: "text", truncated: both.truncated[1]! };
   check();
 
   const texts = { both, given: secondOf(both) };
   const clean = cleaner(model);
-  const finished = yield* drawDraft(model, runtime, { request, small, texts, clean, check });
+  const finished = yield* drawDraft(model, runtime, { request, small, texts, clean, check, execution });
   yield { type: "draft", latents: clean(finished.tokens, small), grid: small };
   check();
 
-  const guide = await openGuide(model, runtime, { draft: finished, large, text: texts.given, fps, seed });
+  const guide = await openGuide(model, runtime, {
+    draft: finished,
+    large,
+    text: texts.given,
+    fps,
+    seed,
+    execution,
+  });
   try {
     yield { type: "guide" };
     check();
-    const batch = request.guidanceScale === 1 ? 1 : 2;
-    const text = batch === 1 ? texts.given : both;
     const { guidanceScale } = request;
-    const options = { large, small, fps, batch, guidanceScale, text, guide };
+    const text = guidanceScale === 1 ? texts.given : both;
+    const batch = batchOf(guidanceScale, execution);
+    const options = { large, small, fps, batch, guidanceScale, text, guide, execution };
     const { denoise, dispose } = await openRefiner(model, runtime, options);
     let x = initialNoise(model.transformer.config.channels, large, seed, "high-resolution latents");
     try {
@@ -93,7 +98,7 @@ export async function* twoStage(
     const latents = clean(x, large);
     yield { type: "latents", latents, grid: large };
     check();
-    yield* decode(model, runtime, latents, large, request, signal);
+    yield* decode(model, runtime, latents, large, request, { signal, execution });
   } finally {
     guide.dispose();
   }
@@ -111,27 +116,28 @@ interface DraftOptions {
   readonly texts: { readonly both: TextStates; readonly given: TextStates };
   readonly clean: (tokens: Float32Array, grid: Grid) => Float32Array;
   readonly check: () => void;
+  readonly execution: Execution;
 }
 
 /** The low-resolution stage; its last step's features are kept where it starts at `guideSigma`. */
 async function* drawDraft(
   model: TextToVideoModel,
   runtime: Runtime,
-  { request, small, texts, clean, check }: DraftOptions,
+  { request, small, texts, clean, check, execution }: DraftOptions,
 ): AsyncGenerator<PipelineEvent, FinishedDraft> {
   const { draft, fps, seed } = request;
   const { sigmas, guidanceScale } = draft;
   const { channels } = model.transformer.config;
   const { guidance, taps } = model.hr!.config;
   const isFree = guidance === "features" && sigmas.at(-2) === guideSigma;
-  const batch = guidanceScale === 1 ? 1 : 2;
   const { denoise, features, dispose } = await openDenoiser(model, runtime, {
     grid: small,
     fps,
-    batch,
+    batch: batchOf(guidanceScale, execution),
     taps: isFree ? taps : [],
-    text: batch === 1 ? texts.given : texts.both,
+    text: guidanceScale === 1 ? texts.given : texts.both,
     guidanceScale,
+    execution,
   });
   let tokens = initialNoise(channels, small, seed);
   try {

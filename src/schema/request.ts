@@ -52,6 +52,33 @@ export function parseSize(text: string): { width: number; height: number } {
   return { width: width!, height: height! };
 }
 
+const units: Readonly<Record<string, number>> = {
+  "": 1,
+  k: 1e3,
+  m: 1e6,
+  g: 1e9,
+  t: 1e12,
+  ki: 2 ** 10,
+  mi: 2 ** 20,
+  gi: 2 ** 30,
+  ti: 2 ** 40,
+};
+
+/** `12GB`, `900MB`, `8GiB` in bytes. */
+export function parseBytes(text: string): number {
+  const [, number, unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*$/i.exec(text) ?? [];
+  const bytes = Number(number) * (units[unit.toLowerCase()] ?? Number.NaN);
+  if (!(bytes >= 1e8 && bytes <= 1e15))
+    throw new InputError(`memory must be a size of at least 100MB, got ${JSON.stringify(text)}`, {
+      hint: "for example 12GB",
+    });
+  return bytes;
+}
+
+/** The memory that a request allows itself. */
+export const memoryOf = ({ memory }: Pick<GenerateRequest, "memory">): number | undefined =>
+  memory === undefined ? undefined : parseBytes(memory);
+
 export const devices = ["auto", "cpu", "webgpu"] as const;
 
 /** Whose defaults a published checkpoint gets where its makers' code and diffusers differ. */
@@ -106,6 +133,10 @@ export const requestSchema = z
     comfyRoot: z.string(),
     compat: z.enum(compats),
     device: z.enum(devices),
+    /** What the process may take, as `parseBytes` reads it. */
+    memory: z.string(),
+    /** Keep what large text encoders make of prompts on disk. */
+    cache: z.boolean(),
     /** Replace an existing output. */
     force: z.boolean(),
     /** Write a contact sheet of the estimate every few steps. */

@@ -7,6 +7,8 @@ import { freeMemory } from "../inspect/memory.ts";
 import type { Prepared } from "./prepare.ts";
 
 export interface FitOptions {
+  /** Memory that the process may have in all. */
+  readonly limit?: number;
   /** Billions of operations a second; only the seconds of the plan depend on it. */
   readonly gflops?: number;
 }
@@ -14,20 +16,35 @@ export interface FitOptions {
 const gigabytes = (count: number): string => `${(count / 1e9).toFixed(1)} GB`;
 
 /** What this request takes here. */
-export function planFor({ model, runtime, request }: Prepared, { gflops = 1 }: FitOptions = {}): VideoPlan {
-  return planVideo(model, request, { gflops, baseBytes: process.memoryUsage.rss(), keeps: runtime.keeps });
+export function planFor(prepared: Prepared, { gflops = usualGflops, limit }: FitOptions = {}): VideoPlan {
+  const { model, runtime, request, memory } = prepared;
+  return planVideo(model, request, {
+    gflops,
+    baseBytes: process.memoryUsage.rss(),
+    memoryBytes: limit ?? memory ?? memoryLimit(),
+    once: runtime.name === "ort", // on a GPU handing keys and values over costs more than making them
+    keeps: runtime.keeps,
+  });
 }
+
+/** Where nobody has measured: of a few cores. What is chosen depends little on it. */
+const usualGflops = 150;
 
 /** Memory that the process has or can still get. */
 export const memoryLimit = (): number => process.memoryUsage.rss() + freeMemory();
 
-/** @throws DoesNotFitError that names the nearest setting that fits */
-export function refuseTooLarge(prepared: Prepared, limit = memoryLimit()): void {
-  const needed = planFor(prepared).peakBytes;
-  if (needed <= limit) return;
-  throw new DoesNotFitError(`this video needs about ${gigabytes(needed)} of memory, ${gigabytes(limit)} are free`, {
-    hint: hintFor(prepared, limit),
-  });
+/** The plan of a request. @throws DoesNotFitError that names the nearest setting that fits */
+export function refuseTooLarge(prepared: Prepared): VideoPlan {
+  const limit = prepared.memory ?? memoryLimit();
+  const plan = planFor(prepared, { limit });
+  const needed = plan.peakBytes;
+  if (needed <= limit) return plan;
+  throw new DoesNotFitError(
+    `this video needs about ${gigabytes(needed)} of memory, ${gigabytes(limit)} are ${prepared.memory ? "allowed" : "free"}`,
+    {
+      hint: hintFor(prepared, limit),
+    },
+  );
 }
 
 function hintFor(prepared: Prepared, limit: number): string {
@@ -35,7 +52,7 @@ function hintFor(prepared: Prepared, limit: number): string {
   for (const asked of smaller(request.asked, model)) {
     const made = snap(asked, model.vae.config);
     const draft = request.draft && { ...request.draft, ...draftSize(made, model) };
-    if (planFor({ ...prepared, request: { ...request, asked, made, draft } }).peakBytes > limit) continue;
+    if (planFor({ ...prepared, request: { ...request, asked, made, draft } }, { limit }).peakBytes > limit) continue;
     const { width, height, frames } = asked;
     const isSameSize = width === request.asked.width && height === request.asked.height;
     const flags = [

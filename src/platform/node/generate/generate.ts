@@ -4,6 +4,7 @@ import { CancelledError, CheckpointError } from "../../../base/errors.ts";
 import { unknownWordNotices } from "../../../data/world/notices.ts";
 import type { Grid } from "../../../models/ltx/rope.ts";
 import type { OpenedModel } from "../../../pipelines/assemble.ts";
+import type { Execution } from "../../../pipelines/execution.ts";
 import { fitFrames } from "../../../pipelines/fit-frames.ts";
 import { draftReceipt } from "../../../pipelines/receipt.ts";
 import type { ResolvedRequest } from "../../../pipelines/resolve.ts";
@@ -13,7 +14,7 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
-import { planFor, refuseTooLarge } from "./fit.ts";
+import { refuseTooLarge } from "./fit.ts";
 import { type KeptDraft, openKeptDraft } from "./kept-draft.ts";
 import { saveLatents } from "./latents-file.ts";
 import { defaultModel } from "./package-root.ts";
@@ -39,7 +40,8 @@ export async function* generate(
   let kept: KeptDraft | undefined;
   try {
     const { prompt, seed, asked, made, fps } = resolved;
-    refuseTooLarge(prepared);
+    const plan = refuseTooLarge(prepared);
+    const { execution } = plan;
     const output = request.output ?? (await defaultOutputPath(prompt, seed));
     writer = await openVideoWriter(output, { ...asked, fps, force: request.force, title: prompt });
     const maker = {
@@ -57,7 +59,7 @@ export async function* generate(
     if (unknown.length) yield { type: "notice", text: unknown.join("\n") };
 
     const preview = request.preview ? new Previewer(model, runtime, output, resolved) : undefined;
-    const { latents, grid } = yield* denoise(model, runtime, resolved, { clock, preview, kept, signal });
+    const { latents, grid } = yield* denoise(model, runtime, resolved, { clock, preview, kept, signal, execution });
     if (!latents.every(Number.isFinite))
       throw new CheckpointError("the model's latents are not finite numbers", {
         where: name,
@@ -71,8 +73,8 @@ export async function* generate(
         clock.enter("draft video");
         yield { type: "saved", what: "draft", path: await kept.write(signal) };
       }
-      const frames = fitFrames(decode(model, runtime, latents, grid, made, signal), asked);
-      const written = yield* writeFrames(frames, writer, draft, clock, planFor(prepared).stages);
+      const frames = fitFrames(decode(model, runtime, latents, grid, made, { signal, execution }), asked);
+      const written = yield* writeFrames(frames, writer, draft, clock, plan.stages);
       if (request.keepLatents) yield { type: "saved", what: "latents", path: saved };
       else await rm(saved, { force: true });
       yield { type: "finished", result: { ...written, stages: clock.stop() } };
@@ -92,6 +94,7 @@ interface DenoiseOptions extends GenerateOptions {
   readonly clock: StageClock;
   readonly preview: Previewer | undefined;
   readonly kept: KeptDraft | undefined;
+  readonly execution: Execution;
 }
 
 /** The pipeline up to its latents. */
@@ -99,11 +102,11 @@ async function* denoise(
   model: OpenedModel,
   runtime: Runtime,
   request: ResolvedRequest,
-  { clock, preview, kept, signal }: DenoiseOptions,
+  { clock, preview, kept, signal, execution }: DenoiseOptions,
 ): AsyncGenerator<GenerateEvent, { latents: Float32Array; grid: Grid }> {
   clock.enter("text");
   const { draft, sigmas, made } = request;
-  for await (const event of synthesise(model, runtime, { ...request, ...made }, { signal })) {
+  for await (const event of synthesise(model, runtime, { ...request, ...made }, { signal, execution })) {
     if (event.type === "text") {
       const stage = draft ? "draft" : "denoise";
       clock.enter(stage);

@@ -1,7 +1,7 @@
 /** A request with its model and device at hand: what generate, plan and eval begin with. */
 import type { OpenedModel } from "../../../pipelines/assemble.ts";
 import { checkRequest, type ResolvedRequest, resolveRequest } from "../../../pipelines/resolve.ts";
-import type { GenerateRequest } from "../../../schema/request.ts";
+import { type GenerateRequest, memoryOf } from "../../../schema/request.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { type Device, openDevice } from "../devices/open-device.ts";
 import { locateLoras, locateModel } from "../models/locate.ts";
@@ -18,6 +18,8 @@ export interface Prepared {
   readonly request: ResolvedRequest;
   /** How to find the model again: `mini`, or its folder. */
   readonly name: string;
+  /** Bytes that the process may take; by default what the machine has. */
+  readonly memory?: number | undefined;
 }
 
 /** Opens what a request names and decides what it leaves open. The caller closes the model. */
@@ -33,7 +35,7 @@ export async function prepare(request: SeededRequest): Promise<Prepared> {
   try {
     model = await openLoras(bare, loras, device.runtime);
     const name = isShipped ? defaultModel : folder;
-    return { model, device, runtime: device.runtime, request: resolveRequest(request, model), name };
+    return { model, device, runtime: device.runtime, request: resolveRequest(request, model), name, memory: memoryOf(request) };
   } catch (cause) {
     await model.close();
     throw cause;

@@ -1,0 +1,122 @@
+/** Memory and time of one program on ONNX Runtime's CPU, by how its weights are held. Nothing is computed. */
+import { planProgram } from "../runtimes/null/null.ts";
+import { bytesPerElement, sizeOf } from "../tensor/dtype.ts";
+import type { OpAttributes } from "../tensor/ops.ts";
+import type { Program } from "../tensor/program.ts";
+import type { Weights } from "../tensor/runtime.ts";
+import { type Holding, partsOf } from "./holding.ts";
+
+export interface Footprint {
+  /** At the worst moment, beyond what the process has anyway. */
+  readonly bytes: number;
+  /** Of one run, and of what is done once: opening, and what steady inputs decide. */
+  readonly flops: number;
+  readonly flopsOnce: number;
+  /** Moving and widening weights: once, and in each run. */
+  readonly secondsOnce: number;
+  readonly secondsEach: number;
+}
+
+/** Bytes a second, measured on one core: widening while loading (with packing), and widening in passing. */
+const rates = { load: 0.7e9, widen: 2.5e9 } as const;
+/** Seconds to open and close one part of a streamed program. */
+const openSeconds = 0.05;
+/**
+ * Bytes that runs take for each byte that the program's own plan says is live at the worst moment. A kernel that ONNX
+ * Runtime lacks is several nodes there, and each holds operand and result at once (measured: bench/results).
+ */
+export const valueFactor = { text: 1.2, transformer: 1.2, decoder: 1.9 } as const;
+const float = 4;
+
+export interface FootprintOptions {
+  readonly holding: Holding;
+  readonly steady?: ReadonlySet<string>;
+  /** Where the weights come from; without it 16 bits each. */
+  readonly weights?: Weights | undefined;
+  readonly values: keyof typeof valueFactor;
+}
+
+/** What a program takes. */
+export function footprint(program: Program, { holding, steady, weights, values }: FootprintOptions): Footprint {
+  const parts = partsOf(program, holding, steady);
+  const once = parts.once.map((part) => measure(part, weights, values));
+  const each = parts.each.map((part) => measure(part, weights, values));
+  const kept = once.reduce((sum, { crossing }) => sum + crossing, 0);
+  const sum = (list: readonly PartSize[], field: keyof PartSize) => list.reduce((total, one) => total + one[field], 0);
+  const most = (list: readonly PartSize[], of: (one: PartSize) => number) => Math.max(0, ...list.map(of));
+  const running = (one: PartSize) => one.values + (holding === "widened" ? 0 : one.largestWidened);
+  const peak = (list: readonly PartSize[]): number => {
+    if (holding === "streamed") return most(list, (one) => one.stored + running(one));
+    if (holding === "mapped") return sum(list, "stored") + most(list, running);
+    // While the last part is opened, its weights are there twice.
+    return (
+      sum(list, "widened") +
+      Math.max(
+        most(list, running),
+        most(list, (one) => one.widened),
+      )
+    );
+  };
+  const widened = sum(each, "widened");
+  const isStreamed = holding === "streamed";
+  return {
+    bytes: Math.max(peak(once), kept + peak(each)),
+    flops: sum(each, "flops"),
+    flopsOnce: sum(once, "flops"),
+    secondsOnce: holding === "widened" ? widened / rates.load : isStreamed ? 0 : openSeconds,
+    secondsEach: (holding === "widened" ? 0 : widened / rates.widen) + (isStreamed ? each.length * openSeconds : 0),
+  };
+}
+
+interface PartSize {
+  readonly stored: number;
+  readonly widened: number;
+  /** The largest weight that has to be widened. */
+  readonly largestWidened: number;
+  /** Values while it runs: operands, intermediates, results. */
+  readonly values: number;
+  /** Results that go to other parts. */
+  readonly crossing: number;
+  readonly flops: number;
+}
+
+function measure(program: Program, weights: Weights | undefined, kind: keyof typeof valueFactor): PartSize {
+  const { liveBytes, inputBytes, resultBytes, constantBytes, flops } = planProgram(program);
+  let [stored, widened, largestWidened] = [0, 0, 0];
+  const tables = gathered(program);
+  for (const [name, at] of program.parameters) {
+    const count = sizeOf(program.nodes[at]!.shape);
+    const source = weights?.get(name);
+    const bytes = count * (source ? bytesPerElement[source.dtype] : 2);
+    // Of a table few rows are read.
+    if (tables.has(at)) continue;
+    const isMapped = !source || source.file !== undefined;
+    stored += isMapped ? bytes : count * float;
+    widened += count * float;
+    if (bytes < count * float) largestWidened = Math.max(largestWidened, count * float);
+  }
+  return {
+    stored,
+    widened,
+    largestWidened,
+    values: valueFactor[kind] * liveBytes + inputBytes + resultBytes + constantBytes + scratchOf(program),
+    crossing: resultBytes,
+    flops,
+  };
+}
+
+const gathered = ({ nodes }: Program): Set<number> =>
+  new Set(nodes.flatMap(({ op, inputs }) => (op === "gather" ? [inputs[0]!] : [])));
+
+/** Logits of the largest attention that has a bias; without one they are never whole. */
+function scratchOf({ nodes }: Program): number {
+  let most = 0;
+  for (const node of nodes) {
+    if (node.op !== "kernel") continue;
+    const { kernel, options } = node.attributes as OpAttributes["kernel"];
+    if (kernel.name !== "attention" || node.inputs.length < 4) continue;
+    const [q, k] = node.inputs.map((at) => nodes[at]!.shape);
+    most = Math.max(most, q![0]! * (options as { heads: number }).heads * q![1]! * k![1]! * float);
+  }
+  return most;
+}
