@@ -92,7 +92,7 @@ export function planVideo(model: PlannedModel, request: PlannedRequest, machine:
   };
   const text = choose(textChoices(context));
   const steps = choose(stepChoices(context));
-  const decode = firstFitting(decodeChoices(context, grid), memoryBytes);
+  const decode = chooseTiling(context, grid, memoryBytes);
   const pixels = asked.width * asked.height * asked.frames;
   const stages = [...text.stages, ...steps.stages, ...decode.stages, encodeStage(asked, pixels, baseBytes)];
   const { times, rows, columns } = tilesOf(grid, decode.tiling);
@@ -130,27 +130,24 @@ interface Choice {
 const peakOf = (stages: readonly StagePlan[]): number => Math.max(...stages.map(({ peakBytes }) => peakBytes));
 const secondsOf = (stages: readonly StagePlan[]): number => stages.reduce((sum, { seconds }) => sum + seconds, 0);
 
-/** What is tiled differently comes out differently, so that tiles are as large as usual unless they do not fit. */
-function firstFitting<T extends Choice>(choices: readonly T[], memoryBytes: number): T {
-  return choices.find(({ stages }) => peakOf(stages) <= memoryBytes) ?? choices.at(-1)!;
-}
-
 interface StageOptions extends FootprintOptions {
   readonly runs: number;
   /** Values of the pipeline around the program. */
   readonly extraBytes: number;
   readonly tokens?: number;
+  /** Runs of the program that a step takes. */
+  readonly turns?: number;
 }
 
 function stageOf(
   name: keyof typeof efficiency,
   program: Program,
   { gflops, baseBytes }: Context,
-  { runs, extraBytes, tokens, ...options }: StageOptions,
+  { runs, extraBytes, tokens, turns = 1, ...options }: StageOptions,
 ): StagePlan {
   const { bytes, flops, flopsOnce, secondsOnce, secondsEach } = footprint(program, options);
-  const all = flopsOnce + runs * flops;
-  const seconds = all / (gflops * 1e9 * efficiency[name]) + secondsOnce + runs * secondsEach;
+  const all = turns * (flopsOnce + runs * flops);
+  const seconds = all / (gflops * 1e9 * efficiency[name]) + secondsOnce + turns * runs * secondsEach;
   const peakBytes = baseBytes + programBytes + extraBytes + bytes;
   return { name, runs, flops: all, seconds, peakBytes, holding: options.holding, ...(tokens ? { tokens } : {}) };
 }
@@ -174,40 +171,44 @@ type StepChoice = Choice & Pick<Execution, "sequential"> & { readonly holding: H
 function stepChoices(context: Context): StepChoice[] {
   const { draft, guidanceScale } = context.request;
   const isGuided = guidanceScale !== 1 || (draft && draft.guidanceScale !== 1);
-  const ways = (["widened", "mapped", "streamed"] as const).flatMap((holding) =>
-    [false, ...(isGuided ? [true] : [])].map((sequential) => ({ holding, sequential })),
-  );
-  return ways.map((way) => ({
-    ...way,
-    stages: draft ? planTwoStages(context, draft, way) : [planOneStage(context, way)],
-  }));
+  return [false, ...(isGuided ? [true] : [])].flatMap((sequential) => {
+    const stages = draft ? planTwoStages(context, draft, sequential) : planOneStage(context, sequential);
+    return (["widened", "mapped", "streamed"] as const).map((holding) => ({
+      holding,
+      sequential,
+      stages: stages(holding),
+    }));
+  });
 }
 
-type Way = Pick<StepChoice, "holding" | "sequential">;
+/** The stages as they are with the transformer's weights held in one way or another. */
+type Stages = (holding: Holding) => StagePlan[];
 
 const steady = ({ once }: Context) => (once ? { steady: steadyInputs } : {});
 
 /** Runs of the transformer a step. */
-const turns = (guidanceScale: number, batch: number): number => (guidanceScale === 1 ? 1 : 2) / batch;
+const turnsOf = (guidanceScale: number, batch: number): number => (guidanceScale === 1 ? 1 : 2) / batch;
 
-function planOneStage(context: Context, { holding, sequential }: Way): StagePlan {
+function planOneStage(context: Context, sequential: boolean): Stages {
   const { model, keeps, request } = context;
   const { made, sigmas, guidanceScale } = request;
   const grid = gridOf(made, model.vae.config);
   const tokens = tokensOf(grid);
   const batch = batchOf(guidanceScale, { sequential });
-  return stageOf("denoise", velocityProgram(model, { grid, batch }, keeps), context, {
-    holding,
+  const program = velocityProgram(model, { grid, batch }, keeps);
+  const options = {
     ...steady(context),
     weights: model.transformer.weights,
     values: "transformer",
-    runs: (sigmas.length - 1) * turns(guidanceScale, batch),
+    runs: sigmas.length - 1,
+    turns: turnsOf(guidanceScale, batch),
     extraBytes: copies * tokens * model.transformer.config.channels * float,
     tokens,
-  });
+  } as const;
+  return (holding) => [stageOf("denoise", program, context, { ...options, holding })];
 }
 
-function planTwoStages(context: Context, draft: Draft, { holding, sequential }: Way): StagePlan[] {
+function planTwoStages(context: Context, draft: Draft, sequential: boolean): Stages {
   const { model, keeps } = context;
   const { made, sigmas, guidanceScale } = context.request;
   const hr = model.hr!;
@@ -226,19 +227,22 @@ function planTwoStages(context: Context, draft: Draft, { holding, sequential }: 
   const second = refineProgram({ ...model, hr }, { grid: large, batch: secondBatch }, keeps);
   const latents = (tokens: number) => copies * tokens * transformer.channels * float;
   const guides = taps.length * many * widthOf(transformer) * float;
-  const options = { holding, ...steady(context), values: "transformer" } as const;
-  return [
+  const options = { ...steady(context), values: "transformer" } as const;
+  const guide = guidance === "none" ? undefined : guideProgram(hr.config, small, large, keeps);
+  return (holding) => [
     stageOf("draft", first, context, {
       ...options,
+      holding,
       weights: model.transformer.weights,
-      runs: (draft.sigmas.length - 1) * turns(draft.guidanceScale, firstBatch),
+      runs: draft.sigmas.length - 1,
+      turns: turnsOf(draft.guidanceScale, firstBatch),
       extraBytes: latents(few),
       tokens: few,
     }),
-    ...(guidance === "none"
+    ...(!guide
       ? []
       : [
-          stageOf("guide", guideProgram(hr.config, small, large, keeps), context, {
+          stageOf("guide", guide, context, {
             holding: "widened",
             values: "transformer",
             weights: hr.weights,
@@ -249,8 +253,10 @@ function planTwoStages(context: Context, draft: Draft, { holding, sequential }: 
         ]),
     stageOf("refine", second, context, {
       ...options,
+      holding,
       weights: hr.weights,
-      runs: (sigmas.length - 1) * turns(guidanceScale, secondBatch),
+      runs: sigmas.length - 1,
+      turns: turnsOf(guidanceScale, secondBatch),
       extraBytes: latents(many) + guides,
       tokens: many,
     }),
@@ -272,28 +278,31 @@ const tilings: readonly Tiling[] = [
   })),
 ];
 
-function decodeChoices(context: Context, grid: Grid): (Choice & Pick<Execution, "tiling">)[] {
+/** What is tiled differently comes out differently, so that tiles are as large as usual unless they do not fit. */
+function chooseTiling(context: Context, grid: Grid, memoryBytes: number): Choice & Pick<Execution, "tiling"> {
+  const [tiling, ...smallerOnes] = tilings as readonly [Tiling, ...Tiling[]];
+  let choice = { tiling, stages: [decodeStage(context, grid, tiling)] };
+  for (const next of smallerOnes)
+    if (peakOf(choice.stages) > memoryBytes) choice = { tiling: next, stages: [decodeStage(context, grid, next)] };
+  return choice;
+}
+
+function decodeStage(context: Context, grid: Grid, tiling: Tiling): StagePlan {
   const { model, keeps, request } = context;
   const latentBytes = tokensOf(grid) * model.transformer.config.channels * float;
   const [t] = compression(model.vae.config);
-  return tilings.map((tiling) => {
-    const { times, rows, columns } = tilesOf(grid, tiling);
-    const tile = { frames: times[0]!.length, height: rows[0]!.length, width: columns[0]!.length };
-    const framesOfWindow = (tile.frames - 1) * t + 1;
-    // The latents, a window of frames, what it shares with the next one, and a tile as it comes.
-    const planes = 3 * request.made.width * request.made.height * float;
-    return {
-      tiling,
-      stages: [
-        stageOf("decode", decodeProgram(model as TextToVideoModel, tile, keeps), context, {
-          holding: "mapped",
-          weights: model.vae.weights,
-          values: "decoder",
-          runs: times.length * rows.length * columns.length,
-          extraBytes: 2 * latentBytes + planes * (framesOfWindow + (times.length > 1 ? tiling.overlap.frames * t : 0)),
-        }),
-      ],
-    };
+  const { times, rows, columns } = tilesOf(grid, tiling);
+  const tile = { frames: times[0]!.length, height: rows[0]!.length, width: columns[0]!.length };
+  const planes = 3 * request.made.width * request.made.height * float;
+  const framesOfWindow = (tile.frames - 1) * t + 1;
+  const shared = times.length > 1 ? tiling.overlap.frames * t : 0;
+  return stageOf("decode", decodeProgram(model as TextToVideoModel, tile, keeps), context, {
+    holding: "mapped",
+    weights: model.vae.weights,
+    values: "decoder",
+    runs: times.length * rows.length * columns.length,
+    // The latents twice, a window of frames, and what it shares with the next one.
+    extraBytes: 2 * latentBytes + planes * (framesOfWindow + shared),
   });
 }
 

@@ -12,7 +12,8 @@ export interface Device {
   readonly notice?: string;
 }
 
-const cpu = (): Device => ({ name: "cpu", runtime: openOrt() });
+/** Without an arena a plan can say what memory a run takes. */
+const cpu = (): Device => ({ name: "cpu", runtime: openOrt({ arena: false }) });
 
 /**
  * @param wanted `auto` is a GPU where there is one, else the CPU; a GPU that is emulated in software is never chosen

@@ -8,9 +8,11 @@ import type { Execution } from "../../../pipelines/execution.ts";
 import { fitFrames } from "../../../pipelines/fit-frames.ts";
 import { draftReceipt } from "../../../pipelines/receipt.ts";
 import type { ResolvedRequest } from "../../../pipelines/resolve.ts";
+import type { TextCache } from "../../../pipelines/text.ts";
 import { decode } from "../../../pipelines/text-to-video.ts";
 import { synthesise } from "../../../pipelines/two-stage.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
+import { textCache } from "../cache/text-cache.ts";
 import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
@@ -18,7 +20,7 @@ import { refuseTooLarge } from "./fit.ts";
 import { type KeptDraft, openKeptDraft } from "./kept-draft.ts";
 import { saveLatents } from "./latents-file.ts";
 import { defaultModel } from "./package-root.ts";
-import { prepare, type SeededRequest } from "./prepare.ts";
+import { type Prepared, prepare, type SeededRequest } from "./prepare.ts";
 import { Previewer } from "./preview.ts";
 import { StageClock } from "./stage-clock.ts";
 import { writeFrames } from "./write-frames.ts";
@@ -59,7 +61,14 @@ export async function* generate(
     if (unknown.length) yield { type: "notice", text: unknown.join("\n") };
 
     const preview = request.preview ? new Previewer(model, runtime, output, resolved) : undefined;
-    const { latents, grid } = yield* denoise(model, runtime, resolved, { clock, preview, kept, signal, execution });
+    const { latents, grid } = yield* denoise(model, runtime, resolved, {
+      clock,
+      preview,
+      kept,
+      signal,
+      execution,
+      cache: cacheFor(prepared, request),
+    });
     if (!latents.every(Number.isFinite))
       throw new CheckpointError("the model's latents are not finite numbers", {
         where: name,
@@ -95,6 +104,15 @@ interface DenoiseOptions extends GenerateOptions {
   readonly preview: Previewer | undefined;
   readonly kept: KeptDraft | undefined;
   readonly execution: Execution;
+  readonly cache: TextCache | undefined;
+}
+
+/** Weights from which a text encoder is worth remembering what it made of a prompt. */
+const largeEncoder = 1e8;
+
+function cacheFor({ model }: Prepared, { cache = true }: SeededRequest): TextCache | undefined {
+  const { layers, width, inner } = model.text.config;
+  return cache && layers * width * inner > largeEncoder ? textCache() : undefined;
 }
 
 /** The pipeline up to its latents. */
@@ -102,11 +120,11 @@ async function* denoise(
   model: OpenedModel,
   runtime: Runtime,
   request: ResolvedRequest,
-  { clock, preview, kept, signal, execution }: DenoiseOptions,
+  { clock, preview, kept, ...options }: DenoiseOptions,
 ): AsyncGenerator<GenerateEvent, { latents: Float32Array; grid: Grid }> {
   clock.enter("text");
   const { draft, sigmas, made } = request;
-  for await (const event of synthesise(model, runtime, { ...request, ...made }, { signal, execution })) {
+  for await (const event of synthesise(model, runtime, { ...request, ...made }, options)) {
     if (event.type === "text") {
       const stage = draft ? "draft" : "denoise";
       clock.enter(stage);

@@ -1,12 +1,11 @@
 /** The parts of a model where they were found, whatever the layout. */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
 import { type ModelParts, parseSettings } from "../../../pipelines/assemble.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import type { Evidence } from "../../../pipelines/recognise.ts";
+import { hashFiles } from "../cache/file-hash.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -44,13 +43,6 @@ export const isThere = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-/** SHA-256 of files one after another. */
-export async function hashFiles(files: readonly string[]): Promise<string> {
-  const hash = createHash("sha256");
-  for (const file of files) for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  return hash.digest("hex");
-}
 
 /** SHA-256 of a module's weight files, in the order of their names. */
 export async function hashFolder(folder: string): Promise<string> {

@@ -12,10 +12,11 @@ import type { Settings } from "../../../pipelines/model.ts";
 import type { Evidence } from "../../../pipelines/recognise.ts";
 import type { Checkpoint } from "../../../weights/checkpoint.ts";
 import type { TensorEntry } from "../../../weights/safetensors.ts";
+import { hashFiles } from "../cache/file-hash.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { comfyAround, comfyFile } from "./comfy.ts";
 import { openModule } from "./diffusers-folder.ts";
-import { type FoundModel, hashFiles, isThere, type Json, readSettings } from "./found-model.ts";
+import { type FoundModel, isThere, type Json, readSettings } from "./found-model.ts";
 import { findTextEncoder } from "./text-encoder.ts";
 
 type Tensors = ReadonlyMap<string, TensorEntry>;
