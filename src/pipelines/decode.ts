@@ -8,7 +8,7 @@ import { mount } from "../tensor/mount.ts";
 import { buildProgram, type Program } from "../tensor/program.ts";
 import type { Executable, Runtime } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
-import { type Frame, planarToFrames } from "../video/frame.ts";
+import { type Frame, planarFrame } from "../video/frame.ts";
 import { type Execution, roomy } from "./execution.ts";
 import { openHeld } from "./holding.ts";
 import type { TextToVideoModel } from "./model.ts";
@@ -41,7 +41,7 @@ export function tilesOf(grid: Grid, tiling: Tiling): { times: Window[]; rows: Wi
   };
 }
 
-/** Frames of one window of time, with weights that still have to be blended along time: [3, F, H, W]. */
+/** Frames of one window of time, still to be blended along time: planar, [3, F, H, W]. */
 class Slab {
   readonly data: Float32Array;
   readonly #size: readonly [number, number, number];
@@ -62,6 +62,36 @@ class Slab {
         for (let x = 0; x < columns.length; x++) this.data[to + x]! += tile[from + x]! * weight * columns[x]!;
       }
   }
+
+  /** Turns its first frames gradually from the last ones of an earlier window, [3, n, H, W]. */
+  blend(before: Float32Array): void {
+    const [frames, height, width] = this.#size;
+    const area = height * width;
+    const count = before.length / (3 * area);
+    for (let plane = 0; plane < 3; plane++)
+      for (let f = 0; f < count; f++) {
+        const share = (f + 0.5) / count;
+        const [from, to] = [(plane * count + f) * area, (plane * frames + f) * area];
+        for (let i = 0; i < area; i++) this.data[to + i] = before[from + i]! * (1 - share) + this.data[to + i]! * share;
+      }
+  }
+
+  /** The frames from `first` on, [3, n, H, W]. */
+  last(first: number): Float32Array {
+    const [frames, height, width] = this.#size;
+    const [area, count] = [height * width, frames - first];
+    const out = new Float32Array(3 * count * area);
+    for (let plane = 0; plane < 3; plane++) {
+      const start = plane * frames * area;
+      out.set(this.data.subarray(start + first * area, start + frames * area), plane * count * area);
+    }
+    return out;
+  }
+
+  frame(index: number): Frame {
+    const [frames, height, width] = this.#size;
+    return planarFrame(this.data, index, frames, height, width);
+  }
 }
 
 /** One program for each size of tile. */
@@ -70,6 +100,8 @@ export class TileDecoder {
   readonly #runtime: Runtime;
   readonly #holding: Execution["decoder"];
   readonly #made = new Map<string, Executable>();
+  /** The tile before, whose memory the next one takes. */
+  #last: HostTensor | undefined;
 
   constructor(model: DecoderModel, runtime: Runtime, holding: Execution["decoder"] = "widened") {
     this.#model = model;
@@ -77,6 +109,7 @@ export class TileDecoder {
     this.#holding = holding;
   }
 
+  /** Pixels [3, F, H, W] of a tile; they hold until the next one. */
   async decode(latents: Float32Array, grid: Grid): Promise<Float32Array> {
     const { latentChannels, decoder } = this.#model.vae.config;
     const shape = [1, latentChannels, grid.frames, grid.height, grid.width];
@@ -90,7 +123,9 @@ export class TileDecoder {
     }
     const feeds: Record<string, HostTensor> = { latents: hostTensor(latents, shape) };
     if (decoder.timestep) feeds["sinusoid"] = timestepSinusoid([decodeTimestep * 1000]);
-    return (await executable.run(feeds))["pixels"]!.data as Float32Array;
+    const { pixels } = await executable.run(feeds, this.#last && { pixels: this.#last });
+    this.#last = pixels!;
+    return pixels!.data as Float32Array;
   }
 
   dispose(): void {
@@ -131,10 +166,9 @@ export async function* decodeFrames(
   const { latentChannels } = model.vae.config;
   const { times, rows, columns } = tilesOf(grid, tiling);
   const [height, width] = [grid.height * h, grid.width * w];
-  const area = height * width;
   const decoder = new TileDecoder(model, runtime, holding);
-  /** Frames of earlier windows that the next one still adds to, [3] each, by frame number. */
-  let pending = new Map<number, Float32Array>();
+  /** Frames of the window before that this one adds to, [3, n, H, W]. */
+  let shared: Float32Array | undefined;
   try {
     for (const [index, time] of times.entries()) {
       const frames = (time.length - 1) * t + 1;
@@ -147,24 +181,11 @@ export async function* decodeFrames(
           const across = ramp(column.length * w, ...overlaps(columns, j, w));
           slab.add(tile, row.start * h, column.start * w, down, across);
         }
+      if (shared) slab.blend(shared);
       const next = times[index + 1];
-      const first = time.start * t;
-      const shared = next ? next.start * t : Number.POSITIVE_INFINITY;
-      const overlapBefore = pending.size;
-      const kept = new Map<number, Float32Array>();
-      for (let f = 0; f < frames; f++) {
-        const planes = new Float32Array(3 * area);
-        for (let c = 0; c < 3; c++)
-          planes.set(slab.data.subarray((c * frames + f) * area, (c * frames + f + 1) * area), c * area);
-        const before = pending.get(first + f);
-        if (before) {
-          const share = (f + 0.5) / overlapBefore;
-          for (let i = 0; i < planes.length; i++) planes[i] = before[i]! * (1 - share) + planes[i]! * share;
-        }
-        if (first + f >= shared) kept.set(first + f, planes);
-        else yield planarToFrames(planes, 1, height, width)[0]!;
-      }
-      pending = kept;
+      const done = next ? (next.start - time.start) * t : frames;
+      shared = next ? slab.last(done) : undefined;
+      for (let f = 0; f < done; f++) yield slab.frame(f);
     }
   } finally {
     decoder.dispose();

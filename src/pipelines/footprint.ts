@@ -1,6 +1,7 @@
 /** Memory and time of one program on ONNX Runtime's CPU, by how its weights are held. Nothing is computed. */
 import { planProgram } from "../runtimes/null/null.ts";
 import { bytesPerElement, sizeOf } from "../tensor/dtype.ts";
+import type { Buffer } from "../tensor/liveness.ts";
 import type { OpAttributes } from "../tensor/ops.ts";
 import type { Program } from "../tensor/program.ts";
 import type { Weights } from "../tensor/runtime.ts";
@@ -22,10 +23,10 @@ const rates = { load: 0.7e9, widen: 2.5e9 } as const;
 /** Seconds to open and close one part of a streamed program. */
 const openSeconds = 0.05;
 /**
- * Bytes that runs take for each byte that the program's own plan says is live at the worst moment. A kernel that ONNX
- * Runtime lacks is several nodes there, and each holds operand and result at once (measured: bench/results).
+ * Bytes that a run takes for each byte of a value. Values of 32 MiB and more have pages of their own, which go back when
+ * they are freed; smaller ones share a heap, which frays (glibc). Measured on mini and on LTX sizes: bench/results.
  */
-export const valueFactor = { text: 1.2, transformer: 1.2, decoder: 1.9 } as const;
+const valueFactor = { large: 1.1, small: 2.2, from: 2 ** 25 } as const;
 const float = 4;
 
 export interface FootprintOptions {
@@ -33,14 +34,13 @@ export interface FootprintOptions {
   readonly steady?: ReadonlySet<string>;
   /** Where the weights come from; without it 16 bits each. */
   readonly weights?: Weights | undefined;
-  readonly values: keyof typeof valueFactor;
 }
 
 /** What a program takes. */
-export function footprint(program: Program, { holding, steady, weights, values }: FootprintOptions): Footprint {
+export function footprint(program: Program, { holding, steady, weights }: FootprintOptions): Footprint {
   const parts = partsOf(program, holding, steady);
-  const once = parts.once.map((part) => measure(part, weights, values));
-  const each = parts.each.map((part) => measure(part, weights, values));
+  const once = parts.once.map((part) => measure(part, weights));
+  const each = parts.each.map((part) => measure(part, weights));
   const kept = once.reduce((sum, { crossing }) => sum + crossing, 0);
   const sum = (list: readonly PartSize[], field: keyof PartSize) => list.reduce((total, one) => total + one[field], 0);
   const most = (list: readonly PartSize[], of: (one: PartSize) => number) => Math.max(0, ...list.map(of));
@@ -80,8 +80,8 @@ interface PartSize {
   readonly flops: number;
 }
 
-function measure(program: Program, weights: Weights | undefined, kind: keyof typeof valueFactor): PartSize {
-  const { liveBytes, inputBytes, resultBytes, constantBytes, flops } = planProgram(program);
+function measure(program: Program, weights: Weights | undefined): PartSize {
+  const { buffers, inputBytes, resultBytes, constantBytes, flops } = planProgram(program);
   let [stored, widened, largestWidened] = [0, 0, 0];
   const tables = gathered(program);
   for (const [name, at] of program.parameters) {
@@ -99,10 +99,28 @@ function measure(program: Program, weights: Weights | undefined, kind: keyof typ
     stored,
     widened,
     largestWidened,
-    values: valueFactor[kind] * liveBytes + inputBytes + resultBytes + constantBytes + scratchOf(program),
+    values: takenBy(buffers) + inputBytes + resultBytes + constantBytes + scratchOf(program),
     crossing: resultBytes,
     flops,
   };
+}
+
+/** What values take at the worst moment. */
+function takenBy(buffers: readonly Buffer[]): number {
+  const changes = buffers.flatMap(({ bytes, first, last }) => {
+    const taken = bytes * (bytes < valueFactor.from ? valueFactor.small : valueFactor.large);
+    return [
+      { at: first, change: taken },
+      { at: last + 1, change: -taken },
+    ];
+  });
+  changes.sort((a, b) => a.at - b.at || a.change - b.change);
+  let [now, most] = [0, 0];
+  for (const { change } of changes) {
+    now += change;
+    most = Math.max(most, now);
+  }
+  return most;
 }
 
 const gathered = ({ nodes }: Program): Set<number> =>

@@ -66,6 +66,16 @@ const compilePart = (runtime: Runtime, program: Program, { weights, holding }: H
 
 type Values = Readonly<Record<string, HostTensor>>;
 
+/** Tensors that nobody needs any more, for the outputs of a part. */
+function reuseOf({ nodes, outputs }: Program, free: HostTensor[]): Record<string, HostTensor> {
+  const reuse: Record<string, HostTensor> = {};
+  for (const [name, at] of outputs) {
+    const found = free.findIndex(({ data }) => data.length === sizeOf(nodes[at]!.shape));
+    if (found >= 0) reuse[name] = free.splice(found, 1)[0]!;
+  }
+  return reuse;
+}
+
 /** Programs that run one after another; between two of them only what is still needed is kept. */
 class Chain implements Executable {
   readonly #runtime: Runtime;
@@ -114,15 +124,20 @@ class Chain implements Executable {
     held: readonly Executable[] = [],
   ): Promise<Record<string, HostTensor>> {
     const values: Record<string, HostTensor> = { ...inputs };
+    const free: HostTensor[] = [];
     for (const [i, part] of parts.entries()) {
       const executable = held[i] ?? (await compilePart(this.#runtime, part, this.#options));
       try {
-        Object.assign(values, await executable.run(values));
+        Object.assign(values, await executable.run(values, reuseOf(part, free)));
       } finally {
         if (!held[i]) executable.dispose();
       }
       const needed = new Set([...wanted, ...parts.slice(i + 1).flatMap((later) => [...later.inputs.keys()])]);
-      for (const name of Object.keys(values)) if (!needed.has(name)) delete values[name];
+      for (const [name, value] of Object.entries(values)) {
+        if (needed.has(name)) continue;
+        delete values[name];
+        if (!(name in inputs)) free.push(value);
+      }
     }
     return Object.fromEntries(wanted.map((name) => [name, values[name]!]));
   }

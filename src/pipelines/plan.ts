@@ -156,10 +156,10 @@ function textChoices(context: Context): (Choice & { readonly holding: Holding })
   const { model, request, keeps } = context;
   const program = textProgram(model, request.draft || request.guidanceScale !== 1 ? 2 : 1, keeps);
   const { weights } = model.text;
-  const isLarge = footprint(program, { holding: "mapped", weights, values: "text" }).bytes > largeText;
+  const isLarge = footprint(program, { holding: "mapped", weights }).bytes > largeText;
   return (isLarge ? (["streamed"] as const) : (["mapped", "streamed"] as const)).map((holding) => ({
     holding,
-    stages: [stageOf("text", program, context, { holding, weights, values: "text", runs: 1, extraBytes: 0 })],
+    stages: [stageOf("text", program, context, { holding, weights, runs: 1, extraBytes: 0 })],
   }));
 }
 
@@ -199,7 +199,6 @@ function planOneStage(context: Context, sequential: boolean): Stages {
   const options = {
     ...steady(context),
     weights: model.transformer.weights,
-    values: "transformer",
     runs: sigmas.length - 1,
     turns: turnsOf(guidanceScale, batch),
     extraBytes: copies * tokens * model.transformer.config.channels * float,
@@ -227,7 +226,7 @@ function planTwoStages(context: Context, draft: Draft, sequential: boolean): Sta
   const second = refineProgram({ ...model, hr }, { grid: large, batch: secondBatch }, keeps);
   const latents = (tokens: number) => copies * tokens * transformer.channels * float;
   const guides = taps.length * many * widthOf(transformer) * float;
-  const options = { ...steady(context), values: "transformer" } as const;
+  const options = { ...steady(context) } as const;
   const guide = guidance === "none" ? undefined : guideProgram(hr.config, small, large, keeps);
   return (holding) => [
     stageOf("draft", first, context, {
@@ -244,7 +243,6 @@ function planTwoStages(context: Context, draft: Draft, sequential: boolean): Sta
       : [
           stageOf("guide", guide, context, {
             holding: "widened",
-            values: "transformer",
             weights: hr.weights,
             runs: 1,
             extraBytes: guides,
@@ -299,7 +297,6 @@ function decodeStage(context: Context, grid: Grid, tiling: Tiling): StagePlan {
   return stageOf("decode", decodeProgram(model as TextToVideoModel, tile, keeps), context, {
     holding: "mapped",
     weights: model.vae.weights,
-    values: "decoder",
     runs: times.length * rows.length * columns.length,
     // The latents twice, a window of frames, and what it shares with the next one.
     extraBytes: 2 * latentBytes + planes * (framesOfWindow + shared),

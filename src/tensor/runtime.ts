@@ -40,8 +40,14 @@ export interface CompileOptions {
 
 /** A program made ready for one device. */
 export interface Executable {
-  /** Inputs by name to outputs by name; updates go to the state. */
-  run(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>>;
+  /**
+   * Inputs by name to outputs by name; updates go to the state. An output may be written into the tensor of its name in
+   * `reuse`, which then is the caller's answer: large results otherwise pile up until they are collected.
+   */
+  run(
+    inputs: Readonly<Record<string, HostTensor>>,
+    reuse?: Readonly<Record<string, HostTensor>>,
+  ): Promise<Record<string, HostTensor>>;
   dispose(): void;
 }
 

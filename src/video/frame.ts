@@ -38,13 +38,17 @@ export function planarToFrames(data: Float32Array, count: number, height: number
   const area = width * height;
   if (data.length !== 3 * count * area)
     throw new InputError(`[3, ${count}, ${height}, ${width}] needs ${3 * count * area} values, got ${data.length}`);
-  return Array.from({ length: count }, (_, index) => {
-    const bytes = new Uint8Array(area * 3);
-    for (let channel = 0; channel < 3; channel++) {
-      const base = (channel * count + index) * area;
-      for (let pixel = 0; pixel < area; pixel++)
-        bytes[pixel * 3 + channel] = Math.max(0, Math.min(255, Math.round((data[base + pixel]! + 1) * 127.5)));
-    }
-    return { width, height, data: bytes };
-  });
+  return Array.from({ length: count }, (_, index) => planarFrame(data, index, count, height, width));
+}
+
+/** One frame of [3, F, H, W], as `planarToFrames` makes it. */
+export function planarFrame(data: Float32Array, index: number, count: number, height: number, width: number): Frame {
+  const area = width * height;
+  const bytes = new Uint8Array(area * 3);
+  for (let channel = 0; channel < 3; channel++) {
+    const base = (channel * count + index) * area;
+    for (let pixel = 0; pixel < area; pixel++)
+      bytes[pixel * 3 + channel] = Math.max(0, Math.min(255, Math.round((data[base + pixel]! + 1) * 127.5)));
+  }
+  return { width, height, data: bytes };
 }

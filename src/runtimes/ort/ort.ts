@@ -153,7 +153,7 @@ async function compile(
   const stateInputs = graph.inputs.filter(({ name }) => held?.tensors.has(name)).map(({ name }) => name);
   const outputNames = [...program.outputs.keys()];
   return {
-    async run(inputs) {
+    async run(inputs, reuse = {}) {
       const feeds: Record<string, OrtTensor> = {};
       for (const name of stateInputs) feeds[name] = held!.tensors.get(name)!.current;
       checkInputs(program, inputs);
@@ -167,7 +167,12 @@ async function compile(
         );
       }
       const fetches: Record<string, OrtTensor | null> = {};
-      for (const name of outputNames) fetches[`output:${name}`] = null;
+      for (const name of outputNames) {
+        const { shape, dtype } = program.nodes[program.outputs.get(name)!]!;
+        const into = reuse[name]?.data;
+        const fits = dtype === "f32" && into instanceof Float32Array && into.length === sizeOf(shape);
+        fetches[`output:${name}`] = fits ? new module.Tensor("float32", into, shape) : null;
+      }
       for (const name of program.updates.keys()) fetches[`update:${name}`] = held!.target(name);
       const results = await session.run(feeds, fetches);
       for (const name of program.updates.keys()) held!.swap(name);
