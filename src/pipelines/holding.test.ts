@@ -9,10 +9,10 @@ import { type Runtime, weightInMemory } from "../tensor/runtime.ts";
 import { initialWeights } from "../training/initial.ts";
 import { velocityProgram } from "./denoiser.ts";
 import { type Holding, openHeld, partsOf, steadyInputs } from "./holding.ts";
-import { ltxSettings } from "./model.ts";
+import type { Settings } from "./model.ts";
 
 const config = { ...ltx2b, layers: 3, heads: 2, headWidth: 12, channels: 6, outChannels: 6, captionChannels: 10 };
-const model = { settings: { ...ltxSettings, textLength: 5 }, transformer: { config } };
+const model = { settings: { textLength: 5 } as Settings, transformer: { config } };
 const weights = new Map(
   [...initialWeights(mount(new LtxTransformer(config)), 3)].map(([name, value]) => [name, weightInMemory(value)]),
 );
