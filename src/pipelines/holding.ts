@@ -22,10 +22,10 @@ export const steadyInputs: ReadonlySet<string> = new Set(["text", "mask"]);
 const layerOf = (scope: string): string | undefined => /(?:^|\.)blocks\.\d+/.exec(scope)?.[0];
 
 /**
- * Weights are there twice while a program is opened that widens them, so that large ones are opened layer by layer, also
- * where all are kept.
+ * Weights may be there twice while a program is opened, and a model with more than 2 GB in it cannot be handed over: large
+ * ones are opened layer by layer, also where all are kept.
  */
-const mostWidenedAtOnce = 1e9;
+const mostAtOnce = 1e9;
 
 const widenedBytes = ({ nodes, parameters }: Program): number =>
   [...parameters.values()].reduce((sum, at) => sum + sizeOf(nodes[at]!.shape) * bytesPerElement[nodes[at]!.dtype], 0);
@@ -33,8 +33,7 @@ const widenedBytes = ({ nodes, parameters }: Program): number =>
 /** The programs that stand for one program. */
 export function partsOf(program: Program, holding: Holding, steady: ReadonlySet<string> = new Set()): Parts {
   const { once, each } = hoist(program, steady);
-  const isCut = (part: Program) =>
-    holding === "streamed" || (holding === "widened" && widenedBytes(part) > mostWidenedAtOnce);
+  const isCut = (part: Program) => holding === "streamed" || widenedBytes(part) > mostAtOnce;
   const cut = (part: Program) => (isCut(part) ? byScope(part, layerOf) : [part]);
   return { once: once ? cut(once) : [], each: cut(each) };
 }

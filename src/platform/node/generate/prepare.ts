@@ -35,7 +35,14 @@ export async function prepare(request: SeededRequest): Promise<Prepared> {
   try {
     model = await openLoras(bare, loras, device.runtime);
     const name = isShipped ? defaultModel : folder;
-    return { model, device, runtime: device.runtime, request: resolveRequest(request, model), name, memory: memoryOf(request) };
+    return {
+      model,
+      device,
+      runtime: device.runtime,
+      request: resolveRequest(request, model),
+      name,
+      memory: memoryOf(request),
+    };
   } catch (cause) {
     await model.close();
     throw cause;

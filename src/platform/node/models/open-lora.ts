@@ -3,8 +3,8 @@ import { adapt, type LoraUse } from "../../../pipelines/adapt.ts";
 import type { OpenedModel } from "../../../pipelines/assemble.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { readLora } from "../../../weights/lora.ts";
+import { hashFiles } from "../cache/file-hash.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
-import { hashFiles } from "./found-model.ts";
 
 /** A LoRA's file and how strongly it acts. */
 export interface LoraFile {
