@@ -7,15 +7,17 @@ import type { WorldPreset } from "../platform/node/evaluate/world.ts";
 import { contactSheet, type SheetClip } from "../video/contact-sheet.ts";
 import { encodePng } from "../video/png.ts";
 import { addEvalAggregate } from "./eval-aggregate.ts";
+import { addEvalNiqe } from "./eval-niqe.ts";
 import { addEvalStages } from "./eval-stages.ts";
 import { addEvalVae } from "./eval-vae.ts";
+import { addEvalVideos } from "./eval-videos.ts";
 import { addEvalWorld } from "./eval-world.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** `turbo2k eval world|vae|stages|aggregate`. */
+/** `turbo2k eval world|vae|stages|videos|niqe-fit|aggregate`. */
 export function addEval(program: Command, terminal: Terminal): void {
   const group = program.command("eval").description("how good a model is");
-  for (const add of [addEvalWorld, addEvalVae, addEvalStages, addEvalAggregate]) add(group, terminal);
+  for (const add of [addEvalWorld, addEvalVae, addEvalStages, addEvalVideos, addEvalNiqe, addEvalAggregate]) add(group, terminal);
 }
 
 /** What evaluations on the procedural world have in common. */

@@ -4,6 +4,7 @@ import type { Frame } from "../video/frame.ts";
 import { resizeFrame } from "../video/resize.ts";
 import { type Flow, flowBetween, flowSide, motionAt, type Pyramid, pyramidOf, topMotion } from "./flow.ts";
 import { type Meter, meanOf } from "./meter.ts";
+import { halfToEven } from "./plane.ts";
 import { shorterSide } from "./resample.ts";
 
 /**
@@ -116,12 +117,6 @@ function halfVectors(before: Pyramid, after: Pyramid): [number, number][] {
   });
 }
 
-/** Python's round: halves go to the even neighbour. */
-export function roundHalfEven(value: number): number {
-  const whole = Math.round(value);
-  return Math.abs(value - Math.trunc(value)) === 0.5 && whole % 2 ? whole - 1 : whole;
-}
-
 /** Pixels at a shorter side of 256 above which motion counts. */
 const moves = 6,
   holds = 3;
@@ -144,7 +139,7 @@ export class DynamicsMeter implements Meter {
 
   constructor(fps: number) {
     if (!(fps > 0)) throw new InputError(`fps must be more than 0, got ${fps}`);
-    this.#stride = Math.max(1, roundHalfEven(fps / 8));
+    this.#stride = Math.max(1, halfToEven(fps / 8));
   }
 
   take(frame: Frame): void {
@@ -174,7 +169,7 @@ export class DynamicsMeter implements Meter {
 
   figures(): Record<string, number> {
     if (!this.#tops.length) return {};
-    const needed = roundHalfEven((4 * this.#sampled) / 16);
+    const needed = halfToEven((4 * this.#sampled) / 16);
     return {
       "wf/dynamic_degree": this.#tops.filter((top) => top > moves).length >= needed ? 1 : 0,
       "wf/motion": meanOf(this.#tops),
@@ -203,7 +198,7 @@ export class StillnessMeter implements Meter {
 
   figures(): Record<string, number> {
     if (this.#frames < 2) return {};
-    const allowed = roundHalfEven((2 * this.#frames) / 16);
+    const allowed = halfToEven((2 * this.#frames) / 16);
     const closing = [flowBetween(this.#first!, this.#last!), flowBetween(this.#last!, this.#first!)];
     const still = this.#moving <= allowed && closing.every((flow) => topMotion(flow, 0.02) <= 2 * allowed * holds);
     return { "wf/static": still ? 1 : 0 };

@@ -8,7 +8,7 @@ export interface Plane {
 }
 
 /** Half to even, as numpy and torch round. */
-function evenly(value: number): number {
+export function halfToEven(value: number): number {
   const whole = Math.floor(value + 0.5);
   return whole - value === 0.5 && whole % 2 ? whole - 1 : whole;
 }
@@ -16,11 +16,11 @@ function evenly(value: number): number {
 /** How a picture becomes grey, in whole levels. The variants are not interchangeable where NIQE is compared. */
 const weightings = {
   /** BT.601 luma. */
-  yiq: (r, g, b) => evenly(0.299 * r + 0.587 * g + 0.114 * b),
+  yiq: (r, g, b) => halfToEven(0.299 * r + 0.587 * g + 0.114 * b),
   /** MATLAB's rgb2gray. */
   rgb2gray: (r, g, b) => Math.floor(0.298936 * r + 0.587043 * g + 0.114021 * b + 0.5),
   /** Studio range, 16 to 235, as super-resolution papers take it. */
-  ycbcr: (r, g, b) => evenly(16 + (65.481 * r + 128.553 * g + 24.966 * b) / 255),
+  ycbcr: (r, g, b) => halfToEven(16 + (65.481 * r + 128.553 * g + 24.966 * b) / 255),
 } as const satisfies Record<string, (r: number, g: number, b: number) => number>;
 
 export type Luma = keyof typeof weightings;

@@ -3,7 +3,7 @@
  * (i + 1/2) · scale - 1/2 of the source; they differ in kernel, in whether shrinking widens it, and at the edges, and
  * a metric's value depends on which was used.
  */
-import type { Plane } from "./plane.ts";
+import { halfToEven, type Plane } from "./plane.ts";
 
 interface Sampler {
   readonly radius: number;
@@ -12,6 +12,8 @@ interface Sampler {
   readonly antialias: boolean;
   /** What lies outside: the edge pixel, the mirrored picture (edge pixel twice), or nothing (weights of the rest grow). */
   readonly edges: "clamp" | "mirror" | "drop";
+  /** How bytes are kept: Pillow rounds after each of the two passes, torch once, halves to even. */
+  readonly bytes: "each-pass" | "once";
 }
 
 /** Keys' cubic of parameter a. */
@@ -24,15 +26,15 @@ const triangle = (distance: number) => Math.max(0, 1 - Math.abs(distance));
 
 export const samplers = {
   /** torch's bicubic without antialiasing: VBench's CLIP transforms of tensors, MUSIQ's scales. */
-  torchBicubic: { radius: 2, weight: cubic(-0.75), antialias: false, edges: "clamp" },
+  torchBicubic: { radius: 2, weight: cubic(-0.75), antialias: false, edges: "clamp", bytes: "once" },
   /** Pillow's bicubic: CLIP transforms of images, clean FID. */
-  pillowBicubic: { radius: 2, weight: cubic(-0.5), antialias: true, edges: "drop" },
+  pillowBicubic: { radius: 2, weight: cubic(-0.5), antialias: true, edges: "drop", bytes: "each-pass" },
   /** MATLAB's imresize: NIQE. */
-  matlabBicubic: { radius: 2, weight: cubic(-0.5), antialias: true, edges: "mirror" },
+  matlabBicubic: { radius: 2, weight: cubic(-0.5), antialias: true, edges: "mirror", bytes: "each-pass" },
   /** torch's bilinear without antialiasing: DINO's transform, VBench's imaging quality. */
-  torchBilinear: { radius: 1, weight: triangle, antialias: false, edges: "clamp" },
+  torchBilinear: { radius: 1, weight: triangle, antialias: false, edges: "clamp", bytes: "once" },
   /** Pillow's bilinear; also what this project's own measures use. */
-  bilinear: { radius: 1, weight: triangle, antialias: true, edges: "drop" },
+  bilinear: { radius: 1, weight: triangle, antialias: true, edges: "drop", bytes: "each-pass" },
 } as const satisfies Record<string, Sampler>;
 
 export type SamplerName = keyof typeof samplers;
@@ -68,7 +70,7 @@ function mirrored(place: number, size: number): number {
 }
 
 export interface ResampleOptions {
-  /** Round to whole levels from 0 to 255 after each pass, as programs do that keep bytes. */
+  /** Keep whole levels from 0 to 255, as the sampler's program does. */
   readonly bytes?: boolean;
 }
 
@@ -90,7 +92,8 @@ export function resample(
       for (let tap = 0; tap < at.length; tap++) sum += weights[tap]! * plane.data[y * plane.width + at[tap]!]!;
       wide[y * width + x] = sum;
     }
-  if (bytes) toBytes(wide);
+  const passes = bytes && samplers[sampler].bytes === "each-pass";
+  if (passes) toBytes(wide, halfUp);
   const out = new Float64Array(width * height);
   for (let y = 0; y < height; y++) {
     const { at, weights } = rows[y]!;
@@ -100,13 +103,14 @@ export function resample(
       for (let x = 0; x < width; x++) out[y * width + x]! += weight * wide[from + x]!;
     }
   }
-  if (bytes) toBytes(out);
+  if (bytes) toBytes(out, passes ? halfUp : halfToEven);
   return { width, height, data: out };
 }
 
-/** Whole levels from 0 to 255, in place. */
-export function toBytes(values: Float64Array): void {
-  for (let at = 0; at < values.length; at++) values[at] = Math.max(0, Math.min(255, Math.floor(values[at]! + 0.5)));
+const halfUp = (value: number): number => Math.floor(value + 0.5);
+
+function toBytes(values: Float64Array, round: (value: number) => number): void {
+  for (let at = 0; at < values.length; at++) values[at] = Math.max(0, Math.min(255, round(values[at]!)));
 }
 
 /** The size whose shorter side is `shorter`; the longer one is cut down to a whole number. */

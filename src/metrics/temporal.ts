@@ -35,8 +35,8 @@ const frozen = 0.5,
   cut = 30;
 
 /**
- * Plain defects. `frozen`: share of neighbours that are alike; `black`, `white`: shares of frames; `cuts`: count of jumps
- * above 30 levels that are also three times the median; `drift`: levels of luma a second, a fitted line's slope.
+ * Plain defects. `wf/frozen`: share of neighbours that are alike; `wf/black`, `wf/white`: shares of frames; `wf/cuts`: count of jumps
+ * above 30 levels that are also three times the median; `wf/drift`: levels of luma a second, a fitted line's slope.
  */
 export class DefectMeter implements Meter {
   readonly #fps: number;
@@ -62,12 +62,12 @@ export class DefectMeter implements Meter {
       values.filter(is).length / values.length;
     const middle = median(jumps);
     return {
-      black: share(luma, (level) => level < black),
-      white: share(luma, (level) => level > white),
+      "wf/black": share(luma, (level) => level < black),
+      "wf/white": share(luma, (level) => level > white),
       ...(jumps.length && {
-        frozen: share(jumps, (jump) => jump < frozen),
-        cuts: jumps.filter((jump) => jump > cut && jump > 3 * middle).length,
-        drift: slope(luma) * this.#fps,
+        "wf/frozen": share(jumps, (jump) => jump < frozen),
+        "wf/cuts": jumps.filter((jump) => jump > cut && jump > 3 * middle).length,
+        "wf/drift": slope(luma) * this.#fps,
       }),
     };
   }

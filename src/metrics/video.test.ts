@@ -8,8 +8,8 @@ import { flowOf, topMotion } from "./flow.ts";
 import { middleFrames } from "./frame-picker.ts";
 import { frechet, frechetInfinity, gaussianOf, kid } from "./frechet.ts";
 import { Meters, measure } from "./meter.ts";
-import { DynamicsMeter, midFrame, roundHalfEven, SmoothnessMeter, StillnessMeter } from "./motion.ts";
-import type { Plane } from "./plane.ts";
+import { DynamicsMeter, midFrame, SmoothnessMeter, StillnessMeter } from "./motion.ts";
+import { halfToEven, type Plane } from "./plane.ts";
 import { RandomFeatures } from "./random-features.ts";
 import { DefectMeter, FlickerMeter, meanAbsolute, seamRatio } from "./temporal.ts";
 import { frameOf, greyFrame, waves } from "./testing.ts";
@@ -55,15 +55,15 @@ describe("from frame to frame", () => {
   test("defects", () => {
     const frames = [10, 10, 10, 12, 200, 202, 0, 0, 255].map((level) => greyFrame(level));
     const figures = measure(frames, new DefectMeter(8));
-    expect(figures["frozen"]).toBeCloseTo(3 / 8, 12);
-    expect(figures["black"]).toBeCloseTo(2 / 9, 12);
-    expect(figures["white"]).toBeCloseTo(1 / 9, 12);
-    expect(figures["cuts"]).toBe(3);
+    expect(figures["wf/frozen"]).toBeCloseTo(3 / 8, 12);
+    expect(figures["wf/black"]).toBeCloseTo(2 / 9, 12);
+    expect(figures["wf/white"]).toBeCloseTo(1 / 9, 12);
+    expect(figures["wf/cuts"]).toBe(3);
     expect(
       measure(
         [0, 2, 4, 6].map((level) => greyFrame(level)),
         new DefectMeter(8),
-      )["drift"],
+      )["wf/drift"],
     ).toBeCloseTo(16, 9);
   });
 
@@ -315,5 +315,5 @@ test("frames from the middles of parts", () => {
 });
 
 test("halves round to even", () => {
-  expect([0.5, 1.5, 2.5, 2.4, 3.5].map(roundHalfEven)).toEqual([0, 2, 2, 2, 4]);
+  expect([0.5, 1.5, 2.5, 2.4, 3.5].map(halfToEven)).toEqual([0, 2, 2, 2, 4]);
 });
