@@ -12,6 +12,7 @@ import { type Frame, planarFrame } from "../video/frame.ts";
 import { type Execution, roomy } from "./execution.ts";
 import { openHeld } from "./holding.ts";
 import type { TextToVideoModel } from "./model.ts";
+import { notFinite } from "./not-finite.ts";
 import { overlaps, ramp, type Window, windows } from "./tiles.ts";
 
 /** Sizes of a tile in latent cells, and how many cells neighbours share. */
@@ -181,6 +182,7 @@ export async function* decodeFrames(
           const across = ramp(column.length * w, ...overlaps(columns, j, w));
           slab.add(tile, row.start * h, column.start * w, down, across);
         }
+      if (!slab.data.every(Number.isFinite)) throw await notFinite("the decoder's frames", model, ["vae"]);
       if (shared) slab.blend(shared);
       const next = times[index + 1];
       const done = next ? (next.start - time.start) * t : frames;

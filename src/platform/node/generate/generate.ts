@@ -1,11 +1,12 @@
 /** Text to video from a request to a finished file: the engine of `turbo2k generate`. */
 import { rm } from "node:fs/promises";
-import { CancelledError, CheckpointError } from "../../../base/errors.ts";
+import { CancelledError } from "../../../base/errors.ts";
 import { unknownWordNotices } from "../../../data/world/notices.ts";
 import type { Grid } from "../../../models/ltx/rope.ts";
 import type { OpenedModel } from "../../../pipelines/assemble.ts";
 import type { Execution } from "../../../pipelines/execution.ts";
 import { fitFrames } from "../../../pipelines/fit-frames.ts";
+import { notFinite } from "../../../pipelines/not-finite.ts";
 import { draftReceipt } from "../../../pipelines/receipt.ts";
 import type { ResolvedRequest } from "../../../pipelines/resolve.ts";
 import type { TextCache } from "../../../pipelines/text.ts";
@@ -70,10 +71,7 @@ export async function* generate(
       cache: cacheFor(prepared, request),
     });
     if (!latents.every(Number.isFinite))
-      throw new CheckpointError("the model's latents are not finite numbers", {
-        where: name,
-        hint: "its weights are damaged, or the guidance scale is far too high",
-      });
+      throw await notFinite("the model's latents", model, ["text", "transformer", "hr"]);
     clock.enter("save");
     const draft = draftReceipt(resolved, model, maker);
     const saved = await saveLatents(output, { latents, grid, draft, model: name });

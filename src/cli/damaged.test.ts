@@ -1,0 +1,37 @@
+/** Models whose weights hold numbers that are none. */
+import { cp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { openCheckpoint } from "../weights/checkpoint.ts";
+import { memorySource } from "../weights/source.ts";
+import { openBench, run } from "./testing.ts";
+
+let bench: Awaited<ReturnType<typeof openBench>>;
+beforeAll(async () => {
+  bench = await openBench();
+});
+afterAll(() => bench.close());
+
+test.each([
+  ["text_encoder", "model", "encoder.final_layer_norm.weight", "text", "the model's latents"],
+  ["transformer", "diffusion_pytorch_model", "proj_out.weight", "transformer", "the model's latents"],
+  ["vae", "diffusion_pytorch_model", "decoder.conv_out.conv.bias", "vae", "the decoder's frames"],
+])("a NaN in the %s is named with its tensor", async (module, file, tensor, part, what) => {
+  const model = join(bench.folder, module);
+  await cp(bench.model, model, { recursive: true });
+  const path = join(model, module, `${file}.safetensors`);
+  const bytes = new Uint8Array(await readFile(path));
+  const { tensors } = await openCheckpoint(memorySource(bytes, path));
+  bytes.set([0x00, 0x7e], tensors.get(tensor)!.start); // f16
+  await writeFile(path, bytes);
+  const { code, err } = await run([
+    "generate",
+    "a red ball",
+    "--model",
+    model,
+    "-o",
+    join(bench.folder, `${module}.mp4`),
+  ]);
+  expect(err).toContain(`${what} are not finite numbers, because its ${part} is damaged: "${tensor}" holds 1 NaNs`);
+  expect(code).toBe(3);
+});
