@@ -17,6 +17,7 @@ interface Dispatch {
   readonly bindings: GPUBindGroup;
   readonly x: number;
   readonly y: number;
+  readonly flops: number;
 }
 
 interface Copy {
@@ -104,7 +105,8 @@ export async function makeExecutable(
         label: step.name,
       });
       const x = Math.min(count, gpu.limits.groups);
-      list.push({ pipeline, bindings, x, y: Math.ceil(count / x) });
+      const flops = (step.flops * count) / step.shader.groups;
+      list.push({ pipeline, bindings, x, y: Math.ceil(count / x), flops });
     }
     return list;
   };
@@ -148,8 +150,9 @@ export async function makeExecutable(
         if (value !== undefined && blocks[value])
           gpu.write(blocks[value], encode(inputs[name]!, values[value]!.storage.format).bytes);
       }
-      const encoder = gpu.device.createCommandEncoder();
+      let encoder = gpu.device.createCommandEncoder();
       let pass: GPUComputePassEncoder | undefined;
+      let pending = 0;
       const copyAfter = (step: number): void => {
         for (const { from, to, bytes } of updates.get(step) ?? []) {
           pass?.end();
@@ -161,7 +164,15 @@ export async function makeExecutable(
       if (!dispatches.length) copyAfter(0);
       for (const [at, list] of dispatches.entries()) {
         pass ??= encoder.beginComputePass();
-        for (const { pipeline, bindings, x, y } of list) {
+        for (const { pipeline, bindings, x, y, flops } of list) {
+          if (pending > 0 && pending + flops > gpu.limits.flopsPerSubmit) {
+            pass.end();
+            gpu.device.queue.submit([encoder.finish()]);
+            encoder = gpu.device.createCommandEncoder();
+            pass = encoder.beginComputePass();
+            pending = 0;
+          }
+          pending += flops;
           pass.setPipeline(pipeline);
           pass.setBindGroup(0, bindings);
           pass.dispatchWorkgroups(x, y);

@@ -22,6 +22,8 @@ export interface GpuLimits {
   readonly isSoftware: boolean;
   /** Operations that one dispatch may take before a driver's watchdog sees a hung device. */
   readonly flopsPerDispatch: number;
+  /** The same for what is submitted at once. */
+  readonly flopsPerSubmit: number;
 }
 
 /** A piece of memory, in parts that can be bound. */
@@ -42,7 +44,7 @@ const storageUsage = 0x80 | 0x4 | 0x8; // STORAGE | COPY_SRC | COPY_DST; the con
 const readUsage = 0x1 | 0x8; // MAP_READ | COPY_DST
 const mapRead = 0x1;
 
-/** A second of a slow integrated GPU. */
+/** What a slow integrated GPU does in about a second. */
 const slowSecond = 2e11;
 
 export function limitsOf(device: GPUDevice): GpuLimits {
@@ -58,6 +60,7 @@ export function limitsOf(device: GPUDevice): GpuLimits {
     subgroups: features.has("subgroups"),
     isSoftware: device.adapterInfo?.isFallbackAdapter ?? false,
     flopsPerDispatch: slowSecond,
+    flopsPerSubmit: 4 * slowSecond,
   };
 }
 

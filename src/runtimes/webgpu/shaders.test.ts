@@ -29,6 +29,7 @@ const card: GpuLimits = {
   subgroups: true,
   isSoftware: false,
   flopsPerDispatch: 1e15,
+  flopsPerSubmit: 1e15,
 };
 const device = await nullGpuDevice();
 

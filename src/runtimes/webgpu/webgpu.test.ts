@@ -17,7 +17,13 @@ import type { GpuLimits } from "./gpu.ts";
 import { createWebGpu, type WebGpuOptions } from "./webgpu.ts";
 
 /** As little as a device may have, so that small tensors already need several bindings, buffers and dispatches. */
-const narrow: Partial<GpuLimits> = { bindingBytes: 1024, bufferBytes: 2048, groups: 3, flopsPerDispatch: 1000 };
+const narrow: Partial<GpuLimits> = {
+  bindingBytes: 1024,
+  bufferBytes: 2048,
+  groups: 3,
+  flopsPerDispatch: 1000,
+  flopsPerSubmit: 3000,
+};
 /** Software adapters get simple shaders; these tests want the ones for GPUs. */
 const isSoftware = false;
 const [plain, cut] = await webGpuForTests({ limits: { isSoftware } }, { limits: { ...narrow, isSoftware } });
