@@ -5,7 +5,9 @@ import { version } from "../base/version.ts";
 import { addBench } from "./bench.ts";
 import { addDecode } from "./decode.ts";
 import { addDoctor } from "./doctor.ts";
+import { addEmbed } from "./embed.ts";
 import { addEval } from "./eval.ts";
+import { addFeatures } from "./features.ts";
 import { addGenerate } from "./generate.ts";
 import { addInfo } from "./info.ts";
 import { nearest } from "./nearest.ts";
@@ -62,6 +64,8 @@ export function programFor(terminal: Terminal): Command {
     addPull,
     addDoctor,
     addTrain,
+    addEmbed,
+    addFeatures,
     addEval,
     addBench,
     addWorld,

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { InputError } from "../base/errors.ts";
+import { gaussian } from "../base/philox.ts";
 import type { Frame } from "../video/frame.ts";
+import { linearCka } from "./cka.ts";
 import { psnr } from "./psnr.ts";
 import { msSsim, ssim } from "./ssim.ts";
 import { boxes, cubics, frameOf, greyFrame, waves } from "./testing.ts";
@@ -126,5 +128,35 @@ describe("caption accuracy", () => {
     expect(report.psnr).toBeCloseTo(10 * Math.log10(255 ** 2 / 25), 10);
     expect(report.bodyPsnr).toBeCloseTo(report.psnr, 10);
     expect(report.ssim).toBeLessThan(1);
+  });
+});
+
+describe("centred kernel alignment", () => {
+  const random = (name: string, n: number) => gaussian(n, 3, name);
+
+  test("sees through rotation, scale and shift", () => {
+    const a = random("a", 60);
+    // Columns turned by 30°, doubled, moved.
+    const [c, s] = [Math.cos(Math.PI / 6), Math.sin(Math.PI / 6)];
+    const b = a.map((_, i) => {
+      const row = 2 * Math.floor(i / 2);
+      return 5 + 2 * (i % 2 ? s * a[row]! + c * a[row + 1]! : c * a[row]! - s * a[row + 1]!);
+    });
+    expect(linearCka({ width: 2, data: a }, { width: 2, data: b })).toBeCloseTo(1, 5);
+  });
+
+  test("of unrelated features is small, by either way of computing", () => {
+    const [narrow, wide] = [
+      { width: 3, data: random("b", 1200) },
+      { width: 4, data: random("c", 1600) },
+    ];
+    expect(linearCka(narrow, wide)).toBeLessThan(0.05);
+    // 20 places of 30 features: Gram matrices are smaller.
+    const [x, y] = [
+      { width: 30, data: random("d", 600) },
+      { width: 30, data: random("e", 600) },
+    ];
+    expect(linearCka(x, x)).toBeCloseTo(1, 6);
+    expect(linearCka(x, y)).toBeLessThan(linearCka(x, x));
   });
 });

@@ -19,7 +19,7 @@ import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { buildProgram } from "../tensor/program.ts";
 import type { Executable, Runtime } from "../tensor/runtime.ts";
-import { constant, input } from "../tensor/tensor.ts";
+import { constant, input, type Tensor } from "../tensor/tensor.ts";
 import { type Frame, planarToFrames } from "../video/frame.ts";
 import type { Codec } from "./codec.ts";
 import type { VideoSize } from "./latents.ts";
@@ -138,15 +138,28 @@ export function hunyuanFeeds(
 }
 
 /**
- * Image tokens [B, N, W] after a block (-1: the last), brought to root mean square 1 each: comparisons look at
- * directions only, and half precision then holds any of them.
+ * Image tokens `feature0`, `feature1`, … [B, N, W] after blocks (-1: the last), brought to root mean square 1 each:
+ * comparisons look at directions only, and half precision then holds any of them.
  */
-export function featureProgram({ transformer }: HunyuanModel, shape: HunyuanShape, block: number, runtime: Runtime) {
+export function featureProgram(
+  { transformer }: Pick<HunyuanModel, "transformer">,
+  shape: HunyuanShape,
+  blocks: readonly number[],
+  runtime: Runtime,
+): Promise<Executable> {
   const { config } = transformer;
-  const index = tapIndex(block, config.doubleBlocks + config.singleBlocks, "teacher");
-  const states = mount(new HunyuanTransformer(config)).features(hunyuanInputs(config, shape), index);
-  const features = rmsNorm(states, { epsilon: 1e-6 });
-  return runtime.compile(buildProgram({ features }, { keep: runtime.keeps }), { weights: transformer.weights });
+  const indices = blocks.map((block) => tapIndex(block, config.doubleBlocks + config.singleBlocks, "teacher"));
+  const taken = new Map<number, Tensor>();
+  mount(new HunyuanTransformer(config)).features(hunyuanInputs(config, shape), Math.max(...indices), {
+    afterBlock: (image, index) => {
+      taken.set(index, image);
+      return image;
+    },
+  });
+  const outputs = indices.map((index, k) => [`feature${k}`, rmsNorm(taken.get(index)!, { epsilon: 1e-6 })] as const);
+  return runtime.compile(buildProgram(Object.fromEntries(outputs), { keep: runtime.keeps }), {
+    weights: transformer.weights,
+  });
 }
 
 /** A possibly negative block number as an index. */

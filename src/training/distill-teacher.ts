@@ -21,7 +21,13 @@ export interface Draw {
 
 type DrawRecipe = Pick<DistillRecipe, "seed" | "timesteps" | "captionDropout">;
 
-export function drawOf(recipe: DrawRecipe, key: string, set: LatentSet, clip: number, number: number): Draw {
+export function drawOf(
+  recipe: DrawRecipe,
+  key: string,
+  set: Pick<LatentSet, "caption">,
+  clip: number,
+  number: number,
+): Draw {
   const random = new Random(recipe.seed, `draw ${key} ${clip} ${number}`);
   const sigma = drawSigma(random, recipe.timesteps);
   const caption = random.chance(recipe.captionDropout) ? "" : set.caption(clip, random);
@@ -84,10 +90,10 @@ export class LiveTeacher implements FeatureSource {
     const states = await prompts(draws.map(({ caption }) => caption));
     const program = `${key} ${draws.length}`;
     if (!this.#programs.has(program))
-      this.#programs.set(program, featureProgram(this.#model, shape, block, this.#runtime));
+      this.#programs.set(program, featureProgram(this.#model, shape, [block], this.#runtime));
     const executable = await this.#programs.get(program)!;
     const feeds = hunyuanFeeds(config, shape, { latents, sigmas, prompts: states, guidance });
-    return (await executable.run(feeds))["features"]!;
+    return (await executable.run(feeds))["feature0"]!;
   }
 
   dispose(): void {

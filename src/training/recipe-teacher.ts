@@ -65,6 +65,8 @@ export const distill = z.strictObject({
   guidance: z.number().positive().default(6),
   /** Draws (noise, level, wording) of each clip whose features are kept on disk; 0 computes new ones at every step. */
   draws: z.int().nonnegative().default(0),
+  /** File of text embeddings for the teacher (`turbo2k embed`), relative to the recipe; else its encoders run. */
+  embeddings: z.string().optional(),
   /** Whether the student's text encoder learns too. */
   trainText: z.boolean().default(false),
   captionDropout: z.number().min(0).max(1),

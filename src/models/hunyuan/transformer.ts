@@ -121,9 +121,9 @@ export class HunyuanTransformer {
   }
 
   /** The image tokens [B, N, W] after block `index`; what lies behind it is not computed. */
-  features(inputs: HunyuanInputs, index: number): Tensor {
+  features(inputs: HunyuanInputs, index: number, options: HunyuanOptions = {}): Tensor {
     const condition = this.conditioning.forward(inputs);
-    return this.#blocks(inputs, condition, {}, index + 1);
+    return this.#blocks(inputs, condition, options, index + 1);
   }
 
   #blocks(

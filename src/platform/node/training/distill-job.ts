@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { cp, mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
-import { openPrompts, tapIndex } from "../../../pipelines/hunyuan.ts";
+import { openPrompts, type PromptEncoder, tapIndex } from "../../../pipelines/hunyuan.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
 import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
@@ -19,6 +19,7 @@ import type { DistillRecipe } from "../../../training/recipe.ts";
 import { pictureKey } from "../../../training/stages.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
 import type { Frame } from "../../../video/frame.ts";
+import { openEmbeddings } from "../models/embeddings.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveStudent } from "../models/save-model.ts";
 import { type OpenedTeacher, openTeacher } from "../models/teacher-folder.ts";
@@ -122,7 +123,7 @@ async function openFeatures(
   tapIndex(recipe.taps.teacher, doubleBlocks + singleBlocks, "teacher");
   const sets: Sets = new Map();
   for (const key of keys) sets.set(key, await codecLatents(model.codec, runtime, requestOf(key)));
-  const prompts = openPrompts(model, runtime);
+  const prompts = await openText(model, recipe, runtime, options.base);
   const live = new LiveTeacher(model, runtime, {
     prompts: prompts.encode,
     sets,
@@ -142,6 +143,20 @@ async function openFeatures(
       for (const set of sets.values()) void set.close();
     },
   };
+}
+
+/** The teacher's own text encoders, or what they made of the captions before. */
+async function openText(
+  model: OpenedTeacher,
+  { embeddings }: DistillRecipe,
+  runtime: Runtime,
+  base: string,
+): Promise<{ encode: PromptEncoder; dispose(): void }> {
+  if (embeddings === undefined) return openPrompts(model, runtime);
+  const { textWidth, pooledWidth } = model.transformer.config;
+  const sizes = { length: model.settings.textLength, width: textWidth, pooledWidth };
+  const { encode, close } = await openEmbeddings(resolve(base, embeddings), sizes);
+  return { encode, dispose: () => void close() };
 }
 
 /** Features of `draws` draws of each clip on disk in half precision, with a list of what each was drawn at. */

@@ -1,0 +1,109 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { stringify } from "yaml";
+import { openPrompts } from "../pipelines/hunyuan.ts";
+import { openOrt } from "../platform/node/devices/ort.ts";
+import { saveTinyModel } from "../platform/node/generate/testing.ts";
+import { openEmbeddings } from "../platform/node/models/embeddings.ts";
+import { openTeacher } from "../platform/node/models/teacher-folder.ts";
+import { saveTinyTeacher } from "../platform/node/training/testing.ts";
+import { readVideo } from "../platform/node/video/read.ts";
+import { inFolder } from "../platform/node/video/testing.ts";
+import { relativeError } from "../testing/relative-error.ts";
+import type { Frame } from "../video/frame.ts";
+import { run as runLine } from "./testing.ts";
+
+const run = (...words: string[]) => runLine(words);
+
+const recipe = {
+  kind: "distill",
+  name: "tiny",
+  seed: 4,
+  world: "mini",
+  student: "student",
+  teacher: "teacher",
+  strategy: "synchronised",
+  embeddings: "text.safetensors",
+  draws: 2,
+  captionDropout: 0.2,
+  clips: { "64x64x9": 3 },
+  timesteps: { uniform: 0.1, shift: 2 },
+  preview: { picture: "64x64x9", prompts: 1 },
+  stages: [{ steps: 2, buckets: [{ picture: "64x64x9", batch: 2 }] }],
+};
+
+test(
+  "embed writes what the encoders say, and a distillation reads it",
+  () =>
+    inFolder(async (home) => {
+      await saveTinyModel(join(home, "student"));
+      await saveTinyTeacher(join(home, "teacher"));
+      const path = join(home, "recipe.yaml");
+      await writeFile(path, stringify(recipe));
+      const file = join(home, "text.safetensors");
+
+      const listed = await run("embed", path, "--list");
+      expect(listed.code).toBe(0);
+      expect(listed.out.split("\n").length).toBeGreaterThan(3);
+      expect((await run("embed", path, "-o", file)).code).toBe(0);
+
+      const teacher = await openTeacher(join(home, "teacher"));
+      const live = openPrompts(teacher, openOrt());
+      const sizes = { length: 16, width: 16, pooledWidth: 12 };
+      const stored = await openEmbeddings(file, sizes);
+      const prompts = listed.out.split("\n").slice(0, 2);
+      const [a, b] = [await live.encode(prompts), await stored.encode(prompts)];
+      expect(b.mask).toEqual(a.mask);
+      expect(relativeError(b.pooled.data, a.pooled.data)).toBeLessThan(1e-3);
+      const words = a.states.data.map((value, i) => value * a.mask.data[Math.floor(i / 16)]!);
+      expect(relativeError(b.states.data, words)).toBeLessThan(1e-3);
+      await expect(stored.encode(["something else"])).rejects.toThrow(/no embedding of "something else"/);
+      await expect(openEmbeddings(file, { ...sizes, width: 20 })).rejects.toThrow(/expected states.0 \[words, 20\]/);
+      await stored.close();
+      live.dispose();
+      await teacher.close();
+
+      const trained = await run("train", path, "-o", join(home, "run"));
+      expect(trained.err).toContain("saved at step 2");
+      expect(trained.code).toBe(0);
+    }),
+  180_000,
+);
+
+test(
+  "features draws maps of both models and measures how alike they are",
+  () =>
+    inFolder(async (home) => {
+      await saveTinyModel(join(home, "student"));
+      await saveTinyTeacher(join(home, "teacher"));
+      const folder = join(home, "maps");
+      const result = await run(
+        ..."features --size 64x64 --frames 9 --clips 2 --sigmas 0.2,0.8 --student-blocks 0 --json".split(" "),
+        ...["--teacher", join(home, "teacher"), "--model", join(home, "student"), "-o", folder],
+      );
+      expect(result.code).toBe(0);
+      const { cka } = JSON.parse(result.out) as { cka: number[][] };
+      expect(cka.length).toBe(2);
+      for (const value of cka.flat()) expect(value > 0 && value <= 1).toBe(true);
+      const frames: Frame[] = [];
+      for await (const frame of readVideo(join(folder, "sigma-0.20.mp4"))) frames.push(frame);
+      expect(frames.length).toBe(9);
+      // The clip beside the teacher's two blocks and the student's one.
+      expect([frames[0]!.width, frames[0]!.height]).toEqual([192, 128]);
+      expect((await readFile(join(folder, "sheet.png"))).length).toBeGreaterThan(1000);
+
+      const wrong = await run(
+        "features",
+        "--teacher",
+        join(home, "teacher"),
+        "--model",
+        join(home, "student"),
+        "--teacher-blocks",
+        "7",
+      );
+      expect(wrong.code).toBe(2);
+      expect(wrong.err).toContain("the teacher has no block 7");
+    }),
+  180_000,
+);

@@ -1,0 +1,29 @@
+import { InputError } from "../../../base/errors.ts";
+import { drawOf } from "../../../training/distill-teacher.ts";
+import type { LatentSet } from "../../../training/flow-task.ts";
+import type { Recipe } from "../../../training/recipe.ts";
+import { pictureKey } from "../../../training/stages.ts";
+import { type ClipsOptions, openClips } from "./clips.ts";
+
+/** Every caption that a distillation will hand to its teacher. */
+export async function drawnCaptions(recipe: Recipe, options: ClipsOptions): Promise<string[]> {
+  if (recipe.kind !== "distill")
+    throw new InputError(`captions of a ${recipe.kind} recipe need no embeddings`, {
+      hint: "recipes/mini-distill.yaml",
+    });
+  if (!recipe.draws)
+    throw new InputError("this recipe words captions anew at every step, so that they cannot be listed", {
+      hint: "set draws to 1 or more",
+    });
+  const { clips } = await openClips(recipe, options);
+  const captions = new Set<string>();
+  for (const { picture } of recipe.stages.flatMap(({ buckets }) => buckets)) {
+    const key = pictureKey(picture);
+    const count = recipe.clips[key] ?? Math.min(1000, clips.count(picture));
+    const caption: LatentSet["caption"] = (clip, random) => clips.caption(clip, picture, random);
+    for (let clip = 0; clip < count; clip++)
+      for (let number = 0; number < recipe.draws; number++)
+        captions.add(drawOf(recipe, key, { caption }, clip, number).caption);
+  }
+  return [...captions];
+}
