@@ -1,11 +1,20 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { exportStudio } from "../src/platform/node/studio/page.ts";
+import { exportStudio, placeModel } from "../src/platform/node/studio/page.ts";
 import { type ServedStudio, serveStudio } from "../src/platform/node/studio/serve.ts";
 import { readReceipt, readVideo } from "../src/platform/node/video/read.ts";
 import { collect, psnr } from "../src/platform/node/video/testing.ts";
 import type { Frame } from "../src/video/frame.ts";
-import { chromiumPath, drop, type OpenedPage, openPage, openStudio, type Studio, serveFiles } from "./testing.ts";
+import {
+  buildExample,
+  chromiumPath,
+  drop,
+  type OpenedPage,
+  openPage,
+  openStudio,
+  type Studio,
+  serveFiles,
+} from "./testing.ts";
 
 if (!chromiumPath) console.warn("the page's tests are skipped: there is no Chromium here (apt-get install chromium)");
 
@@ -152,6 +161,24 @@ describe.skipIf(!chromiumPath)("the studio's page", () => {
     }
     expect(pictures[0]).toHaveLength(1);
     expect(psnr(pictures[0]!, pictures[1]!)).toBeGreaterThan(35);
+  });
+
+  test("is also a library: the guide's example makes a video", async () => {
+    const folder = join(studio.folder, "example");
+    await buildExample(folder);
+    await placeModel(studio.folders.model, folder);
+    const host = await serveFiles(folder, "/");
+    try {
+      const page = await studio.browser.newPage();
+      const faults: string[] = [];
+      page.on("pageerror", (error) => faults.push(error.message));
+      await page.goto(host.url);
+      await page.locator("video[src^=blob]").waitFor({ state: "attached", timeout: 120_000 });
+      expect(faults).toEqual([]);
+      await page.close();
+    } finally {
+      await host.close();
+    }
   });
 
   test("works from a plain static host, below a path, with one thread", async () => {

@@ -1,6 +1,6 @@
 /** The built page in a real Chromium, for tests. */
 import { existsSync } from "node:fs";
-import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -76,6 +76,30 @@ export async function openPage(browser: Browser, url: string): Promise<OpenedPag
   await page.goto(url);
   await page.locator("#device").waitFor();
   return { page, context, faults };
+}
+
+/** The example of the guide as a page of its own, bundled as a reader would do it. */
+export async function buildExample(folder: string): Promise<void> {
+  const guide = await readFile(join(import.meta.dirname, "../docs/guides/browser.md"), "utf8");
+  const [, code = ""] = /```ts\n([\s\S]*?)```/.exec(guide) ?? [];
+  // Inside the checkout, where its packages are found.
+  const cache = join(import.meta.dirname, "../node_modules/.cache");
+  await mkdir(cache, { recursive: true });
+  const root = await mkdtemp(join(cache, "turbo2k-example-"));
+  try {
+    await writeFile(join(root, "index.html"), '<video></video><script type="module" src="./main.ts"></script>');
+    await writeFile(join(root, "main.ts"), code);
+    await build({
+      configFile: false,
+      root,
+      base: "./",
+      logLevel: "silent",
+      resolve: { alias: { "turbo2k/browser": join(import.meta.dirname, "../src/browser.ts") } },
+      build: { outDir: folder, emptyOutDir: true, target: "es2023" },
+    });
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
 }
 
 /** Drags a file from outside onto the page. */
