@@ -141,6 +141,22 @@ describe.skipIf(!chromiumPath)("the studio's page", () => {
     await opened.context.close();
   });
 
+  test("makes large videos in two stages, and again from their receipt", async () => {
+    const opened = await openPage(studio.browser, served.url);
+    const { page } = opened;
+    expect(await page.getByLabel("Size").textContent()).toContain("2560 × 1440, 2K");
+    await page.getByLabel("Size").selectOption("another size");
+    await makeVideo(opened, { Width: "128", Height: "96" });
+    await page.getByText(/refine \d/).waitFor();
+    const receipt = await readReceipt(await download(opened, "large.mp4"));
+    expect(receipt).toMatchObject({ width: 128, height: 96, draft: { width: 64, height: 64 } });
+    expect(receipt.stages?.map(({ name }) => name)).toEqual(["text", "draft", "guide", "refine", "decode", "encode"]);
+    await page.getByRole("button", { name: "Make again" }).click();
+    await page.getByText("the very same, bit for bit").waitFor();
+    expect(opened.faults).toEqual([]);
+    await opened.context.close();
+  });
+
   test("makes the same picture with WebGPU, where it is asked for", async () => {
     const pictures: Frame[][] = [];
     for (const device of ["webgpu", "wasm"]) {

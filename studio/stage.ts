@@ -116,6 +116,7 @@ export function showFailure(problem: Pick<Failure, "message" | "hint"> | undefin
   const sentence = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
   const lines = problem ? [problem.message, problem.hint ?? ""].filter(Boolean) : [];
   failure.replaceChildren(...lines.map((text) => make("p", { textContent: sentence(text) })));
+  if (problem) failure.scrollIntoView({ block: "nearest" });
 }
 
 /** Pixels, as they are now. */

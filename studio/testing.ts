@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { build } from "vite";
-import { saveTinyModel } from "../src/platform/node/generate/testing.ts";
+import { addTinyHr, saveTinyModel } from "../src/platform/node/generate/testing.ts";
 
 /** Where distributions put it; another place by `CHROMIUM`. */
 export const chromiumPath = [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser"].find(
@@ -27,6 +27,7 @@ export async function openStudio(): Promise<Studio> {
   const folder = await mkdtemp(join(tmpdir(), "turbo2k-studio-"));
   const folders = { page: join(folder, "page"), model: join(folder, "tiny") };
   await saveTinyModel(folders.model);
+  await addTinyHr(folders.model);
   await build({
     configFile: join(import.meta.dirname, "vite.config.ts"),
     logLevel: "silent",
