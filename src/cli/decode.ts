@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { decodeLatents } from "../platform/node/generate/decode-latents.ts";
 import { follow } from "./follow.ts";
 import { fetchModel } from "./pull.ts";
-import { addDevice } from "./request.ts";
+import { addDevice, addParts } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** `turbo2k decode LATENTS`. */
@@ -13,8 +13,10 @@ export function addDecode(program: Command, terminal: Terminal): void {
     .description("make the video of saved latents")
     .option("-o, --output <file>", "as for generate (default: outputs/DATE/…)")
     .option("--model <model>", "where the model is now, if it was moved")
+    .option("--text-encoder <path>", "text encoder of a single-file checkpoint")
     .option("--force", "replace an existing file")
     .option("--json", "print one JSON object on stdout");
+  addParts(command);
   addDevice(command).action(async (latents: string, flags) => {
     await fetchModel(flags.model, terminal);
     const result = await follow(decodeLatents(latents, { ...flags, signal: terminal.signal }), terminal);

@@ -17,7 +17,8 @@ import type { Terminal } from "./terminal.ts";
 /** `turbo2k eval world|vae|stages|videos|niqe-fit|aggregate`. */
 export function addEval(program: Command, terminal: Terminal): void {
   const group = program.command("eval").description("how good a model is");
-  for (const add of [addEvalWorld, addEvalVae, addEvalStages, addEvalVideos, addEvalNiqe, addEvalAggregate]) add(group, terminal);
+  for (const add of [addEvalWorld, addEvalVae, addEvalStages, addEvalVideos, addEvalNiqe, addEvalAggregate])
+    add(group, terminal);
 }
 
 /** What evaluations on the procedural world have in common. */

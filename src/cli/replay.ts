@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { TurboError } from "../base/errors.ts";
 import { replay } from "../platform/node/generate/replay.ts";
 import { fetchModel } from "./pull.ts";
-import { addDevice, addLora } from "./request.ts";
+import { addDevice, addLora, addParts } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** `turbo2k replay FILE`. */
@@ -13,9 +13,11 @@ export function addReplay(program: Command, terminal: Terminal): void {
     .description("make a video again from its receipt and compare the frames")
     .option("--model <model>", "the folder of the model that made it (default: mini)")
     .option("-o, --output <file>", "keep the new video")
+    .option("--text-encoder <path>", "text encoder of a single-file checkpoint")
     .option("--force", "replace an existing file")
     .option("--json", "print one JSON object on stdout");
   addLora(command);
+  addParts(command);
   addDevice(command).action(async (file: string, flags) => {
     await fetchModel(flags.model, terminal);
     const events = replay(file, { ...flags, signal: terminal.signal });

@@ -47,8 +47,7 @@ export function addRequestFlags(command: Command): Command {
       parseList(text, "--sigmas", { least: 0, most: 1, whole: false }),
     ),
   );
-  command.option("--vae <path>", "autoencoder of a checkpoint without one: a file or folder");
-  command.option("--comfy-root <folder>", "ComfyUI's folder: the model, its parts and LoRAs are looked for there");
+  addParts(command);
   addDevice(command);
   command.option("--memory <size>", "what it may take: 12GB (default: what the machine has)");
   command.option("--no-cache", "encode the prompt anew, and keep nothing of it");
@@ -66,6 +65,12 @@ export function addRequestFlags(command: Command): Command {
 
 export const addDevice = (command: Command): Command =>
   command.addOption(new Option("--device <device>", "what computes (default: auto)").choices([...devices]));
+
+/** Where the parts of a model are that lie apart. */
+export const addParts = (command: Command): Command =>
+  command
+    .option("--vae <path>", "autoencoder of a checkpoint without one: a file or folder")
+    .option("--comfy-root <folder>", "ComfyUI's folder: the model, its parts and LoRAs are looked for there");
 
 /** `--lora FILE[:WEIGHT]`, as often as wanted. */
 export const addLora = (command: Command): Command =>

@@ -7,16 +7,16 @@ import { refuseOther } from "../../../pipelines/receipt.ts";
 import { decode } from "../../../pipelines/text-to-video.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
 import { openDevice } from "../devices/open-device.ts";
+import { locateModel, type ModelPlaces } from "../models/locate.ts";
 import { openModel } from "../models/open-model.ts";
 import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
 import { readLatents, type SavedLatents } from "./latents-file.ts";
-import { modelPath } from "./package-root.ts";
 import { StageClock } from "./stage-clock.ts";
 import { writeFrames } from "./write-frames.ts";
 
-export interface DecodeRequest extends Pick<GenerateRequest, "output" | "model" | "force" | "device"> {
+export interface DecodeRequest extends ModelPlaces, Pick<GenerateRequest, "output" | "force" | "device"> {
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -27,7 +27,9 @@ export async function* decodeLatents(path: string, request: DecodeRequest): Asyn
   const { signal } = request;
   const saved = await readLatents(path);
   const { runtime } = await openDevice(request.device);
-  const model = await openModel(await modelPath(request.model ?? saved.model));
+  const { comfyRoot, textEncoder, vae } = request;
+  const place = { comfyRoot, model: request.model ?? (comfyRoot === undefined ? saved.model : undefined) };
+  const model = await openModel(await locateModel(place), { textEncoder, vae });
   let writer: VideoWriter | undefined;
   try {
     const { draft, latents, grid } = saved;

@@ -9,14 +9,15 @@ import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Frame } from "../../../video/frame.ts";
 import { FrameHash } from "../../../video/hash.ts";
 import { openDevice } from "../devices/open-device.ts";
+import { locateLoras, locateModel, type ModelPlaces } from "../models/locate.ts";
 import { lorasOfReceipt, openLoras } from "../models/open-lora.ts";
 import { openModel } from "../models/open-model.ts";
 import { readReceipt, readVideo } from "../video/read.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
-import { defaultModel, modelPath } from "./package-root.ts";
+import { defaultModel } from "./package-root.ts";
 
-export interface ReplayRequest extends Pick<GenerateRequest, "output" | "model" | "lora" | "force" | "device"> {
+export interface ReplayRequest extends ModelPlaces, Pick<GenerateRequest, "output" | "lora" | "force" | "device"> {
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -36,8 +37,10 @@ export async function* replay(path: string, request: ReplayRequest): AsyncGenera
   const { signal } = request;
   const receipt = await readReceipt(path);
   const { runtime, name: device } = await openDevice(request.device);
-  const loras = await lorasOfReceipt(receipt.loras ?? [], request.lora ?? []);
-  const bare = await openModel(await modelPath(request.model ?? modelOf(receipt)));
+  const loras = await lorasOfReceipt(receipt.loras ?? [], await locateLoras(request));
+  const { comfyRoot, textEncoder, vae } = request;
+  const place = { comfyRoot, model: request.model ?? (comfyRoot === undefined ? modelOf(receipt) : undefined) };
+  const bare = await openModel(await locateModel(place), { textEncoder, vae });
   let model = bare;
   const comparison = new Comparison(path);
   let writer: VideoWriter | undefined;

@@ -5,6 +5,9 @@ import { defaultModel, modelPath } from "../generate/package-root.ts";
 import { comfyCheckpoint, comfyLora, comfyModels } from "./comfy.ts";
 import { type LoraFile, parseLoraFile } from "./open-lora.ts";
 
+/** Where a model and the parts that may lie apart are. */
+export type ModelPlaces = Pick<GenerateRequest, "model" | "comfyRoot" | "textEncoder" | "vae">;
+
 type Named = Pick<GenerateRequest, "model" | "lora" | "comfyRoot">;
 
 /** The model's folder or file; with a ComfyUI folder its only LTX-Video model, or the one of that name in it. */

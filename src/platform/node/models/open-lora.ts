@@ -60,14 +60,12 @@ interface Made {
 }
 
 /** The files that a receipt asks for, by their hashes, in its order and with its weights. @throws CheckpointError for missing ones */
-export async function lorasOfReceipt(made: readonly Made[], given: readonly string[]): Promise<LoraFile[]> {
-  const here = new Map(
-    await Promise.all(given.map(async (text) => [await hashFiles([parseLoraFile(text).path]), text] as const)),
-  );
+export async function lorasOfReceipt(made: readonly Made[], given: readonly LoraFile[]): Promise<LoraFile[]> {
+  const here = new Map(await Promise.all(given.map(async ({ path }) => [await hashFiles([path]), path] as const)));
   const missing = made.filter(({ sha256 }) => !here.has(sha256));
   if (missing.length > 0)
     throw new CheckpointError(`this video was made with ${missing.map(({ name }) => name).join(", ")}`, {
       hint: "say where that LoRA is: --lora FILE",
     });
-  return made.map(({ sha256, weight }) => ({ path: parseLoraFile(here.get(sha256)!).path, weight }));
+  return made.map(({ sha256, weight }) => ({ path: here.get(sha256)!, weight }));
 }
