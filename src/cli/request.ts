@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { InputError, UnsupportedError } from "../base/errors.ts";
 import type { SeededRequest } from "../platform/node/generate/prepare.ts";
 import {
+  compats,
   devices,
   type GenerateRequest,
   limits,
@@ -29,7 +30,10 @@ type Flags = Record<string, unknown> & { config?: string; image?: string };
 export function addRequestFlags(command: Command): Command {
   const number = (flags: string, what: string, key: keyof typeof limits) =>
     command.addOption(new Option(flags, what).argParser(numberFor(/--[a-z-]+/.exec(flags)![0], limits[key])));
-  command.option("--model <model>", "mini, a folder in the diffusers layout, or ORG/NAME on a hub (default: mini)");
+  command.option(
+    "--model <model>",
+    "mini, a diffusers folder, an original checkpoint, or ORG/NAME on a hub (default: mini)",
+  );
   command.option("--size <size>", "2k, 1080p, 720p or WxH");
   number("--width <n>", "with --height, in place of --size", "width");
   number("--height <n>", "with --width", "height");
@@ -40,12 +44,28 @@ export function addRequestFlags(command: Command): Command {
   number("--hr-steps <n>", "steps of the second of two stages", "hrSteps");
   number("--stages <n>", "1: directly at full size; 2: a draft, then the high-resolution stage", "stages");
   number("--guidance-scale <x>", "how closely to follow the prompt; 1 is off (also --cfg-scale)", "guidanceScale");
+  number(
+    "--guidance-rescale <x>",
+    "share of the guided estimate brought back to the prompt's spread",
+    "guidanceRescale",
+  );
+  number("--stg-scale <x>", "spatio-temporal guidance; 0 is off", "stgScale");
+  command.addOption(
+    new Option("--stg-blocks <list>", "blocks that it perturbs: 19,25").argParser((text) =>
+      parseList(text, "--stg-blocks", { least: 0, most: 1000, whole: true }),
+    ),
+  );
   command.option("-n, --negative-prompt <text>", "what to stay away from");
   number("--seed <n>", "the same seed gives the same video (default: random)", "seed");
   command.addOption(
     new Option("--sigmas <list>", "noise levels in place of --steps: 1,0.75,0.5,0.25").argParser((text) =>
       parseList(text, "--sigmas", { least: 0, most: 1, whole: false }),
     ),
+  );
+  command.addOption(
+    new Option("--compat <code>", "whose defaults a published checkpoint gets (default: original)").choices([
+      ...compats,
+    ]),
   );
   addParts(command);
   addDevice(command);

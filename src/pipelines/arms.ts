@@ -116,13 +116,10 @@ async function* cascade(...[model, runtime, request]: Parameters<Arm>): AsyncGen
     dispose();
   }
   yield stage("decode");
-  for await (const event of decode(
-    model,
-    runtime,
-    denormalise(unpack(x, channels, grid), model.statistics),
-    grid,
-    made,
-  ))
+  for await (const event of decode(model, runtime, denormalise(unpack(x, channels, grid), model.statistics), grid, {
+    ...made,
+    seed,
+  }))
     if (event.type === "frame") yield { type: "frame", frame: event.frame };
 }
 

@@ -3,15 +3,16 @@ import type { Grid } from "../models/ltx/rope.ts";
 import { compression } from "../models/ltx-vae/config.ts";
 import { Decoder } from "../models/ltx-vae/decoder.ts";
 import { timestepSinusoid } from "../nn/timestep.ts";
-import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
+import { type HostTensor, hostTensor, type Shape } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { buildProgram, type Program } from "../tensor/program.ts";
 import type { Executable, Runtime } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
 import { type Frame, planarFrame } from "../video/frame.ts";
+import { InjectedNoise, noiseInputs } from "./decode-noise.ts";
 import { type Execution, roomy } from "./execution.ts";
 import { openHeld } from "./holding.ts";
-import type { TextToVideoModel } from "./model.ts";
+import { publishedDecode, type TextToVideoModel } from "./model.ts";
 import { notFinite } from "./not-finite.ts";
 import { overlaps, ramp, type Window, windows } from "./tiles.ts";
 
@@ -30,7 +31,7 @@ export function decodeProgram({ vae }: DecoderModel, grid: Grid, keep: Runtime["
   const decoder = mount(new Decoder(vae.config), "decoder");
   const latents = input("latents", [1, vae.config.latentChannels, grid.frames, grid.height, grid.width]);
   const sinusoid = vae.config.decoder.timestep ? { sinusoid: input("sinusoid", [1, 256]) } : {};
-  return buildProgram({ pixels: decoder.forward(latents, sinusoid) }, { keep });
+  return buildProgram({ pixels: decoder.forward(latents, { ...sinusoid, ...noiseInputs(vae.config) }) }, { keep });
 }
 
 /** Windows of time, rows and columns that a clip is decoded in. */
@@ -95,12 +96,17 @@ class Slab {
   }
 }
 
+interface TileOptions {
+  readonly timestep?: number | undefined;
+  readonly injected?: ((name: string, shape: readonly [number, number]) => HostTensor) | undefined;
+}
+
 /** One program for each size of tile. */
 export class TileDecoder {
   readonly #model: DecoderModel;
   readonly #runtime: Runtime;
   readonly #holding: Execution["decoder"];
-  readonly #made = new Map<string, Executable>();
+  readonly #made = new Map<string, { executable: Executable; maps: (readonly [string, Shape])[] }>();
   /** The tile before, whose memory the next one takes. */
   #last: HostTensor | undefined;
 
@@ -110,33 +116,50 @@ export class TileDecoder {
     this.#holding = holding;
   }
 
-  /** Pixels [3, F, H, W] of a tile; they hold until the next one. */
-  async decode(latents: Float32Array, grid: Grid): Promise<Float32Array> {
+  /**
+   * Pixels [3, F, H, W] of a tile; they hold until the next one.
+   * @param injected gives the maps that some decoders inject; zeros without it
+   */
+  async decode(
+    latents: Float32Array,
+    grid: Grid,
+    { timestep = publishedDecode.timestep, injected = zeros }: TileOptions = {},
+  ): Promise<Float32Array> {
     const { latentChannels, decoder } = this.#model.vae.config;
     const shape = [1, latentChannels, grid.frames, grid.height, grid.width];
     const key = shape.join("x");
-    let executable = this.#made.get(key);
-    if (!executable) {
+    let made = this.#made.get(key);
+    if (!made) {
       const program = decodeProgram(this.#model, grid, this.#runtime.keeps);
       const options = { weights: this.#model.vae.weights, holding: this.#holding };
-      executable = await openHeld(this.#runtime, program, options);
-      this.#made.set(key, executable);
+      const executable = await openHeld(this.#runtime, program, options);
+      const inputs = [...program.inputs].map(([name, at]) => [name, program.nodes[at]!.shape] as const);
+      made = { executable, maps: inputs.filter(([name]) => name.startsWith("noise.")) };
+      this.#made.set(key, made);
     }
     const feeds: Record<string, HostTensor> = { latents: hostTensor(latents, shape) };
-    if (decoder.timestep) feeds["sinusoid"] = timestepSinusoid([decodeTimestep * 1000]);
-    const { pixels } = await executable.run(feeds, this.#last && { pixels: this.#last });
+    if (decoder.timestep) feeds["sinusoid"] = timestepSinusoid([timestep * (decoder.timestepScale ?? 1000)]);
+    for (const [name, size] of made.maps) feeds[name] = injected(name, size as [number, number]);
+    const { pixels } = await made.executable.run(feeds, this.#last && { pixels: this.#last });
     this.#last = pixels!;
     return pixels!.data as Float32Array;
   }
 
   dispose(): void {
-    for (const executable of this.#made.values()) executable.dispose();
+    for (const { executable } of this.#made.values()) executable.dispose();
     this.#made.clear();
   }
 }
 
-/** Noise level at which decoders that take one are run by default. */
-const decodeTimestep = 0.05;
+const zeros: NonNullable<TileOptions["injected"]> = (_, shape) =>
+  hostTensor(new Float32Array(shape[0] * shape[1]), shape);
+
+export interface DecodeOptions extends Pick<Execution, "tiling" | "decoder"> {
+  /** Noise level that decoders which take one are told. */
+  readonly timestep?: number | undefined;
+  /** Of the noise that some inject. */
+  readonly seed?: number | undefined;
+}
 
 /** A box of latents [C, f, h, w]. */
 function cut(latents: Float32Array, channels: number, grid: Grid, [t, y, x]: readonly [Window, Window, Window]) {
@@ -161,13 +184,14 @@ export async function* decodeFrames(
   runtime: Runtime,
   latents: Float32Array,
   grid: Grid,
-  { tiling, decoder: holding }: Pick<Execution, "tiling" | "decoder"> = roomy,
+  { tiling, decoder: holding, timestep, seed = 0 }: DecodeOptions = roomy,
 ): AsyncGenerator<Frame> {
   const [t, h, w] = compression(model.vae.config);
   const { latentChannels } = model.vae.config;
   const { times, rows, columns } = tilesOf(grid, tiling);
   const [height, width] = [grid.height * h, grid.width * w];
   const decoder = new TileDecoder(model, runtime, holding);
+  const noise = new InjectedNoise(seed, grid);
   /** Frames of the window before that this one adds to, [3, n, H, W]. */
   let shared: Float32Array | undefined;
   try {
@@ -177,7 +201,9 @@ export async function* decodeFrames(
       for (const [i, row] of rows.entries())
         for (const [j, column] of columns.entries()) {
           const box = cut(latents, latentChannels, grid, [time, row, column]);
-          const tile = await decoder.decode(box, { frames: time.length, height: row.length, width: column.length });
+          const size = { frames: time.length, height: row.length, width: column.length };
+          const injected: TileOptions["injected"] = (name, map) => noise.cut(name, map, { row, column });
+          const tile = await decoder.decode(box, size, { timestep, injected });
           const down = ramp(row.length * h, ...overlaps(rows, i, h));
           const across = ramp(column.length * w, ...overlaps(columns, j, w));
           slab.add(tile, row.start * h, column.start * w, down, across);

@@ -25,6 +25,8 @@ export interface DenoiserOptions {
   readonly batch: number;
   /** Blocks whose output the denoiser keeps, for the second stage. */
   readonly taps?: readonly number[];
+  /** Blocks in which the last of the batch goes without self-attention. */
+  readonly perturbed?: readonly number[];
   readonly execution?: Execution | undefined;
 }
 
@@ -35,7 +37,7 @@ export type DenoiserModel = Pick<TextToVideoModel, "settings"> & {
 /** The velocity of `batch` copies of the latents, and the features of tapped blocks; its rotary tables are inputs. */
 export function velocityProgram(
   model: DenoiserModel,
-  { grid, batch, taps = [] }: Pick<DenoiserOptions, "grid" | "batch" | "taps">,
+  { grid, batch, taps = [], perturbed = [] }: Pick<DenoiserOptions, "grid" | "batch" | "taps" | "perturbed">,
   keep: Runtime["keeps"] = () => false,
 ): Program {
   const { config } = model.transformer;
@@ -49,7 +51,7 @@ export function velocityProgram(
     sinusoid: input("sinusoid", [batch, 1, 256]),
     rope: { cos: input("cos", table), sin: input("sin", table) },
   };
-  if (!taps.length) return buildProgram({ velocity: transformer.forward(inputs) }, { keep });
+  if (!taps.length) return buildProgram({ velocity: transformer.forward(inputs, { perturbed }) }, { keep });
   const { velocity, features } = forwardWithTaps(transformer, inputs, taps);
   // Of the conditional half alone: it comes last.
   const kept = features.map((x, k) => [`feature${k}`, x.slice(0, batch - 1)] as const);
@@ -70,7 +72,6 @@ export interface DenoiserFeeds {
   readonly tables: Feeds;
   readonly text: TextStates;
   readonly batch: number;
-  readonly guidanceScale: number;
   /** What a program takes beyond that at a noise level. */
   readonly more?: (sigma: number) => Promise<Feeds>;
   /** Hears what each run gave. */
@@ -90,35 +91,49 @@ export const openTransformer = (
     ...(execution.once ? { steady: steadyInputs } : {}),
   });
 
+/** Packed tokens [N, C] at a noise level. */
+interface Noisy {
+  readonly x: Float32Array;
+  readonly sigma: number;
+  readonly channels: number;
+}
+
 /**
- * The clean estimate of packed tokens [N, C] by a compiled velocity program. With more prompts than its batch holds, it
- * runs once for each.
+ * The velocities with each of the texts by a compiled velocity program. With more prompts than its batch holds, it runs
+ * once for each.
  */
+export async function velocitiesOf(
+  executable: Executable,
+  { tables, text, batch, more = async () => ({}), heard = () => {} }: DenoiserFeeds,
+  { x, sigma, channels }: Noisy,
+): Promise<Float32Array[]> {
+  const latents = new Float32Array(batch * x.length);
+  for (let item = 0; item < batch; item++) latents.set(x, item * x.length);
+  const velocities: Float32Array[] = [];
+  for (const turn of textTurns(text, batch)) {
+    const results = await executable.run({
+      latents: hostTensor(latents, [batch, x.length / channels, channels]),
+      ...tables,
+      ...turn,
+      sinusoid: timestepSinusoid(new Array<number>(batch).fill(timestepOf(sigma)), [batch, 1]),
+      ...(await more(sigma)),
+    });
+    heard(results);
+    const velocity = results["velocity"]!.data as Float32Array;
+    for (let item = 0; item < batch; item++) velocities.push(velocity.subarray(item * x.length, (item + 1) * x.length));
+  }
+  return velocities;
+}
+
+/** The clean estimate of packed tokens [N, C]; of two texts the first is what to stay away from. */
 export function denoiserOf(
   executable: Executable,
-  { tables, text, batch, guidanceScale, more = async () => ({}), heard = () => {} }: DenoiserFeeds,
+  { guidanceScale, ...feeds }: DenoiserFeeds & { readonly guidanceScale: number },
   channels: number,
 ): Denoiser {
-  const turns = textTurns(text, batch);
   return async (x, sigma) => {
-    const latents = new Float32Array(batch * x.length);
-    for (let item = 0; item < batch; item++) latents.set(x, item * x.length);
-    const velocities: Float32Array[] = [];
-    for (const turn of turns) {
-      const results = await executable.run({
-        latents: hostTensor(latents, [batch, x.length / channels, channels]),
-        ...tables,
-        ...turn,
-        sinusoid: timestepSinusoid(new Array<number>(batch).fill(timestepOf(sigma)), [batch, 1]),
-        ...(await more(sigma)),
-      });
-      heard(results);
-      const velocity = results["velocity"]!.data as Float32Array;
-      for (let item = 0; item < batch; item++)
-        velocities.push(velocity.subarray(item * x.length, (item + 1) * x.length));
-    }
-    const [first, second] = velocities as [Float32Array, Float32Array | undefined];
-    return denoised(x, second ? guide(second, first, guidanceScale) : first, sigma);
+    const [first, second] = await velocitiesOf(executable, feeds, { x, sigma, channels });
+    return denoised(x, second ? guide(second, first!, guidanceScale) : first!, sigma);
   };
 }
 
@@ -133,16 +148,23 @@ function textTurns({ states, mask }: TextStates, batch: number): { text: HostTen
   return Array.from({ length: prompts / batch }, (_, i) => ({ text: part(states, i), mask: part(mask, i) }));
 }
 
+/** Rotary tables of the clip that a transformer works on. */
+export function tablesOf({ transformer, vae }: TextToVideoModel, { grid, fps }: Pick<DenoiserOptions, "grid" | "fps">) {
+  const { config } = transformer;
+  const causal = config.causalPositions ?? false;
+  const places = coordinates(grid, { fps, compression: compression(vae.config), causal });
+  return ropeTables(places, widthOf(config), { theta: config.ropeTheta });
+}
+
 /** Compiles the transformer for one size and answers its denoiser on packed tokens [N, C]. */
 export async function openDenoiser(
   model: TextToVideoModel,
   runtime: Runtime,
   options: DenoiserOptions & { readonly text: TextStates; readonly guidanceScale: number },
 ): Promise<OpenDenoiser> {
-  const { grid, fps, taps = [] } = options;
+  const { taps = [] } = options;
   const { config } = model.transformer;
-  const places = coordinates(grid, { fps, compression: compression(model.vae.config) });
-  const tables = ropeTables(places, widthOf(config), { theta: config.ropeTheta });
+  const tables = tablesOf(model, options);
   const { weights } = model.transformer;
   const executable = await openTransformer(runtime, velocityProgram(model, options, runtime.keeps), weights, options);
   let features: readonly HostTensor[] = [];

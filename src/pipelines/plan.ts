@@ -10,6 +10,7 @@ import type { Draft } from "./draft.ts";
 import { batchOf, defaultTiling, type Execution } from "./execution.ts";
 import { type FootprintOptions, footprint } from "./footprint.ts";
 import { guideProgram } from "./guide.ts";
+import { mostPredictions } from "./guided-denoiser.ts";
 import { type Holding, steadyInputs } from "./holding.ts";
 import { gridOf, type VideoSize } from "./latents.ts";
 import type { TextToVideoModel } from "./model.ts";
@@ -63,7 +64,7 @@ export type PlannedModel = Pick<TextToVideoModel, "settings"> & {
 /** Without weights they are taken to be stored in 16 bits. */
 type Planned<P extends { config: unknown; weights: unknown }> = Pick<P, "config"> & Partial<Pick<P, "weights">>;
 
-type PlannedRequest = Pick<ResolvedRequest, "made" | "asked" | "sigmas" | "guidanceScale" | "draft">;
+type PlannedRequest = Pick<ResolvedRequest, "made" | "asked" | "sigmas" | "guidanceScale" | "guidance" | "draft">;
 
 /**
  * Share of a matrix product's rate that whole programs reach. Measured on mini sizes with one thread: 0.9 to 1.1 and
@@ -191,16 +192,17 @@ const turnsOf = (guidanceScale: number, batch: number): number => (guidanceScale
 
 function planOneStage(context: Context, sequential: boolean): Stages {
   const { model, keeps, request } = context;
-  const { made, sigmas, guidanceScale } = request;
+  const { made, sigmas, guidanceScale, guidance } = request;
   const grid = gridOf(made, model.vae.config);
   const tokens = tokensOf(grid);
-  const batch = batchOf(guidanceScale, { sequential });
+  const predictions = guidance ? mostPredictions(guidance) : batchOf(guidanceScale, { sequential: false });
+  const batch = sequential ? 1 : predictions;
   const program = velocityProgram(model, { grid, batch }, keeps);
   const options = {
     ...steady(context),
     weights: model.transformer.weights,
     runs: sigmas.length - 1,
-    turns: turnsOf(guidanceScale, batch),
+    turns: predictions / batch,
     extraBytes: copies * tokens * model.transformer.config.channels * float,
     tokens,
   } as const;

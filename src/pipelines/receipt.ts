@@ -1,6 +1,7 @@
 /** What a run says about itself, and whether a later one could be the same. */
 import { CheckpointError } from "../base/errors.ts";
 import { version } from "../base/version.ts";
+import type { GuidanceStage } from "../samplers/guidance.ts";
 import type { Receipt, ReceiptDraft } from "../schema/receipt.ts";
 import { hrModule } from "./assemble.ts";
 import type { Draft } from "./draft.ts";
@@ -21,7 +22,7 @@ export function draftReceipt(
   { files, loras }: Pick<TextToVideoModel, "files" | "loras">,
   { runtime, device, model }: Maker,
 ): ReceiptDraft {
-  const { prompt, negativePrompt, seed, sigmas, guidanceScale, fps, asked, made, draft } = request;
+  const { prompt, negativePrompt, seed, sigmas, guidanceScale, guidance, compat, fps, asked, made, draft } = request;
   const used = files.filter(({ name }) => draft || name !== hrModule);
   return {
     engine: { name: "turbo2k", version },
@@ -32,6 +33,8 @@ export function draftReceipt(
     seed,
     sigmas: [...sigmas],
     guidanceScale,
+    ...(guidance ? { guidance: guidance.map(plainStage) } : {}),
+    ...(compat ? { compat } : {}),
     steps: sigmas.length - 1,
     width: asked.width,
     height: asked.height,
@@ -53,9 +56,12 @@ const draftFields = ({ width, height, sigmas, guidanceScale }: Draft): NonNullab
   guidanceScale,
 });
 
+const plainStage = ({ blocks, ...stage }: GuidanceStage) => ({ ...stage, ...(blocks ? { blocks: [...blocks] } : {}) });
+
 /** The request that a receipt tells of, with everything decided: it makes the same frames again. */
 export function requestOfReceipt(receipt: Receipt, { vae }: Pick<TextToVideoModel, "vae">): ResolvedRequest {
-  const { prompt, negativePrompt, seed, fps, guidanceScale, sigmas, draft, width, height, frames } = receipt;
+  const { prompt, negativePrompt, seed, fps, guidanceScale, guidance, compat, sigmas, draft } = receipt;
+  const { width, height, frames } = receipt;
   const made = snap({ width: receipt.generatedWidth, height: receipt.generatedHeight, frames }, vae.config);
   return {
     prompt,
@@ -63,6 +69,8 @@ export function requestOfReceipt(receipt: Receipt, { vae }: Pick<TextToVideoMode
     seed,
     fps,
     guidanceScale,
+    ...(guidance ? { guidance } : {}),
+    ...(compat ? { compat } : {}),
     sigmas,
     ...(draft ? { draft: { ...draft, frames: made.frames } } : {}),
     asked: { width, height, frames },

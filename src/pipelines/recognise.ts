@@ -46,7 +46,7 @@ export function recognise(evidence: Evidence, compat: Compat = "original"): Reco
   checkGeneration(evidence, size, generation);
   const candidates = releasesOf(evidence, size ?? "2B", generation);
   const release = candidates[0]!;
-  const own = release.settings[compat];
+  const { guidance, ...own } = release.settings[compat];
   // LTXConditionPipeline sets noise levels itself, whatever a checkpoint's scheduler says.
   const schedule = compat === "original" || generation !== "0.9.5" ? evidence.schedule : undefined;
   const allowed = evidence.allowedSigmas;
@@ -60,6 +60,8 @@ export function recognise(evidence: Evidence, compat: Compat = "original"): Reco
       name,
       ...(evidence.vae.decoder.timestep ? { decode: publishedDecode } : {}),
       ...own,
+      // Which blocks to perturb was found for the published sizes.
+      ...(guidance && size ? { guidance } : {}),
       ...(schedule ? { schedule } : {}),
       ...(allowed ? { sigmas: [...allowed], steps: allowed.length } : {}),
     },

@@ -2,11 +2,12 @@
 import { InputError } from "../base/errors.ts";
 import { tokensOf } from "../models/ltx/rope.ts";
 import { compression } from "../models/ltx-vae/config.ts";
+import type { GuidanceStage } from "../samplers/guidance.ts";
 import { explicit } from "../samplers/schedules.ts";
-import { type GenerateRequest, parseSize } from "../schema/request.ts";
+import { type Compat, type GenerateRequest, parseSize } from "../schema/request.ts";
 import { type Draft, draftSigmas, draftSize, hrSettings, wantsTwoStages } from "./draft.ts";
 import { gridOf, snap, type VideoSize } from "./latents.ts";
-import { sigmasOf, type TextToVideoModel } from "./model.ts";
+import { defaultSigmas, guidanceOf, sigmasOf, type TextToVideoModel } from "./model.ts";
 
 export interface ResolvedRequest {
   readonly prompt: string;
@@ -14,6 +15,10 @@ export interface ResolvedRequest {
   readonly seed: number;
   readonly fps: number;
   readonly guidanceScale: number;
+  /** Of one stage, by noise level, where it is more than a scale. */
+  readonly guidance?: readonly GuidanceStage[] | undefined;
+  /** Whose defaults the model was opened with, where a request says. */
+  readonly compat?: Compat | undefined;
   /** In two stages: the first. Noise levels and guidance beside it are those of the second. */
   readonly draft?: Draft | undefined;
   /** Noise levels, 1 first and 0 last. */
@@ -58,11 +63,13 @@ export function checkRequest({
 /** @throws InputError as `checkRequest` does */
 export function resolveRequest(
   request: GenerateRequest & { readonly seed: number },
-  model: Pick<TextToVideoModel, "settings" | "vae" | "hr">,
+  model: Pick<TextToVideoModel, "settings" | "vae" | "hr"> & {
+    readonly transformer: Pick<TextToVideoModel["transformer"], "config">;
+  },
 ): ResolvedRequest {
   checkRequest(request);
   const { settings, vae } = model;
-  const { prompt = "", negativePrompt = "", seed } = request;
+  const { prompt = "", negativePrompt = settings.negativePrompt ?? "", seed } = request;
   const fps = request.fps ?? settings.fps;
   const asked = { ...sizeOf(request, settings), frames: framesOf(request, fps, settings.frames) };
   const made = snap(asked, vae.config);
@@ -73,6 +80,7 @@ export function resolveRequest(
     negativePrompt,
     seed,
     fps,
+    ...(request.compat ? { compat: request.compat } : {}),
     ...(stages === 2 ? twoStagesOf(request, made, model) : oneStageOf(request, tokens, model)),
     asked,
     made,
@@ -80,21 +88,42 @@ export function resolveRequest(
   };
 }
 
-type Noise = Pick<ResolvedRequest, "draft" | "sigmas" | "guidanceScale">;
+type Noise = Pick<ResolvedRequest, "draft" | "sigmas" | "guidanceScale" | "guidance">;
 
 function oneStageOf(
-  { sigmas, steps, hrSteps, guidanceScale, keepStages }: GenerateRequest,
+  request: GenerateRequest,
   tokens: number,
-  { settings }: Pick<TextToVideoModel, "settings">,
+  {
+    settings,
+    transformer,
+  }: Pick<TextToVideoModel, "settings"> & {
+    readonly transformer: Pick<TextToVideoModel["transformer"], "config">;
+  },
 ): Noise {
+  const { sigmas, steps, hrSteps, keepStages } = request;
   if (hrSteps !== undefined || keepStages)
     throw new InputError("this video is made in one stage: there is no draft and no high-resolution stage", {
       hint: "two stages make large pictures (--size 2k), and any with --stages 2, where the model can",
     });
+  const guidance = guidanceOf(settings, request);
+  checkBlocks(guidance, transformer.config.layers);
+  const isPlain = guidance.length === 1 && Object.keys(guidance[0]!).length === 2;
   return {
-    guidanceScale: guidanceScale ?? settings.guidanceScale,
-    sigmas: sigmas ? explicit(sigmas) : sigmasOf(settings.schedule, steps ?? settings.steps, tokens),
+    guidanceScale: Math.max(...guidance.map(({ scale }) => scale)),
+    ...(isPlain ? {} : { guidance }),
+    sigmas: sigmas ? explicit(sigmas) : defaultSigmas(settings, steps, tokens),
   };
+}
+
+/** @throws InputError for spatio-temporal guidance without blocks, or with blocks that the model does not have */
+function checkBlocks(guidance: readonly GuidanceStage[], layers: number): void {
+  const beyond = guidance.flatMap(({ blocks = [] }) => blocks).find((block) => block >= layers);
+  if (beyond !== undefined)
+    throw new InputError(`there is no block ${beyond}: this model has blocks 0 to ${layers - 1}`);
+  if (guidance.some(({ stg = 0 }) => stg !== 0) && guidance.every(({ blocks = [] }) => blocks.length === 0))
+    throw new InputError("which blocks should spatio-temporal guidance perturb?", {
+      hint: `--stg-blocks ${Math.floor((2 / 3) * layers)}`,
+    });
 }
 
 /** Steps, noise levels and guidance that are asked for are those of the draft, which decides what is to be seen. */

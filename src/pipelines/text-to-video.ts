@@ -3,14 +3,17 @@ import { CancelledError, InputError } from "../base/errors.ts";
 import { gaussian } from "../base/philox.ts";
 import { type Grid, tokensOf } from "../models/ltx/rope.ts";
 import { euler } from "../samplers/euler.ts";
+import { type GuidanceStage, isGuided } from "../samplers/guidance.ts";
 import { explicit } from "../samplers/schedules.ts";
+import { stochastic } from "../samplers/stochastic.ts";
 import type { Runtime } from "../tensor/runtime.ts";
 import type { Frame } from "../video/frame.ts";
 import { decodeFrames } from "./decode.ts";
-import { openDenoiser } from "./denoiser.ts";
-import { batchOf, type Execution, roomy } from "./execution.ts";
+import { withDecodeNoise } from "./decode-noise.ts";
+import { type Execution, roomy } from "./execution.ts";
+import { openGuidedDenoiser } from "./guided-denoiser.ts";
 import { denormalise, gridOf, pack, unpack, type VideoSize } from "./latents.ts";
-import { sigmasOf, type TextToVideoModel } from "./model.ts";
+import { defaultSigmas, guidanceOf, type TextToVideoModel } from "./model.ts";
 import { encodeText, type TextCache } from "./text.ts";
 
 export interface TextToVideoRequest extends VideoSize {
@@ -19,6 +22,8 @@ export interface TextToVideoRequest extends VideoSize {
   readonly seed: number;
   readonly fps?: number;
   readonly steps?: number;
+  /** Guidance by noise level; without it `guidanceScale` at all of them, or the model's own. */
+  readonly guidance?: readonly GuidanceStage[] | undefined;
   readonly guidanceScale?: number;
   /** Noise levels to step through, in place of the model's schedule. */
   readonly sigmas?: readonly number[];
@@ -65,37 +70,30 @@ export async function* textToVideo(
   { signal, execution = roomy, cache }: PipelineOptions = {},
 ): AsyncGenerator<PipelineEvent> {
   const { settings } = model;
-  const { prompt, negativePrompt = "", seed, fps = settings.fps, guidanceScale = settings.guidanceScale } = request;
+  const { prompt, negativePrompt = settings.negativePrompt ?? "", seed, fps = settings.fps } = request;
   if (!prompt.trim()) throw new InputError("the prompt is empty", { hint: 'for example "a red ball moving left"' });
   const grid = gridOf(request, model.vae.config);
-  const sigmas = request.sigmas
-    ? explicit(request.sigmas)
-    : sigmasOf(settings.schedule, request.steps ?? settings.steps, tokensOf(grid));
+  const sigmas = request.sigmas ? explicit(request.sigmas) : defaultSigmas(settings, request.steps, tokensOf(grid));
+  const guidance = request.guidance ?? guidanceOf(settings, request);
   const check = () => {
     if (signal?.aborted) throw new CancelledError();
   };
   check();
   yield { type: "started", grid, sigmas };
 
-  const guided = guidanceScale !== 1;
-  const prompts = guided ? [negativePrompt, prompt] : [prompt];
+  const prompts = guidance.some(isGuided) ? [negativePrompt, prompt] : [prompt];
   const text = await encodeText(model, runtime, prompts, { holding: execution.text, cache });
   yield { type: "text", truncated: text.truncated.at(-1)! };
   check();
 
   const channels = model.transformer.config.channels;
   const clean = (tokens: Float32Array) => denormalise(unpack(tokens, channels, grid), model.statistics);
-  const { denoise, dispose } = await openDenoiser(model, runtime, {
-    grid,
-    fps,
-    batch: batchOf(guidanceScale, execution),
-    text,
-    guidanceScale,
-    execution,
-  });
+  const { denoise, dispose } = await openGuidedDenoiser(model, runtime, { grid, fps, text, guidance, execution });
   let x = initialNoise(channels, grid, seed);
+  const fresh = (index: number) => initialNoise(channels, grid, seed, `step ${index}`);
+  const steps = settings.sampler === "stochastic" ? stochastic(denoise, x, sigmas, fresh) : euler(denoise, x, sigmas);
   try {
-    for await (const step of euler(denoise, x, sigmas)) {
+    for await (const step of steps) {
       x = step.x;
       const { index, sigma } = step;
       yield {
@@ -121,17 +119,25 @@ export async function* textToVideo(
 export const initialNoise = (channels: number, grid: Grid, seed: number, of = "latents"): Float32Array =>
   pack(gaussian(channels * tokensOf(grid), seed, of), channels);
 
+export interface DecodeRequest {
+  readonly frames: number;
+  /** Of the noise that some decoders take. */
+  readonly seed: number;
+}
+
 /** The last stage alone, for latents that an earlier run saved. */
 export async function* decode(
-  model: Pick<TextToVideoModel, "vae">,
+  { settings, vae, statistics }: Pick<TextToVideoModel, "settings" | "vae" | "statistics">,
   runtime: Runtime,
   latents: Float32Array,
   grid: Grid,
-  { frames }: { frames: number },
-  { signal, execution }: PipelineOptions = {},
+  { frames, seed }: DecodeRequest,
+  { signal, execution = roomy }: PipelineOptions = {},
 ): AsyncGenerator<PipelineEvent> {
   let index = 0;
-  for await (const frame of decodeFrames(model, runtime, latents, grid, execution)) {
+  const noisy = withDecodeNoise(latents, settings, { config: vae.config, statistics, seed });
+  const options = { ...execution, timestep: settings.decode?.timestep, seed };
+  for await (const frame of decodeFrames({ vae }, runtime, noisy, grid, options)) {
     if (signal?.aborted) throw new CancelledError();
     yield { type: "frame", index, frames, frame };
     index++;

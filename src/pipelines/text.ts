@@ -7,7 +7,7 @@ import { buildProgram, type Program } from "../tensor/program.ts";
 import type { Runtime } from "../tensor/runtime.ts";
 import { constant, input } from "../tensor/tensor.ts";
 import { type Holding, openHeld } from "./holding.ts";
-import type { TextToVideoModel } from "./model.ts";
+import type { Settings, TextToVideoModel } from "./model.ts";
 
 export interface TextStates {
   /** [B, T, W] */
@@ -17,6 +17,9 @@ export interface TextStates {
   /** Prompts whose end was left out. */
   readonly truncated: readonly boolean[];
 }
+
+/** Whether the encoder is told of padding; LTXPipeline of diffusers lets words attend to it. */
+const seesMask = ({ maskText = true }: Pick<Settings, "maskText">): boolean => maskText;
 
 /** The text encoder on `batch` prompts. */
 export function textProgram(
@@ -29,7 +32,7 @@ export function textProgram(
   const states = encoder.forward({
     ids: input("ids", shape, "i32"),
     buckets: constant(relativeBuckets(settings.textLength, text.config)),
-    mask: input("mask", shape),
+    mask: seesMask(settings) ? input("mask", shape) : undefined,
   });
   return buildProgram({ states }, { keep });
 }
@@ -80,8 +83,10 @@ const maskOf = (encoded: readonly EncodedText[], length: number): HostTensor =>
   hostTensor(Float32Array.from(encoded.flatMap(({ mask }) => [...mask])), [encoded.length, length]);
 
 /** Everything that decides the states of a prompt. */
-const keyOf = ({ files, text }: TextToVideoModel, ids: Int32Array, mask: Int32Array): string =>
-  JSON.stringify([files.find(({ name }) => name === "text_encoder")?.sha256, text.config, [...ids], [...mask]]);
+const keyOf = ({ files, settings, text }: TextToVideoModel, ids: Int32Array, mask: Int32Array): string => {
+  const encoder = files.find(({ name }) => name === "text_encoder")?.sha256;
+  return JSON.stringify([encoder, text.config, [...ids], [...mask], ...(seesMask(settings) ? [] : ["unmasked"])]);
+};
 
 async function encodeTokens(
   model: TextToVideoModel,
@@ -96,7 +101,7 @@ async function encodeTokens(
   try {
     const { states } = await executable.run({
       ids: hostTensor(ids, [encoded.length, textLength]),
-      mask: maskOf(encoded, textLength),
+      ...(seesMask(model.settings) ? { mask: maskOf(encoded, textLength) } : {}),
     });
     const each = states!.data.length / encoded.length;
     return encoded.map((_, i) => (states!.data as Float32Array).slice(i * each, (i + 1) * each));

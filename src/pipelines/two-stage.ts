@@ -14,7 +14,14 @@ import { denormalise, gridOf, unpack, type VideoSize } from "./latents.ts";
 import type { TextToVideoModel } from "./model.ts";
 import { openRefiner } from "./refiner.ts";
 import { encodeText, type TextStates } from "./text.ts";
-import { decode, initialNoise, type PipelineEvent, type PipelineOptions, textToVideo } from "./text-to-video.ts";
+import {
+  decode,
+  initialNoise,
+  type PipelineEvent,
+  type PipelineOptions,
+  type TextToVideoRequest,
+  textToVideo,
+} from "./text-to-video.ts";
 
 export interface TwoStageRequest extends VideoSize {
   readonly prompt: string;
@@ -32,7 +39,8 @@ export interface TwoStageRequest extends VideoSize {
 export function synthesise(
   model: TextToVideoModel,
   runtime: Runtime,
-  request: Omit<TwoStageRequest, "draft"> & { readonly draft?: Draft | undefined },
+  request: Omit<TwoStageRequest, "draft"> &
+    Pick<TextToVideoRequest, "guidance"> & { readonly draft?: Draft | undefined },
   options: PipelineOptions = {},
 ): AsyncGenerator<PipelineEvent> {
   const { draft, ...rest } = request;

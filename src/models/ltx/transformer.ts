@@ -56,6 +56,7 @@ export class Block {
 
   #attend(x: Tensor, rope: Rope, perturbed: number): Tensor {
     if (perturbed === 0) return this.selfAttention.forward(x, { rope });
+    if (perturbed === x.shape[0]) return this.selfAttention.valuesOnly(x);
     const plain = x.slice(0, 0, -perturbed);
     const values = this.selfAttention.valuesOnly(x.slice(0, -perturbed));
     return concat([this.selfAttention.forward(plain, { rope }), values], 0);

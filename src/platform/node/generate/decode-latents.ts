@@ -38,7 +38,7 @@ export async function* decodeLatents(path: string, request: DecodeRequest): Asyn
     const output = request.output ?? (await defaultOutputPath(draft.prompt, draft.seed));
     writer = await openVideoWriter(output, { ...draft, force: request.force, title: draft.prompt });
     if (signal?.aborted) throw new CancelledError();
-    const frames = fitFrames(decode(model, runtime, latents, grid, made, { signal }), draft);
+    const frames = fitFrames(decode(model, runtime, latents, grid, { ...made, seed: draft.seed }, { signal }), draft);
     const written = yield* writeFrames(frames, writer, draft, clock);
     yield { type: "finished", result: { ...written, stages: clock.stop() } };
   } finally {

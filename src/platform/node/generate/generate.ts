@@ -80,7 +80,10 @@ export async function* generate(
         clock.enter("draft video");
         yield { type: "saved", what: "draft", path: await kept.write(signal) };
       }
-      const frames = fitFrames(decode(model, runtime, latents, grid, made, { signal, execution }), asked);
+      const frames = fitFrames(
+        decode(model, runtime, latents, grid, { ...made, seed: resolved.seed }, { signal, execution }),
+        asked,
+      );
       const written = yield* writeFrames(frames, writer, draft, clock, plan.stages);
       if (request.keepLatents) yield { type: "saved", what: "latents", path: saved };
       else await rm(saved, { force: true });

@@ -46,7 +46,7 @@ export async function openKeptDraft(
     },
     async write(signal) {
       const { latents, grid } = kept!;
-      for await (const event of decode(model, runtime, latents, grid, size, { signal }))
+      for await (const event of decode(model, runtime, latents, grid, { ...size, seed: rest.seed }, { signal }))
         if (event.type === "frame") await writer.write(event.frame);
       const framesSha256 = await writer.framesSha256();
       const written = await writer.finish({ ...receipt, framesSha256, created: new Date().toISOString() });

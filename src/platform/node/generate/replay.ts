@@ -40,7 +40,7 @@ export async function* replay(path: string, request: ReplayRequest): AsyncGenera
   const loras = await lorasOfReceipt(receipt.loras ?? [], await locateLoras(request));
   const { comfyRoot, textEncoder, vae } = request;
   const place = { comfyRoot, model: request.model ?? (comfyRoot === undefined ? modelOf(receipt) : undefined) };
-  const bare = await openModel(await locateModel(place), { textEncoder, vae });
+  const bare = await openModel(await locateModel(place), { textEncoder, vae, compat: receipt.compat });
   let model = bare;
   const comparison = new Comparison(path);
   let writer: VideoWriter | undefined;

@@ -1,0 +1,174 @@
+/** Original checkpoints: the same weights as a diffusers folder must give the same latents. */
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CheckpointError } from "../../../base/errors.ts";
+import { fromDiffusers } from "../../../models/ltx-vae/config.ts";
+import { originalNames } from "../../../models/ltx-vae/weights.ts";
+import { textToVideo } from "../../../pipelines/text-to-video.ts";
+import { readFloat32 } from "../../../weights/safetensors.ts";
+import { storeFloat32, type TensorData } from "../../../weights/safetensors-writer.ts";
+import { openOrt } from "../devices/ort.ts";
+import { writeSafetensorsFile } from "../files/atomic-file.ts";
+import { openCheckpointPath } from "../files/open-checkpoint.ts";
+import { saveTinyModel } from "../generate/testing.ts";
+import { describeModel } from "../inspect/describe-model.ts";
+import { openModel } from "./open-model.ts";
+
+const resnets = (layers: number) => ["res_x", { num_layers: layers }];
+const up = ["compress_all", { residual: true, multiplier: 2 }];
+const down = ["compress_all_res", { multiplier: 2 }];
+/** The autoencoder of `saveTinyModel` in the words of original files. */
+const vae = {
+  _class_name: "CausalVideoAutoencoder",
+  dims: 3,
+  latent_channels: 16,
+  encoder_blocks: [resnets(1), down, resnets(1), down, resnets(1), down, resnets(0)],
+  decoder_blocks: [resnets(1), up, resnets(1), up, resnets(1), up, resnets(1)],
+  encoder_base_channels: 8,
+  decoder_base_channels: 8,
+  norm_layer: "pixel_norm",
+  patch_size: 4,
+  latent_log_var: "uniform",
+  use_quant_conv: false,
+  causal_decoder: false,
+  timestep_conditioning: false,
+};
+const transformer = {
+  _class_name: "Transformer3DModel",
+  num_layers: 1,
+  num_attention_heads: 2,
+  attention_head_dim: 16,
+  in_channels: 16,
+  out_channels: 16,
+  caption_channels: 32,
+  qk_norm: "rms_norm",
+  standardization_norm: "rms_norm",
+  positional_embedding_theta: 10000,
+  positional_embedding_max_pos: [20, 2048, 2048],
+  timestep_scale_multiplier: 1000,
+};
+const scheduler = { _class_name: "RectifiedFlowScheduler", sampler: "LinearQuadratic", shifting: null };
+
+let folder: string;
+const file = () => join(folder, "single", "ltxv-2b-0.9.6-dev.safetensors");
+
+/** A module of the tiny model under the names of an original file. */
+async function renamed(module: string, prefix: string, rename: (name: string) => string) {
+  const { checkpoint } = await openCheckpointPath(join(folder, "diffusers", module));
+  const entries = await Promise.all(
+    [...checkpoint.tensors].map(
+      async ([name, entry]) =>
+        [prefix + rename(name), storeFloat32(await readFloat32(entry), [...entry.shape])] as [string, TensorData],
+    ),
+  );
+  await checkpoint.close();
+  return entries;
+}
+
+async function writeSingle(path: string, config: object | undefined): Promise<void> {
+  const json = JSON.parse(await readFile(join(folder, "diffusers", "vae", "config.json"), "utf8"));
+  const words: Record<string, string> = { proj_in: "patchify_proj", time_embed: "adaln_single" };
+  const tensors = new Map([
+    ...(await renamed("transformer", "model.diffusion_model.", (name) =>
+      name.replace(/^(proj_in|time_embed)\./, (_, word: string) => `${words[word]}.`).replace(/norm_([qk])/, "$1_norm"),
+    )),
+    ...(await renamed("vae", "vae.", originalNames(fromDiffusers(json)))),
+  ]);
+  await writeSafetensorsFile(path, tensors, config ? { metadata: { config: JSON.stringify(config) } } : {});
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "turbo2k-single-"));
+  await saveTinyModel(join(folder, "diffusers"));
+  await mkdir(join(folder, "single"));
+  await writeSingle(file(), { transformer, vae, scheduler });
+  for (const part of ["text_encoder", "tokenizer"])
+    await cp(join(folder, "diffusers", part), join(folder, "single", part), { recursive: true });
+}, 60_000);
+afterAll(() => rm(folder, { recursive: true }));
+
+async function latentsOf(path: string): Promise<Float32Array> {
+  const model = await openModel(path);
+  try {
+    const request = { width: 64, height: 64, frames: 9, fps: 8, seed: 5, guidanceScale: 2, sigmas: [1, 0.5] };
+    const settings = { ...model.settings, textLength: 16 };
+    const guidance = [{ from: 0, scale: 2 }];
+    const events = textToVideo({ ...model, settings }, openOrt(), {
+      ...request,
+      guidance,
+      prompt: "a red ball",
+      negativePrompt: "",
+    });
+    for await (const event of events) if (event.type === "latents") return event.latents;
+    throw new Error("no latents");
+  } finally {
+    await model.close();
+  }
+}
+
+describe("an original file", () => {
+  test("gives the latents of the diffusers folder with the same weights", async () => {
+    // The tiny folder counts time by the first pixel frame, as its settings file makes it a model of its own.
+    const expected = await latentsOf(join(folder, "diffusers"));
+    const got = await latentsOf(file());
+    expect([...got]).toEqual([...expected]);
+  });
+
+  test("is recognised, with the scheduler and positions that it names", async () => {
+    const model = await openModel(file());
+    expect(model.settings.name).toBe("LTX-Video of its own size, built like 0.9.5");
+    expect(model.settings.schedule).toEqual({ kind: "linear-quadratic" });
+    expect(model.transformer.config.causalPositions).toBe(false);
+    expect(model.files.map(({ name }) => name)).toEqual(["transformer", "vae", "text_encoder"]);
+    expect(model.files[0]!.sha256).toBe(model.files[1]!.sha256);
+    await model.close();
+  });
+
+  test("is described without a text encoder", async () => {
+    const { modules, faults, settings } = await describeModel(file());
+    expect(faults).toEqual([]);
+    expect(modules.map(({ class: name }) => name)).toEqual(["LTXVideoTransformer3DModel", "AutoencoderKLLTXVideo"]);
+    expect(settings?.name).toMatch(/built like 0\.9\.5/);
+  });
+
+  test("takes its text encoder from another folder", async () => {
+    const alone = join(folder, "alone.safetensors");
+    await cp(file(), alone);
+    await expect(openModel(alone)).rejects.toThrow(/no text encoder/);
+    const textEncoder = join(folder, "diffusers");
+    const model = await openModel(alone, { textEncoder });
+    await model.close();
+    await (await openModel(alone, { textEncoder: join(textEncoder, "text_encoder") })).close();
+  });
+
+  test("with settings that belong to another model, lists what does not fit", async () => {
+    const other = join(folder, "single", "other.safetensors");
+    await writeSingle(other, { transformer: { ...transformer, num_layers: 2 }, vae, scheduler });
+    const error = await openModel(other).catch((cause: unknown) => cause as CheckpointError);
+    expect(error).toBeInstanceOf(CheckpointError);
+    expect((error as CheckpointError).message).toMatch(/missing.*transformer_blocks\.1/s);
+    expect((error as CheckpointError).exitCode).toBe(3);
+  });
+
+  test("of neither model, is refused by what it lacks", async () => {
+    const none = join(folder, "single", "none.safetensors");
+    await writeSafetensorsFile(none, new Map([["lora.weight", storeFloat32(new Float32Array(2), [2])]]));
+    await expect(openModel(none)).rejects.toThrow(/holds no LTX-Video transformer/);
+  });
+});
+
+test("folders with parts of two releases are refused", async () => {
+  const mixed = join(folder, "mixed");
+  await cp(join(folder, "diffusers"), mixed, { recursive: true });
+  await rm(join(mixed, "turbo2k.json"));
+  await (await openModel(mixed)).close();
+  await mkdir(join(mixed, "scheduler"));
+  const config = { _class_name: "FlowMatchEulerDiscreteScheduler", use_dynamic_shifting: true, shift_terminal: 0.1 };
+  await writeFile(join(mixed, "scheduler", "scheduler_config.json"), JSON.stringify(config));
+  await expect(openModel(mixed)).rejects.toThrow(
+    /the scheduler shifts noise levels by size, so the autoencoder should be/,
+  );
+  expect((await describeModel(mixed)).faults.join()).toMatch(/the autoencoder should be that of 0\.9\.0 or 0\.9\.1/);
+});
