@@ -28,6 +28,7 @@ from diffusers.models.embeddings import get_timestep_embedding
 from diffusers.models.transformers.transformer_ltx import LTXVideoRotaryPosEmbed
 from diffusers.pipelines.ltx.pipeline_ltx import calculate_shift
 from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXConditionPipeline, linear_quadratic_schedule
+from diffusers.pipelines.ltx.modeling_latent_upsampler import LTXLatentUpsamplerModel
 from transformers import T5Config, T5EncoderModel
 
 import hashed
@@ -454,6 +455,17 @@ def vae_names(w: Writer) -> None:
     (w.out / "vae-names.json").write_text(json.dumps(names, indent=1) + "\n")
 
 
+def upsampler_cases(w: Writer) -> None:
+    kinds = {"space": (True, False), "time": (False, True), "both": (True, True)}
+    for kind, (space, time) in kinds.items():
+        name = f"upsampler-{kind}"
+        if not w.wants(name):
+            continue
+        model = LTXLatentUpsamplerModel(5, 32, 1, 3, spatial_upsample=space, temporal_upsample=time)
+        probes = {"": ({"hidden_states": noise(f"{name}/hidden_states", 1, 5, 2, 2, 3)}, {})}
+        w.computed_case(name, model, probes, {"prefix": f"{name}/", "table_gain": 0.3, "norm_spread": 1.0})
+
+
 # ------------------------------------------------------------------------------------------------------- T5
 
 
@@ -632,6 +644,7 @@ def main() -> None:
     vae_cases(writer)
     random_vae_cases(writer)
     vae_names(writer)
+    upsampler_cases(writer)
     sampling_case(writer)
     hunyuan_cases(writer)
     tables(writer)

@@ -12,6 +12,7 @@ from diffusers import (
     HunyuanVideoTransformer3DModel,
     LTXVideoTransformer3DModel,
 )
+from diffusers.pipelines.ltx.modeling_latent_upsampler import LTXLatentUpsamplerModel
 from diffusers.utils import logging
 from safetensors import safe_open
 from safetensors.torch import save
@@ -26,6 +27,7 @@ DTYPES = {"f32": torch.float32, "f64": torch.float64, "bf16": torch.bfloat16}
 
 
 DIFFUSERS = (
+    LTXLatentUpsamplerModel,
     LTXVideoTransformer3DModel,
     AutoencoderKLLTXVideo,
     HunyuanVideoTransformer3DModel,
@@ -71,6 +73,8 @@ def load_module(folder) -> torch.nn.Module:
 
 def module_name(model, tensors: dict) -> str:
     """What `turbo2k probe --module` calls it."""
+    if isinstance(model, LTXLatentUpsamplerModel):
+        return "latent_upsampler"
     if isinstance(model, CLIPTextModel):
         return "text_encoder_2"
     if type(model) in TRANSFORMERS:
@@ -121,6 +125,8 @@ def run_module(model, tensors: dict, arguments: dict, dtype=torch.float64) -> di
         model.use_framewise_encoding = model.use_framewise_decoding = False  # whole clips, no blending
     if isinstance(model, (LTXVideoTransformer3DModel, HunyuanVideoTransformer3DModel)):
         return {"sample": model(**inputs, **arguments).sample}
+    if isinstance(model, LTXLatentUpsamplerModel):
+        return {"sample": model(inputs["hidden_states"])}
     if "sample" in inputs:
         return {"sample": model.encode(inputs["sample"]).latent_dist.mean}
     maps = [inputs[name] for name in sorted(inputs) if name.startswith("noise.")]

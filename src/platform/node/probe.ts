@@ -4,6 +4,9 @@ import * as ltx from "../../models/ltx/config.ts";
 import { coordinates, type Grid, ropeTables } from "../../models/ltx/rope.ts";
 import { LtxTransformer } from "../../models/ltx/transformer.ts";
 import * as ltxWeights from "../../models/ltx/weights.ts";
+import * as upsampler from "../../models/ltx-upsampler/config.ts";
+import { LatentUpsampler } from "../../models/ltx-upsampler/upsampler.ts";
+import { publishedName } from "../../models/ltx-upsampler/weights.ts";
 import * as vae from "../../models/ltx-vae/config.ts";
 import { Decoder } from "../../models/ltx-vae/decoder.ts";
 import { Encoder } from "../../models/ltx-vae/encoder.ts";
@@ -23,7 +26,14 @@ import type { OpenedCheckpoint } from "./files/open-checkpoint.ts";
 import { Arguments, type Call, floats, type MakeCall } from "./probe/call.ts";
 import { hunyuanCalls } from "./probe/hunyuan.ts";
 
-export const probeModules = ["transformer", "vae.encoder", "vae.decoder", "text_encoder", "text_encoder_2"] as const;
+export const probeModules = [
+  "transformer",
+  "vae.encoder",
+  "vae.decoder",
+  "text_encoder",
+  "text_encoder_2",
+  "latent_upsampler",
+] as const;
 export type ProbeModule = (typeof probeModules)[number];
 
 type Config = Readonly<Record<string, unknown>>;
@@ -141,6 +151,13 @@ function textEncoder(config: Config, args: Arguments): Call {
   };
 }
 
+function latentUpsampler(config: Config, args: Arguments): Call {
+  const model = mount(new LatentUpsampler(upsampler.fromDiffusers(config)));
+  const feeds = { hidden_states: args.get("hidden_states") };
+  const sample = model.forward(input("hidden_states", feeds.hidden_states.shape));
+  return { model, outputs: { sample }, feeds, rename: publishedName, ignore: () => false, prefix: "" };
+}
+
 /** Modules whose class is not told by their settings: LTX-Video's and T5. */
 const calls = {
   transformer,
@@ -148,6 +165,7 @@ const calls = {
   "vae.decoder": vaeDecoder,
   text_encoder: textEncoder,
   text_encoder_2: textEncoder,
+  latent_upsampler: latentUpsampler,
 } satisfies Record<ProbeModule, MakeCall>;
 
 /** The published class that a module's settings name. */
