@@ -1,8 +1,8 @@
 /** LTX-Video's latent upsampler: latents, not normalised, to latents of twice the size (Lightricks/LTX-Video 0.9.7). */
 import { silu } from "../../kernels/activations.ts";
 import { groupNorm } from "../../kernels/group-norm.ts";
+import { depthToSpace } from "../../nn/depth.ts";
 import { parameter, type Tensor } from "../../tensor/tensor.ts";
-import { depthToSpace } from "../ltx-vae/layers.ts";
 import type { UpsamplerConfig } from "./config.ts";
 
 const groups = 32;
