@@ -4,7 +4,9 @@ import type { VideoPlan } from "../pipelines/plan.ts";
 import { memoryLimit, planFor, refuseTooLarge } from "../platform/node/generate/fit.ts";
 import { defaultModel } from "../platform/node/generate/package-root.ts";
 import { type Prepared, prepare, type SeededRequest } from "../platform/node/generate/prepare.ts";
+import { variantsOf } from "../platform/node/inspect/gpu.ts";
 import { measureRate } from "../platform/node/inspect/rate.ts";
+import { isWebGpu } from "../runtimes/webgpu/webgpu.ts";
 import { describeSteps } from "./follow.ts";
 import { addRequestFlags, dashed, requestOf, seeded } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
@@ -65,7 +67,8 @@ export async function printConfig(request: SeededRequest, terminal: Terminal): P
   );
 }
 
-function describe({ model, request }: Prepared, plan: VideoPlan): string {
+function describe(prepared: Prepared, plan: VideoPlan): string {
+  const { model, request } = prepared;
   const { asked, made, fps } = request;
   const moved = asked.width !== made.width || asked.height !== made.height || asked.frames !== made.frames;
   const lines = [
@@ -77,6 +80,14 @@ function describe({ model, request }: Prepared, plan: VideoPlan): string {
     }),
     `  in all   ${duration(plan.seconds).padStart(12)} ${bytes(plan.peakBytes).padStart(9)}   of ${bytes(memoryLimit())} free`,
     `${plan.tokens} tokens, decoded in ${plan.tiles} ${plan.tiles === 1 ? "piece" : "pieces"}, ${bytes(plan.diskBytes)} on disk; seconds at ${Math.round(plan.gflops)} GFLOP/s, measured now`,
+    ...describeDevice(prepared, plan),
   ];
   return lines.join("\n");
+}
+
+/** On a GPU: which, and the forms that the large kernels take there. */
+function describeDevice({ device, runtime, model }: Prepared, { tokens }: VideoPlan): string[] {
+  if (!isWebGpu(runtime)) return [];
+  const forms = variantsOf(runtime, { tokens, ...model.transformer.config });
+  return [`${device.name}: ${forms.map(({ name, variant }) => `${name} by ${variant}`).join("; ")}`];
 }

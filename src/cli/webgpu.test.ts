@@ -30,4 +30,13 @@ describe.skipIf(!present)("--device webgpu", () => {
     const receipt = await readReceipt(join(bench.folder, "webgpu", "00000.png"));
     expect(receipt).toMatchObject({ runtime: "webgpu", device: expect.stringMatching(/^webgpu \(.+\)$/) });
   });
+
+  test("plan and doctor say which forms kernels take", async () => {
+    const { out } = await run(["plan", "a red ball", "--model", bench.model, "--device", "webgpu"]);
+    expect(out).toMatch(/\nwebgpu \(.+\): product by .+; attention by streaming, \d+ queries by \d+ keys$/);
+    const doctor = JSON.parse((await run(["doctor", "--json"])).out) as object;
+    const limits = { bindings: expect.any(Number), bindingBytes: expect.any(Number), f16: expect.any(Boolean) };
+    const webgpu = { ok: true, adapter: expect.any(String), limits, features: expect.any(Array) };
+    expect(doctor).toMatchObject({ runtimes: { webgpu } });
+  });
 });

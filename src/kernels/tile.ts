@@ -2,37 +2,9 @@
  * Matrix products in WGSL: a workgroup computes one tile of the result from slices of both operands that it brings
  * to workgroup memory, each lane a small block of it in registers.
  */
+import { matrixKernel } from "./tile-matrix.ts";
+import { loader, type Product, type TileOperand } from "./tile-operand.ts";
 import { unroll, type WgslDevice, type WgslKernel } from "./wgsl.ts";
-
-/** How lanes find an operand: `along` is the axis whose neighbours lie side by side in memory. */
-export interface TileOperand {
-  /** WGSL of the operand's flat index; `sheet`, `k` and `row` (left) or `column` (right) are known. */
-  readonly index: string;
-  readonly along: "inner" | "outer";
-  /** Whether four neighbours from a multiple of four on can be read at once. */
-  readonly four: boolean;
-  /** WGSL of a condition under which the element is there; elsewhere it is zero. */
-  readonly inside?: string;
-  /** Statements before `index`. */
-  readonly before?: string;
-}
-
-export interface Product {
-  readonly sheets: number;
-  readonly rows: number;
-  readonly columns: number;
-  readonly inner: number;
-  /** Operand 0, [rows, inner] in some order. */
-  readonly left: TileOperand;
-  /** Operand 1, [inner, columns] in some order. */
-  readonly right: TileOperand;
-  /** WGSL of the result's flat index from `sheet`, `row`, `column`; row-major by default. */
-  readonly out?: string;
-  /** Parts of the inner axis that different workgroups sum; the parts lie behind one another in the result. */
-  readonly parts?: number;
-  /** Which operand's `load` is left and right; 0 and 1 by default. */
-  readonly loads?: readonly [number, number];
-}
 
 interface Tile {
   readonly rows: number;
@@ -97,6 +69,8 @@ fn work(group: u32, lane: u32) {
 
 export function productKernel(device: WgslDevice, product: Product): WgslKernel {
   if (isDirect(device, product)) return directKernel(product);
+  const onMatrixUnits = matrixKernel(device, product);
+  if (onMatrixUnits) return onMatrixUnits;
   const tile = chooseTile(device, product);
   const { sheets, rows, columns, inner, left, right, parts = 1, loads = [0, 1] } = product;
   const [blockRows, blockColumns] = tile.block;
@@ -150,24 +124,6 @@ fn put(part: u32, sheet: u32, row: u32, first: u32, values: vec4<f32>) {
 }`;
   const variant = `tiles of ${tile.rows}x${tile.columns}${parts > 1 ? ` in ${parts} parts` : ""}`;
   return { variant, code, lanes, groups: tilesDown * tilesAcross * sheets * parts };
-}
-
-/** `element…` reads one value, or zero outside; `four…` reads four. */
-function loader(side: string, operand: TileOperand, load: number, outer: string, size: number, inner: number): string {
-  const inside = `k < ${inner}u && ${outer} < ${size}u`;
-  const head = (name: string, type: string) => `fn ${name}${side}(sheet: u32, ${outer}: u32, k: u32) -> ${type}`;
-  const before = operand.before ?? "";
-  const also = operand.inside ? `  if (!(${operand.inside})) { return 0.0f; }\n` : "";
-  const one = `${head("element", "f32")} {
-  if (!(${inside})) { return 0.0f; }
-  ${before}
-${also}  return load${load}(${operand.index});
-}`;
-  if (!operand.four) return one;
-  return `${head("four", "vec4<f32>")} {
-  if (!(${inside})) { return vec4<f32>(); }
-  return load${load}x4(${operand.index});
-}`;
 }
 
 /** Brings one slice of an operand to workgroup memory, the inner axis outermost. */

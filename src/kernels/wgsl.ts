@@ -8,7 +8,7 @@ export interface WgslDevice {
   readonly f16: boolean;
   /** Sizes of subgroups, where there are any. */
   readonly subgroups: { readonly min: number; readonly max: number } | undefined;
-  /** Matrix shapes that subgroups multiply at once, f16 operands into an f32 sum. */
+  /** Matrix shapes that subgroups multiply at once, f16 operands into an f32 sum; empty where that was not asked for. */
   readonly subgroupMatrices: readonly { readonly m: number; readonly n: number; readonly k: number }[];
   /** Bytes of workgroup memory. */
   readonly workgroupBytes: number;
@@ -39,6 +39,8 @@ export interface WgslKernel {
   readonly groups: number;
   /** WGSL extensions that it needs. */
   readonly enable?: readonly string[];
+  /** Diagnostics to be turned off. */
+  readonly diagnostics?: readonly string[];
 }
 
 /** A kernel's form for WebGPU (`fast.webgpu`). */

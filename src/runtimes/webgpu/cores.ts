@@ -1,5 +1,6 @@
 /** The operations that need a loop of their own, as compute shaders over `load…` and `store`. */
-import { type Product, partsOf, productKernel } from "../../kernels/tile.ts";
+import { partsOf, productKernel } from "../../kernels/tile.ts";
+import type { Product } from "../../kernels/tile-operand.ts";
 import { f32Literal, type WebGpuForm, type WgslDevice, type WgslKernel } from "../../kernels/wgsl.ts";
 import { type Shape, sizeOf } from "../../tensor/dtype.ts";
 import { stridesOf } from "../../tensor/evaluate.ts";

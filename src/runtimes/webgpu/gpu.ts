@@ -20,6 +20,9 @@ export interface GpuLimits {
   readonly subgroups: boolean;
   /** Emulated on a CPU. */
   readonly isSoftware: boolean;
+  /** Sizes of subgroups. */
+  readonly subgroupSizes: readonly [number, number];
+  readonly subgroupMatrices: WgslDevice["subgroupMatrices"];
   /** Operations that one dispatch may take before a driver's watchdog sees a hung device. */
   readonly flopsPerDispatch: number;
   /** The same for what is submitted at once. */
@@ -59,6 +62,8 @@ export function limitsOf(device: GPUDevice): GpuLimits {
     f16: features.has("shader-f16"),
     subgroups: features.has("subgroups"),
     isSoftware: device.adapterInfo?.isFallbackAdapter ?? false,
+    subgroupSizes: [device.adapterInfo?.subgroupMinSize ?? 0, device.adapterInfo?.subgroupMaxSize ?? 0],
+    subgroupMatrices: matricesOf(device),
     flopsPerDispatch: slowSecond,
     flopsPerSubmit: 4 * slowSecond,
   };
@@ -74,18 +79,19 @@ export class Gpu {
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #watch: Watch;
 
-  constructor(device: GPUDevice, given: Partial<GpuLimits> = {}) {
+  /** @param products whether matrix products may round their operands to f16, for the device's matrix units */
+  constructor(device: GPUDevice, given: Partial<GpuLimits> = {}, products: "f32" | "f16" = "f32") {
     this.device = device;
     this.limits = { ...limitsOf(device), ...given };
     const { f16, subgroups, workgroupBytes, lanes, isSoftware } = this.limits;
-    const { subgroupMinSize: min = 0, subgroupMaxSize: max = 0 } = device.adapterInfo ?? {};
+    const [min, max] = this.limits.subgroupSizes;
     this.wgsl = {
       f16,
       workgroupBytes,
       lanes,
       isSoftware,
       subgroups: subgroups && min ? { min, max } : undefined,
-      subgroupMatrices: matricesOf(device),
+      subgroupMatrices: products === "f16" ? this.limits.subgroupMatrices : [],
     };
     this.#watch = watch(device);
   }

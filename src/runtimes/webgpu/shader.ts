@@ -119,6 +119,7 @@ export class ShaderWriter {
     const used = Object.entries(helpers).filter(([name]) => body.includes(`${name}(`));
     const code = [
       ...[...enable].map((name) => `enable ${name};`),
+      ...(kernel.diagnostics ?? []).map((name) => `diagnostic(off, ${name});`),
       ...bindings,
       ...(body.includes("bf16(") ? [bf16Function] : []),
       ...used.map(([, text]) => text),

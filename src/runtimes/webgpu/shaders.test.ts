@@ -28,6 +28,8 @@ const card: GpuLimits = {
   f16: true,
   subgroups: true,
   isSoftware: false,
+  subgroupSizes: [32, 32],
+  subgroupMatrices: [{ m: 16, n: 16, k: 16 }],
   flopsPerDispatch: 1e15,
   flopsPerSubmit: 1e15,
 };
@@ -75,6 +77,10 @@ const examples: Record<string, Example> = {
         .sum(),
     }),
     options: { between: "f16" },
+  },
+  "linear on matrix units": {
+    outputs: () => ({ out: gelu(linear(x, named("weight", [width, width]), named("bias", [width]))) }),
+    options: { products: "f16" },
   },
   "norm and modulation": {
     outputs: () => ({ out: modulate(rmsNorm(x, { epsilon: 1e-6 }), vector("shift"), vector("scale")) }),

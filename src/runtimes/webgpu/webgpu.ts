@@ -16,6 +16,11 @@ export interface WebGpuOptions {
   readonly weights?: WeightPrecision;
   /** What values between shaders are kept as; arithmetic is f32 either way. `f16` needs the device feature. */
   readonly between?: "f32" | "f16";
+  /**
+   * What matrix products multiply: `f16` rounds operands for the matrix units of devices that list them, with f32 sums.
+   * Its shaders compile in Dawn but have not run on such a device yet.
+   */
+  readonly products?: "f32" | "f16";
   /** Smaller limits than the device's, to see what a weaker one does. */
   readonly limits?: Partial<GpuLimits>;
 }
@@ -26,9 +31,11 @@ export interface WebGpuRuntime extends Runtime {
   lower(program: Program, options?: CompileOptions): Lowered;
 }
 
+export const isWebGpu = (runtime: Runtime): runtime is WebGpuRuntime => runtime.name === "webgpu";
+
 /** A runtime over a device. The caller opens the device, with all limits and features that it wants used. */
 export function createWebGpu(device: GPUDevice, options: WebGpuOptions = {}): WebGpuRuntime {
-  const gpu = new Gpu(device, options.limits);
+  const gpu = new Gpu(device, options.limits, options.products);
   const memory = new WeightMemory(gpu);
   const { weights: precision = "file", between = "f32" } = options;
   const lowerFor = (program: Program, { weights, state }: CompileOptions = {}): Lowered => {

@@ -42,13 +42,23 @@ export async function inspectGpu(): Promise<GpuCheck> {
   };
 }
 
-/** The forms that a layer's product and attention take, at 3,570 tokens. */
-function variantsOf(runtime: WebGpuRuntime): { name: string; variant: string }[] {
-  const [tokens, width, heads] = [3570, 2048, 32];
+export interface LayerSize {
+  readonly tokens: number;
+  readonly heads: number;
+  readonly headWidth: number;
+}
+
+/** LTX-Video 2B at 49 frames of 960x544. */
+const published: LayerSize = { tokens: 3570, heads: 32, headWidth: 64 };
+
+/** The forms that a layer's product and attention take on this device. */
+export function variantsOf(runtime: WebGpuRuntime, size = published): { name: string; variant: string }[] {
+  const { tokens, heads, headWidth } = size;
+  const width = heads * headWidth;
   const [q, k, v] = ["q", "k", "v"].map((name) => input(name, [1, tokens, width])) as [Tensor, Tensor, Tensor];
   const traced = {
     product: q.matmul(input("weight", [width, width]), { transposeB: true }),
-    attention: attention(q, k, v, { heads, scale: 0.125 }),
+    attention: attention(q, k, v, { heads, scale: headWidth ** -0.5 }),
   };
   return Object.entries(traced).map(([name, out]) => {
     const { steps } = runtime.lower(buildProgram({ out }, { keep: runtime.keeps }));
