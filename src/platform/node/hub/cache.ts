@@ -2,6 +2,7 @@
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { writeFileAtomically } from "../files/atomic-file.ts";
+import { weightModules } from "./choose-files.ts";
 import type { ModelId } from "./model-id.ts";
 
 export class ModelCache {
@@ -56,12 +57,14 @@ export const isThere = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** Whether a snapshot has all that a pipeline needs, judged by its own files: nothing is asked of the network. */
+/** Whether a snapshot has all that its model_index.json lists and that is used: nothing is asked of the network. */
 export async function isWholePipeline(folder: string): Promise<boolean> {
-  if (!(await isThere(join(folder, "model_index.json")))) return false;
-  const modules = ["transformer", "vae", "text_encoder"].map((module) => hasWeights(join(folder, module)));
-  const tokenizer = ["tokenizer.json", "spiece.model"].map((name) => isThere(join(folder, "tokenizer", name)));
-  return (await Promise.all(modules)).every(Boolean) && (await Promise.all(tokenizer)).some(Boolean);
+  const listed = await readJson(join(folder, "model_index.json"));
+  const checks = weightModules.filter((name) => name in listed).map((name) => hasWeights(join(folder, name)));
+  const hasTokenizer = async (): Promise<boolean> =>
+    (await isThere(join(folder, "tokenizer", "tokenizer.json"))) || isThere(join(folder, "tokenizer", "spiece.model"));
+  if ("tokenizer" in listed) checks.push(hasTokenizer());
+  return checks.length > 0 && (await Promise.all(checks)).every(Boolean);
 }
 
 async function hasWeights(folder: string): Promise<boolean> {
@@ -70,12 +73,22 @@ async function hasWeights(folder: string): Promise<boolean> {
   const index = names.find((name) => /\.safetensors\.index(\.\w+)?\.json$/.test(name));
   const single = names.some((name) => /\.(safetensors|gguf)$/.test(name) && !/-\d+-of-\d+\./.test(name));
   if (single || index === undefined) return single && (await allReadable(folder, names));
-  const text = await readFile(join(folder, index), "utf8").catch(() => "{}");
-  const shards = new Set(Object.values((JSON.parse(text) as { weight_map?: Record<string, string> }).weight_map ?? {}));
+  const shards = new Set(
+    Object.values(((await readJson(join(folder, index)))["weight_map"] ?? {}) as Record<string, string>),
+  );
   return shards.size > 0 && (await allReadable(folder, [...shards]));
 }
 
 /** Links whose blob has gone do not count. */
 async function allReadable(folder: string, names: readonly string[]): Promise<boolean> {
   return (await Promise.all(names.map((name) => isThere(join(folder, name))))).every(Boolean);
+}
+
+/** An object, empty where the file is missing or damaged: who opens it will say so. */
+async function readJson(path: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return Object(JSON.parse(await readFile(path, "utf8"))) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
 }

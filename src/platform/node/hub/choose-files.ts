@@ -13,8 +13,9 @@ export interface Choice {
   readonly include?: readonly string[] | undefined;
 }
 
-/** The folders of a diffusers pipeline that are used; a safety checker or an image encoder is not. */
-const modules = ["transformer", "vae", "text_encoder", "tokenizer", "scheduler"];
+/** The folders of a pipeline with weights that are used; a safety checker or an image encoder is not. */
+export const weightModules = ["transformer", "hr_transformer", "vae", "text_encoder", "latent_upsampler"] as const;
+const modules = [...weightModules, "tokenizer", "scheduler"];
 const weights = /\.(safetensors|gguf|bin|ckpt|pth?|msgpack|h5|onnx|onnx_data|tflite|pickle|pkl)$/;
 /** Name, variant, shard: `diffusion_pytorch_model.fp16-00001-of-00002.safetensors`. */
 const weightName = /^(?:diffusion_pytorch_model|model)(?:\.(\w+))??(?:-\d+-of-\d+)?\.safetensors$/;

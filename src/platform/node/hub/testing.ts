@@ -120,7 +120,14 @@ export function pipelineFiles(): Record<string, HubFile> {
   const shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"] as const;
   return {
     "README.md": json("hello"),
-    "model_index.json": json({ _class_name: "LTXPipeline" }),
+    "model_index.json": json({
+      _class_name: "LTXPipeline",
+      scheduler: ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+      text_encoder: ["transformers", "T5EncoderModel"],
+      tokenizer: ["transformers", "T5Tokenizer"],
+      transformer: ["diffusers", "LTXVideoTransformer3DModel"],
+      vae: ["diffusers", "AutoencoderKLLTXVideo"],
+    }),
     "ltxv-13b-0.9.8-dev.safetensors": weights(4000),
     "ltxv-2b-0.9.6-dev-04-25.safetensors": weights(3000),
     "media/picture.png": weights(100),
