@@ -46,24 +46,29 @@ async function attempt(work: () => Promise<void>): Promise<void> {
 
 /** Starts the engine where it does not run; what it says about itself is shown once. */
 async function openEngine(): Promise<void> {
+  const help = byId("device-help", HTMLParagraphElement);
   stage.showStatus("Opening the model…");
   const info = await engine.open(({ done, of, downloading }) => {
     stage.showProgress("model", done, of);
     if (downloading) stage.showStatus(`Fetching the model, ${megabytes(done)} of ${megabytes(of)}; this happens once.`);
   });
   stage.showStatus("");
-  if (!info) return;
   stage.showModel();
   showDefaults(info.settings);
   chip.textContent = { webgpu: "WebGPU", wasm: "WebAssembly" }[info.device];
   chip.hidden = false;
-  byId("device-help", HTMLParagraphElement).textContent = info.sentences.join(" ");
-  for (const sentence of info.sentences) stage.showNotice(sentence);
+  const isNews = help.textContent !== info.sentences.join(" ");
+  help.textContent = info.sentences.join(" ");
+  for (const sentence of isNews ? info.sentences : []) stage.showNotice(sentence);
 }
+
+/** The end of waiting for something that cannot be stopped itself. */
+const untilAborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(new CancelledError())));
 
 /** One run: its events on the stage, its video in the gallery. `then` is the receipt that is made again. */
 async function run(start: (signal: AbortSignal) => AsyncGenerator<GenerateEvent>, then?: Receipt): Promise<void> {
-  running?.abort();
+  if (running) return;
   const controller = new AbortController();
   running = controller;
   showRunning(true);
@@ -71,16 +76,16 @@ async function run(start: (signal: AbortSignal) => AsyncGenerator<GenerateEvent>
   markCard(undefined);
   shown = undefined;
   byId("stage", HTMLElement).scrollIntoView({ block: "nearest" });
+  let result: FinishedVideo | undefined;
   await attempt(async () => {
     try {
-      await openEngine();
+      await Promise.race([openEngine(), untilAborted(controller.signal)]);
       say("Making the video.");
       const started = performance.now();
-      const result = await follow(start(controller.signal));
+      result = await follow(start(controller.signal));
       stage.endProgress({ finished: true });
       stage.showFinished((performance.now() - started) / 1000, result.stages);
       if (then) stage.showNotice(verdict(then, result.receipt));
-      await keep(result);
     } catch (cause) {
       stage.showStatus(cause instanceof CancelledError ? "Cancelled." : "");
       if (cause instanceof CancelledError) say("Cancelled.");
@@ -90,6 +95,8 @@ async function run(start: (signal: AbortSignal) => AsyncGenerator<GenerateEvent>
   });
   running = undefined;
   showRunning(false);
+  const made = result;
+  if (made) await attempt(() => keep(made));
 }
 
 async function follow(events: AsyncGenerator<GenerateEvent>): Promise<FinishedVideo> {
@@ -121,7 +128,7 @@ async function keep({ video, receipt }: FinishedVideo): Promise<void> {
   const kept = await gallery.add(video, receipt);
   addCard(kept, choose);
   show(kept);
-  await navigator.storage?.persist?.();
+  if (!(await navigator.storage?.persisted?.())) await navigator.storage?.persist?.();
 }
 
 function show(next: stage.Shown): void {
@@ -134,7 +141,8 @@ function show(next: stage.Shown): void {
 
 /** While a video is being made, the stage is its own. */
 function isBusy(): boolean {
-  if (running) say("A video is being made; cancel it to look at another one.");
+  const sentence = "A video is being made; cancel it to look at another one.";
+  if (running) for (const tell of [say, stage.showStatus]) tell(sentence);
   return running !== undefined;
 }
 
@@ -180,6 +188,7 @@ async function start(): Promise<void> {
     onCancel: () => running?.abort(),
   });
   choice.addEventListener("change", () => {
+    running?.abort();
     engine.dispose();
     engine = newEngine();
     void attempt(openEngine);

@@ -117,6 +117,23 @@ describe.skipIf(!chromiumPath)("the studio's page", () => {
     await opened.context.close();
   });
 
+  test("may be asked before its model is open, and to compute by something else in the middle of a run", async () => {
+    const opened = await openPage(studio.browser, served.url, { isOpen: false });
+    const { page } = opened;
+    await makeVideo(opened);
+    await page.getByLabel("Steps").fill("1000");
+    await page.getByRole("button", { name: "Make video" }).click();
+    await page.getByText(/Denoising, step [2-9]/).waitFor();
+    await page.getByText("More settings").click();
+    await page.getByLabel("Computed by").selectOption("wasm");
+    await page.locator("#notices").getByText("As asked, the processor computes").waitFor();
+    await page.getByRole("button", { name: "Make video" }).waitFor();
+    await makeVideo(opened, { Steps: "1" });
+    expect(await page.locator("#videos li").count()).toBe(2);
+    expect(opened.faults).toEqual([]);
+    await opened.context.close();
+  });
+
   test("says in words what it cannot do, and what it does differently", async () => {
     const opened = await openPage(studio.browser, served.url);
     const { page } = opened;

@@ -60,8 +60,8 @@ export interface OpenedPage {
   readonly faults: string[];
 }
 
-/** A page of its own storage, at the moment when its model is open. */
-export async function openPage(browser: Browser, url: string): Promise<OpenedPage> {
+/** A page of its own storage; at the moment when its model is open, unless told otherwise. */
+export async function openPage(browser: Browser, url: string, { isOpen = true } = {}): Promise<OpenedPage> {
   const context = await browser.newContext({ acceptDownloads: true });
   const page = await context.newPage();
   page.setDefaultTimeout(120_000); // machines that test are busy
@@ -75,7 +75,7 @@ export async function openPage(browser: Browser, url: string): Promise<OpenedPag
       faults.push(`asked ${request.url()}`);
   });
   await page.goto(url);
-  await page.locator("#device").waitFor();
+  if (isOpen) await page.locator("#device").waitFor();
   return { page, context, faults };
 }
 

@@ -10,10 +10,17 @@ import type { Answer, Command, EngineInfo, OpenRequest } from "./messages.ts";
 const patience = 400;
 const tooLate = Symbol("too late");
 
+/** A worker that runs, from its start to its end. */
+interface Running {
+  readonly worker: Worker;
+  readonly ended: AbortController;
+}
+
 export class Engine {
   readonly #spawn: () => Worker;
   readonly #request: OpenRequest;
-  #worker: Worker | undefined;
+  #running: Running | undefined;
+  #opening: Promise<EngineInfo> | undefined;
 
   /** `spawn` starts a worker whose script calls `serveEngine`. */
   constructor(spawn: () => Worker, request: OpenRequest) {
@@ -21,16 +28,10 @@ export class Engine {
     this.#request = request;
   }
 
-  /** Starts the worker, unless it runs, and opens the model in it. */
-  async open(onProgress?: (progress: DownloadProgress) => void): Promise<EngineInfo | undefined> {
-    if (this.#worker) return undefined;
-    this.#worker = this.#spawn();
-    let info: EngineInfo | undefined;
-    for await (const answer of this.#ask({ type: "open", request: this.#request })) {
-      if (answer.type === "loading") onProgress?.(answer.progress);
-      if (answer.type === "opened") info = answer.info;
-    }
-    return info;
+  /** Starts the worker and opens the model in it; once, however often it is called. */
+  open(onProgress?: (progress: DownloadProgress) => void): Promise<EngineInfo> {
+    this.#opening ??= this.#open(onProgress);
+    return this.#opening;
   }
 
   /** @throws CancelledError soon after `signal` aborts; RemoteError for what failed in the worker */
@@ -43,9 +44,22 @@ export class Engine {
     return this.#run({ type: "again", receipt }, signal);
   }
 
+  /** Ends the worker, and whatever waits for it; the next call starts another one. */
   dispose(): void {
-    this.#worker?.terminate();
-    this.#worker = undefined;
+    this.#running?.worker.terminate();
+    this.#running?.ended.abort();
+    this.#running = undefined;
+    this.#opening = undefined;
+  }
+
+  async #open(onProgress?: (progress: DownloadProgress) => void): Promise<EngineInfo> {
+    this.#running = { worker: this.#spawn(), ended: new AbortController() };
+    let info: EngineInfo | undefined;
+    for await (const answer of this.#ask({ type: "open", request: this.#request })) {
+      if (answer.type === "loading") onProgress?.(answer.progress);
+      if (answer.type === "opened") info = answer.info;
+    }
+    return info!;
   }
 
   async *#run(command: Command, signal?: AbortSignal): AsyncGenerator<GenerateEvent> {
@@ -55,7 +69,7 @@ export class Engine {
 
   /** Answers to one command, until it is done. */
   async *#ask(command: Command, signal?: AbortSignal): AsyncGenerator<Answer> {
-    const worker = this.#worker!;
+    const { worker, ended } = this.#running!;
     const inbox = new Inbox<Answer | typeof tooLate>();
     const hear = ({ data }: MessageEvent<Answer>) => inbox.put(data);
     const fail = (event: ErrorEvent) => {
@@ -63,10 +77,12 @@ export class Engine {
       const message = event.message || "the engine's script cannot be loaded";
       inbox.put({ type: "failed", failure: { kind: "unforeseen", message, hint: "reload the page" } });
     };
+    const end = () => inbox.put(tooLate);
     const stop = () => {
       worker.postMessage({ type: "stop" } satisfies Command);
-      setTimeout(() => inbox.put(tooLate), patience);
+      setTimeout(end, patience);
     };
+    ended.signal.addEventListener("abort", end);
     worker.addEventListener("message", hear);
     worker.addEventListener("error", fail);
     signal?.addEventListener("abort", stop);
@@ -91,8 +107,9 @@ export class Engine {
     } finally {
       worker.removeEventListener("message", hear);
       worker.removeEventListener("error", fail);
+      ended.signal.removeEventListener("abort", end);
       signal?.removeEventListener("abort", stop);
-      if (!isReady) this.dispose();
+      if (!isReady && this.#running?.worker === worker) this.dispose();
     }
   }
 }
