@@ -107,3 +107,28 @@ test(
     }),
   180_000,
 );
+
+test(
+  "eval teacher judges its clips of the test prompts",
+  () =>
+    inFolder(async (home) => {
+      await saveTinyTeacher(join(home, "teacher"));
+      const output = join(home, "eval");
+      const result = await run(
+        "eval",
+        "teacher",
+        "--model",
+        join(home, "teacher"),
+        "--prompts",
+        "2",
+        "-o",
+        output,
+        "--json",
+      );
+      expect(result.code).toBe(0);
+      const { all, prompts } = JSON.parse(result.out) as { all: { joint: { asked: number } }; prompts: unknown[] };
+      expect(prompts.length).toBe(2);
+      expect(all.joint.asked).toBe(2);
+    }),
+  120_000,
+);

@@ -36,14 +36,15 @@ export function addEvalWorld(group: Command, terminal: Terminal): void {
         const result = await collect(events, terminal, each, flags.prompts);
         const { prompt: _, notices: __, ...settings } = prepared.request;
         const sheet = await saveResults(output, clips, { preset, models: prepared.model.files, settings, ...result });
-        terminal.out(flags.json ? JSON.stringify(result) : `${describe(result)}\n${sheet}`);
+        terminal.out(flags.json ? JSON.stringify(result) : `${describeWorld(result)}\n${sheet}`);
       } finally {
         await prepared.model.close();
       }
     });
 }
 
-function describe({ all, seen, heldOut }: WorldEvaluation): string {
+/** The table of attributes, and how many clips are right in everything. */
+export function describeWorld({ all, seen, heldOut }: WorldEvaluation): string {
   const part = (name: string, { joint }: WorldEvaluation["all"]) =>
     joint.asked ? [`${name}: ${joint.right} of ${joint.asked} clips are right in everything`] : [];
   return [formatAccuracy(all), ...part("seen combinations", seen), ...part("held out", heldOut)].join("\n");

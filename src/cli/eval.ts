@@ -9,6 +9,7 @@ import { encodePng } from "../video/png.ts";
 import { addEvalAggregate } from "./eval-aggregate.ts";
 import { addEvalNiqe } from "./eval-niqe.ts";
 import { addEvalStages } from "./eval-stages.ts";
+import { addEvalTeacher } from "./eval-teacher.ts";
 import { addEvalVae } from "./eval-vae.ts";
 import { addEvalVideos } from "./eval-videos.ts";
 import { addEvalWorld } from "./eval-world.ts";
@@ -17,7 +18,15 @@ import type { Terminal } from "./terminal.ts";
 /** `turbo2k eval world|vae|stages|videos|niqe-fit|aggregate`. */
 export function addEval(program: Command, terminal: Terminal): void {
   const group = program.command("eval").description("how good a model is");
-  for (const add of [addEvalWorld, addEvalVae, addEvalStages, addEvalVideos, addEvalNiqe, addEvalAggregate])
+  for (const add of [
+    addEvalWorld,
+    addEvalTeacher,
+    addEvalVae,
+    addEvalStages,
+    addEvalVideos,
+    addEvalNiqe,
+    addEvalAggregate,
+  ])
     add(group, terminal);
 }
 

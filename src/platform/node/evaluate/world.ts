@@ -30,22 +30,41 @@ export interface EvaluatedClip extends PromptResult {
   readonly frames: readonly Frame[];
 }
 
+export interface WorldRequest {
+  readonly preset: WorldPreset;
+  readonly prompts: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Generates the fixed test prompts (seeds count up from the request's) and judges each; yields clip after clip. */
 export async function* evaluateWorld(
   { model, runtime, request }: Prepared,
-  { preset, prompts, signal }: { preset: WorldPreset; prompts: number; signal?: AbortSignal },
+  world: WorldRequest,
 ): AsyncGenerator<EvaluatedClip, WorldEvaluation> {
-  const tests = testPrompts(presets[preset]).slice(0, prompts);
-  const judge = judgeOf(presets[preset]);
   const { asked, made } = request;
+  const make = async (prompt: string, seed: number): Promise<Frame[]> => {
+    const frames: Frame[] = [];
+    const events = synthesise(model, runtime, { ...request, ...made, prompt, seed }, { signal: world.signal });
+    for await (const frame of fitFrames(events, asked)) frames.push(frame);
+    return frames;
+  };
+  return yield* judgeClips(make, { ...world, ...asked, seed: request.seed });
+}
+
+/** The same for anything that makes clips of prompts. */
+export async function* judgeClips(
+  make: (prompt: string, seed: number) => Promise<Frame[]>,
+  request: WorldRequest & { readonly seed: number; readonly height: number; readonly frames: number },
+): AsyncGenerator<EvaluatedClip, WorldEvaluation> {
+  const { preset, signal } = request;
+  const tests = testPrompts(presets[preset]).slice(0, request.prompts);
+  const judge = judgeOf(presets[preset]);
   const results: PromptResult[] = [];
   for (const [index, { prompt, scene, heldOut }] of tests.entries()) {
     const seed = request.seed + index;
-    const frames: Frame[] = [];
-    const events = synthesise(model, runtime, { ...request, ...made, prompt, seed }, { signal });
-    for await (const frame of fitFrames(events, asked)) frames.push(frame);
+    const frames = await make(prompt, seed);
     if (signal?.aborted) throw new CancelledError();
-    const marks = judge(expectedOf(scene, asked.height, asked.frames), frames);
+    const marks = judge(expectedOf(scene, request.height, request.frames), frames);
     const result = { prompt, heldOut, seed, marks };
     results.push(result);
     yield { ...result, frames };
