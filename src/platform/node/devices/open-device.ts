@@ -2,7 +2,7 @@
 import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { openOrt } from "./ort.ts";
-import { findAdapter, openWebGpu } from "./webgpu.ts";
+import { findAdapter, mayHaveGpu, openWebGpu } from "./webgpu.ts";
 
 export interface Device {
   readonly runtime: Runtime;
@@ -20,7 +20,7 @@ const cpu = (): Device => ({ name: "cpu", runtime: openOrt({ arena: false }) });
  * @throws UnsupportedError where a GPU is asked for and there is none
  */
 export async function openDevice(wanted: GenerateRequest["device"] = "auto"): Promise<Device> {
-  if (wanted === "cpu") return cpu();
+  if (wanted === "cpu" || (wanted === "auto" && !mayHaveGpu())) return cpu();
   const adapter = await findAdapter().catch((cause) => {
     if (wanted === "webgpu") throw cause;
     return undefined;

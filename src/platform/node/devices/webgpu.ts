@@ -1,4 +1,5 @@
 /** GPUs by Dawn, the WebGPU of Chromium, in its build for Node. */
+import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { UnsupportedError } from "../../../base/errors.ts";
 import { type Adapter, describeAdapter, deviceDescriptor } from "../../../runtimes/webgpu/adapter.ts";
@@ -18,6 +19,16 @@ function openDawn(): Promise<GPU> {
     }
   })();
   return opened;
+}
+
+/** Whether looking for a GPU is worth it: where Linux shows no graphics device, Dawn would only print warnings. */
+export function mayHaveGpu(): boolean {
+  if (process.platform !== "linux") return true;
+  try {
+    return readdirSync("/dev").some((name) => /^(dri|dxg|kfd|mali\d*|nvidia(\d+|ctl))$/.test(name));
+  } catch {
+    return true;
+  }
 }
 
 /** The adapter that Dawn puts first, if there is any. */
