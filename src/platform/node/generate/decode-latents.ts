@@ -29,7 +29,7 @@ export async function* decodeLatents(path: string, request: DecodeRequest): Asyn
   const { runtime } = await openDevice(request.device);
   const { comfyRoot, textEncoder, vae } = request;
   const place = { comfyRoot, model: request.model ?? (comfyRoot === undefined ? saved.model : undefined) };
-  const model = await openModel(await locateModel(place), { textEncoder, vae });
+  const model = await openModel(await locateModel(place), { textEncoder, vae, compat: saved.draft.compat });
   let writer: VideoWriter | undefined;
   try {
     const { draft, latents, grid } = saved;

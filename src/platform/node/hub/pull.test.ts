@@ -246,6 +246,16 @@ describe("a pull that is disturbed", () => {
     expect(hub.requests.some((line) => line.endsWith("bytes=1000-"))).toBe(true);
   });
 
+  test("stops when nobody listens any more", async () => {
+    hub.fault = ({ path }, response) => {
+      if (!path.startsWith("/content/transformer/diff")) return undefined;
+      response.writeHead(200, { "content-length": 300_000 }).write(files[big]!.content.subarray(0, 1000));
+      return "handled";
+    };
+    for await (const event of pull(id, { settings: settings() })) if (event.type === "progress") break;
+    expect(await filesIn(join(cache, ".locks"))).toEqual([]);
+  });
+
   test("does not begin what the disk has no room for", async () => {
     await hub.close();
     hub = await openFakeHub(name, {});

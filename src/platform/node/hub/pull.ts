@@ -93,10 +93,12 @@ export async function* pull(id: ModelId, options: PullOptions = {}): AsyncGenera
   try {
     yield* report(Promise.all(workers), notices, () => done, total);
   } catch (cause) {
-    stop.abort();
-    await Promise.allSettled(workers); // their locks are given back
     if (options.signal?.aborted) throw new CancelledError("cancelled; what came so far is kept", { cause });
     throw cause;
+  } finally {
+    // Whatever ended this, a caller that lost interest too: their locks are given back.
+    stop.abort();
+    await Promise.allSettled(workers);
   }
   for (const { hash, path } of chosen) await cache.link(hash, commit, path);
   await cache.note(id.revision, commit);
