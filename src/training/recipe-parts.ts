@@ -24,6 +24,8 @@ const optimiser = z
     clip: z.number().positive(),
     average: z.number().min(0).max(1),
     fanIn: z.number().nonnegative(),
+    /** Steps whose gradients are averaged into one update. */
+    accumulate: count,
   })
   .partial();
 

@@ -4,6 +4,7 @@ import { InputError } from "../base/errors.ts";
 import { fusionForms, guidances, guideConvs, placements } from "../models/ltx/two-stage-config.ts";
 import { clips, count, defaults, type folder, picture, preview, shared, stages, timesteps } from "./recipe-parts.ts";
 import { distill, teacher } from "./recipe-teacher.ts";
+import { tune } from "./recipe-tune.ts";
 
 const vaeModel = z.strictObject({
   latentChannels: count,
@@ -132,7 +133,7 @@ const hr = z.strictObject({
   }),
 });
 
-export const recipeSchema = z.discriminatedUnion("kind", [vae, flow, hr, teacher, distill]);
+export const recipeSchema = z.discriminatedUnion("kind", [vae, flow, hr, teacher, distill, tune]);
 export type Recipe = z.infer<typeof recipeSchema>;
 export type HrRecipe = z.infer<typeof hr>;
 export type VaeRecipe = z.infer<typeof vae>;

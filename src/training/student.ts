@@ -28,19 +28,30 @@ export function studentGraph(
   positions: Positions,
   options: ForwardOptions = {},
 ): { predicted: Tensor; target: Tensor } {
-  const { config } = transformer;
-  const tokens = tokensOf(grid);
-  const rope = ropeTables(coordinates(grid, positions), widthOf(config), { theta: config.ropeTheta });
   const mask = input("mask", [batch, words]);
   const states = text.forward({
     ids: input("ids", [batch, words], "i32"),
     buckets: constant(relativeBuckets(words, text.config)),
     mask,
   });
+  return velocityGraph(transformer, { batch, grid }, { text: states, mask }, positions, options);
+}
+
+/** The same of a transformer whose text is there: states [B, T, W] and their mask [B, T]. */
+export function velocityGraph(
+  transformer: LtxTransformer,
+  { batch, grid }: Pick<StudentShape, "batch" | "grid">,
+  { text, mask }: { text: Tensor; mask: Tensor },
+  positions: Positions,
+  options: ForwardOptions = {},
+): { predicted: Tensor; target: Tensor } {
+  const { config } = transformer;
+  const tokens = tokensOf(grid);
+  const rope = ropeTables(coordinates(grid, positions), widthOf(config), { theta: config.ropeTheta });
   const predicted = transformer.forward(
     {
       latents: input("latents", [batch, tokens, config.channels]),
-      text: states,
+      text,
       textMask: mask,
       sinusoid: input("sinusoid", [batch, 1, 256]),
       rope: { cos: constant(rope.cos), sin: constant(rope.sin) },
@@ -65,6 +76,15 @@ export function studentFeeds(
   { grid, words }: Pick<StudentShape, "grid" | "words">,
   tokenizer: TextTokenizer,
 ): Record<string, HostTensor> {
+  const captions = items.map(({ caption }) => caption);
+  return { ...latentFeeds(items, grid), ...wordsOf(captions, words, tokenizer) };
+}
+
+/** Noisy latents, their velocities and noise levels. */
+export function latentFeeds(
+  items: readonly Omit<FlowItem, "caption">[],
+  grid: Grid,
+): Record<"latents" | "target" | "sinusoid", HostTensor> {
   const batch = items.length;
   const size = items[0]!.clean.length;
   const [latents, target] = [new Float32Array(batch * size), new Float32Array(batch * size)];
@@ -78,12 +98,7 @@ export function studentFeeds(
     items.map(({ sigma }) => timestepOf(sigma)),
     [batch, 1],
   );
-  const said = wordsOf(
-    items.map(({ caption }) => caption),
-    words,
-    tokenizer,
-  );
-  return { latents: hostTensor(latents, shape), target: hostTensor(target, shape), sinusoid, ...said };
+  return { latents: hostTensor(latents, shape), target: hostTensor(target, shape), sinusoid };
 }
 
 /** Captions as token numbers [B, T] and their mask. */

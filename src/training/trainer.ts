@@ -5,7 +5,8 @@ import { parametersOf } from "../tensor/mount.ts";
 import { buildProgram } from "../tensor/program.ts";
 import { gradients } from "../tensor/reverse.ts";
 import type { Executable, Runtime, State } from "../tensor/runtime.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import { fill, type Tensor } from "../tensor/tensor.ts";
+import { addToSums, initialSums, sumOf } from "./accumulate.ts";
 import { type AdamConfig, adam, adamDefaults, adamInputs, initialMoments, momentNames } from "./optimiser.ts";
 
 /** What is being learned. Batches are pure functions of the step, so that a run can stop and go on to the same bits. */
@@ -28,6 +29,8 @@ export interface OptimiserSettings extends Partial<AdamConfig> {
   readonly rate?: number;
   readonly warmup?: number;
   readonly final?: number;
+  /** Steps whose gradients are averaged into one update; 1 when left out. */
+  readonly accumulate?: number;
 }
 
 export interface StepReport {
@@ -51,6 +54,9 @@ export function learningRate(
   return rate * (final + (1 - final) * 0.5 * (1 + Math.cos(Math.PI * progress)));
 }
 
+/** Not a bucket. */
+const updateKey = "update";
+
 export class Trainer {
   readonly task: Task;
   /** Steps done. */
@@ -60,6 +66,8 @@ export class Trainer {
   readonly #adam: AdamConfig;
   readonly #state: State;
   readonly #programs = new Map<string, Executable>();
+  /** Gradients' norm at the last update. */
+  #norm = 0;
 
   private constructor(task: Task, runtime: Runtime, settings: OptimiserSettings, state: State) {
     this.task = task;
@@ -78,7 +86,8 @@ export class Trainer {
   ): Promise<Trainer> {
     const trained = new Map([...weights].filter(([name]) => !task.frozen?.(name)));
     const moments = initialMoments(trained, { ...adamDefaults, ...settings });
-    return new Trainer(task, runtime, settings, await runtime.state(new Map([...weights, ...moments])));
+    const sums = (settings.accumulate ?? 1) > 1 ? initialSums(trained) : [];
+    return new Trainer(task, runtime, settings, await runtime.state(new Map([...weights, ...moments, ...sums])));
   }
 
   /** A run that goes on from a `snapshot`. */
@@ -98,30 +107,68 @@ export class Trainer {
     return this.step >= this.task.steps;
   }
 
-  /** One update of the weights. */
+  /** One step: an update of the weights, or with `accumulate` a part of one. */
   async advance(): Promise<StepReport> {
     const started = performance.now();
     const step = this.step + 1;
     const executable = await this.#program(this.task.bucket(step));
     const rate = learningRate(step, this.task.steps, this.#settings);
-    const results = await executable.run({ ...(await this.task.batch(step)), ...adamInputs(step, rate, this.#adam) });
+    const feeds = await this.task.batch(step);
+    const update = step / this.#accumulate;
+    const moves = Number.isInteger(update) ? adamInputs(update, rate, this.#adam) : undefined;
+    const results = await executable.run(this.#accumulate === 1 ? { ...feeds, ...moves } : feeds);
+    if (moves && this.#accumulate > 1) {
+      const { norm } = await (await this.#updateProgram()).run(moves);
+      this.#norm = norm!.data[0]!;
+    }
     this.step = step;
     const { loss, norm, ...values } = Object.fromEntries(
       Object.entries(results).map(([name, { data }]) => [name, data[0]!]),
     );
-    return { step, loss: loss!, norm: norm!, rate, seconds: (performance.now() - started) / 1000, values };
+    const seconds = (performance.now() - started) / 1000;
+    return { step, loss: loss!, norm: norm ?? this.#norm, rate, seconds, values };
   }
 
+  get #accumulate(): number {
+    return this.#settings.accumulate ?? 1;
+  }
+
+  #trained(): Tensor[] {
+    return [...parametersOf(this.task.model)].flatMap(([name, p]) => (this.task.frozen?.(name) ? [] : [p]));
+  }
+
+  /** A bucket's step: loss and gradients, which go into an update or into sums. */
   async #program(bucket: string): Promise<Executable> {
     const known = this.#programs.get(bucket);
     if (known) return known;
     const { loss, report } = this.task.loss(bucket);
-    const parameters = [...parametersOf(this.task.model)].flatMap(([name, p]) => (this.task.frozen?.(name) ? [] : [p]));
-    const { updates, norm } = adam(parameters, gradients(loss, parameters), this.#adam);
-    const program = buildProgram({ loss, norm, ...report }, { updates, keep: this.#runtime.keeps });
-    const made = await this.#runtime.compile(program, { state: this.#state });
+    const parameters = this.#trained();
+    const slopes = gradients(loss, parameters);
+    const { updates, ...rest } =
+      this.#accumulate === 1
+        ? adam(parameters, slopes, this.#adam)
+        : { updates: addToSums(parameters, slopes, this.#accumulate) };
+    const made = await this.#compile({ loss, ...rest, ...report }, updates);
     this.#programs.set(bucket, made);
     return made;
+  }
+
+  /** What moves the weights by the sums, and empties these. */
+  async #updateProgram(): Promise<Executable> {
+    const known = this.#programs.get(updateKey);
+    if (known) return known;
+    const parameters = this.#trained();
+    const sums = parameters.map(sumOf);
+    const { updates, norm } = adam(parameters, sums, this.#adam);
+    for (const sum of sums) updates.set(sum, fill(0).broadcast(sum.shape));
+    const made = await this.#compile({ norm }, updates);
+    this.#programs.set(updateKey, made);
+    return made;
+  }
+
+  #compile(outputs: Record<string, Tensor>, updates: Map<Tensor, Tensor>): Promise<Executable> {
+    const program = buildProgram(outputs, { updates, keep: this.#runtime.keeps });
+    return this.#runtime.compile(program, { state: this.#state });
   }
 
   /** Everything that a later `resume` needs: weights, moments, averages. */

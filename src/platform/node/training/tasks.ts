@@ -6,6 +6,7 @@ import { flowJob } from "./flow-job.ts";
 import { hrJob } from "./hr-job.ts";
 import type { Job } from "./job.ts";
 import { teacherJob } from "./teacher-job.ts";
+import { tuneJob } from "./tune-job.ts";
 import { vaeJob } from "./vae-job.ts";
 
 /** What a recipe describes, ready to run. */
@@ -20,6 +21,8 @@ export async function openJob(recipe: Recipe, runtime: Runtime, options: ClipsOp
       return hrJob(recipe, opened, runtime, options);
     case "teacher":
       return teacherJob(recipe, opened, runtime, options);
+    case "fine-tune":
+      return tuneJob(recipe, opened, runtime, options);
     case "distill":
       return distillJob(recipe, opened, runtime, options);
   }

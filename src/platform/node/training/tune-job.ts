@@ -1,0 +1,178 @@
+/** Fine-tuning of a model folder on a folder of clips or on the world. */
+import { createHash } from "node:crypto";
+import { cp, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { toDiffusers } from "../../../models/ltx/config.ts";
+import { diffusersName } from "../../../models/ltx/weights.ts";
+import type { TextToVideoModel } from "../../../pipelines/model.ts";
+import { encodeText } from "../../../pipelines/text.ts";
+import { textToVideo } from "../../../pipelines/text-to-video.ts";
+import type { Runtime } from "../../../tensor/runtime.ts";
+import { peftTensors } from "../../../training/lora.ts";
+import type { TuneRecipe } from "../../../training/recipe-tune.ts";
+import { pictureKey } from "../../../training/stages.ts";
+import { captionAt, TuneTask } from "../../../training/tune-task.ts";
+import type { SheetClip } from "../../../video/contact-sheet.ts";
+import type { Frame } from "../../../video/frame.ts";
+import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
+import { writeSafetensorsFile } from "../files/atomic-file.ts";
+import { openModel } from "../models/open-model.ts";
+import { saveModule } from "../models/save-model.ts";
+import type { ClipsOptions, OpenedClips } from "./clips.ts";
+import { type Job, under, type Values, valuesOf } from "./job.ts";
+import { compressionOf, latentSet } from "./latent-cache.ts";
+import { openLatentSource } from "./latent-source.ts";
+import { openShards, type Shards } from "./shards.ts";
+import { inMemory } from "./vae-job.ts";
+
+/** Captions that are encoded together. */
+const together = 16;
+
+export async function tuneJob(
+  recipe: TuneRecipe,
+  { clips, prompts }: OpenedClips,
+  runtime: Runtime,
+  options: ClipsOptions,
+): Promise<Job> {
+  const home = resolve(options.base, recipe.from);
+  const model = await openModel(home);
+  const { source, close } = await openLatentSource(join(home, "vae"));
+  const sets = new Map<string, Awaited<ReturnType<typeof latentSet>>>();
+  for (const { picture } of recipe.stages.flatMap(({ buckets }) => buckets)) {
+    const key = pictureKey(picture);
+    if (sets.has(key)) continue;
+    const count = recipe.clips[key] ?? Math.min(1000, clips.count(picture));
+    sets.set(key, await latentSet(source, runtime, { ...options, folder: options.cache, clips, picture, count }));
+  }
+  const captions = [
+    "",
+    ...[...sets.values()].flatMap((set) => Array.from({ length: set.count }, (_, i) => captionAt(set, i, recipe.seed))),
+  ];
+  const said = await captionStates(model, runtime, [...new Set(captions)], options);
+  const { config } = model.transformer;
+  const task = new TuneTask(recipe, {
+    config,
+    weights: await valuesOf(model.transformer.weights),
+    compression: compressionOf(source),
+    words: model.settings.textLength,
+    sets,
+    states: said.read,
+  });
+  const adapters = task.model.lora;
+  const scale = recipe.lora ? (recipe.lora.alpha ?? recipe.lora.rank) / recipe.lora.rank : 1;
+  return {
+    task,
+    async preview(values) {
+      const tuned: TextToVideoModel = {
+        ...model,
+        transformer: { config, weights: inMemory(merged(values, task, scale)) },
+      };
+      const sheet: SheetClip[] = [];
+      for (const [seed, prompt] of prompts.slice(0, recipe.preview.prompts).entries()) {
+        const frames: Frame[] = [];
+        for await (const event of textToVideo(tuned, runtime, { prompt, seed, ...recipe.preview.picture }))
+          if (event.type === "frame") frames.push(event.frame);
+        sheet.push({ frames, caption: prompt });
+      }
+      return { clips: sheet, figures: {} };
+    },
+    async save(values, folder) {
+      if (!recipe.lora) {
+        await cp(home, folder, { recursive: true });
+        const file = "diffusion_pytorch_model.safetensors";
+        await saveModule(
+          join(folder, "transformer"),
+          file,
+          toDiffusers(config),
+          under(values, "transformer."),
+          diffusersName,
+        );
+        return;
+      }
+      const tensors = peftTensors(
+        adapters,
+        (adapter, part) => values.get(`lora.${adapters.indexOf(adapter)}.${part}`)!,
+        scale,
+        diffusersName,
+      );
+      const stored = [...tensors].map(
+        ([name, { data, shape }]) => [name, storeFloat32(data as Float32Array, shape, "F16")] as const,
+      );
+      await writeSafetensorsFile(join(folder, "adapter_model.safetensors"), new Map(stored), {
+        metadata: { format: "pt" },
+      });
+      const { rank } = recipe.lora;
+      const about = {
+        peft_type: "LORA",
+        r: rank,
+        lora_alpha: rank, // the scale is in the weights
+        target_modules: adapters.map(({ layer }) => diffusersName(`${layer}.`).replace(/\.$/, "")),
+      };
+      await writeFile(join(folder, "adapter_config.json"), `${JSON.stringify(about, null, 2)}\n`);
+    },
+    dispose() {
+      close();
+      void model.close();
+      void said.close();
+      for (const set of sets.values()) void set.close();
+    },
+  };
+}
+
+/** The transformer's values with what adapters add. */
+function merged(values: Values, { model: { lora } }: TuneTask, scale: number): Values {
+  const base = under(values, "transformer.");
+  for (const [index, { layer }] of lora.entries()) {
+    const [down, up] = [values.get(`lora.${index}.down`)!, values.get(`lora.${index}.up`)!];
+    const name = `${layer}.weight`;
+    const weight = base.get(name)!;
+    const [outer, inner] = weight.shape as [number, number];
+    const rank = down.shape[0]!;
+    const data = Float32Array.from(weight.data as Float32Array);
+    for (let o = 0; o < outer; o++)
+      for (let r = 0; r < rank; r++) {
+        const factor = scale * up.data[o * rank + r]!;
+        if (factor) for (let i = 0; i < inner; i++) data[o * inner + i]! += factor * down.data[r * inner + i]!;
+      }
+    base.set(name, { ...weight, data });
+  }
+  return base;
+}
+
+/** States of captions, made by the frozen text encoder once and kept beside the latents. */
+async function captionStates(
+  model: TextToVideoModel,
+  runtime: Runtime,
+  captions: readonly string[],
+  { cache, signal, report, note }: ClipsOptions,
+): Promise<{ read: TuneTask["data"]["states"]; close: Shards["close"] }> {
+  const places = new Map(captions.map((caption, at) => [caption, at]));
+  const { textLength } = model.settings;
+  const size = textLength * model.text.config.width;
+  const encoder = model.files.find(({ name }) => name === "text_encoder")?.sha256;
+  const id = createHash("sha256")
+    .update(JSON.stringify([encoder, textLength, captions]))
+    .digest("hex")
+    .slice(0, 12);
+  let ahead: { first: number; states: Float32Array } | undefined;
+  const shards = await openShards({
+    folder: join(cache, `captions-${id}`),
+    count: captions.length,
+    size,
+    signal,
+    note,
+    report: report && ((done, count) => report(done, count, "captions")),
+    make: async (index) => {
+      if (!ahead || index < ahead.first || index >= ahead.first + together) {
+        const { states } = await encodeText(model, runtime, captions.slice(index, index + together));
+        ahead = { first: index, states: states.data as Float32Array };
+      }
+      return ahead.states.subarray((index - ahead.first) * size, (index - ahead.first + 1) * size);
+    },
+  });
+  const read = async (caption: string) => ({
+    states: await shards.read(places.get(caption)!),
+    mask: model.tokenizer.encode(caption, textLength).mask,
+  });
+  return { read, close: shards.close };
+}

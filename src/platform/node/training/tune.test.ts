@@ -1,0 +1,101 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { stringify } from "yaml";
+import { readFloat32 } from "../../../weights/safetensors.ts";
+import { openOrt } from "../devices/ort.ts";
+import { openCheckpointPath } from "../files/open-checkpoint.ts";
+import { saveTinyModel } from "../generate/testing.ts";
+import { openLoras } from "../models/open-lora.ts";
+import { openModel } from "../models/open-model.ts";
+import { smoothClip } from "../video/testing.ts";
+import { writeVideo } from "../video/write.ts";
+import { valuesOf } from "./job.ts";
+import { train } from "./run.ts";
+
+const recipe = {
+  kind: "fine-tune",
+  name: "tuned",
+  seed: 2,
+  folder: { path: "clips", fps: 8 },
+  from: "tiny",
+  captionDropout: 0.1,
+  fps: 8,
+  clips: {},
+  timesteps: { uniform: 0.2, shift: 1 },
+  preview: { picture: "64x64x9", prompts: 1 },
+  optimiser: { rate: 0.01, warmup: 0, average: 0, accumulate: 2 },
+  stages: [{ steps: 4, buckets: [{ picture: "64x64x9", batch: 1 }] }],
+};
+
+let home: string;
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), "turbo2k-tune-"));
+  await saveTinyModel(join(home, "tiny"));
+  for (const [name, caption] of [
+    ["a", "a red ball"],
+    ["b", "a blue cube"],
+  ] as const) {
+    await writeVideo(join(home, "clips", `${name}.mp4`), smoothClip(12, 64, 64), { width: 64, height: 64, fps: 8 });
+    await writeFile(join(home, "clips", `${name}.txt`), caption);
+  }
+});
+afterAll(() => rm(home, { recursive: true, force: true }));
+
+async function run(change: object, folder: string): Promise<number[]> {
+  await writeFile(join(home, "tune.yaml"), stringify({ ...recipe, ...change }));
+  const losses: number[] = [];
+  for await (const event of train(join(home, "tune.yaml"), openOrt(), { folder: join(home, "runs", folder) }))
+    if (event.type === "step") losses.push(event.report.loss);
+  return losses;
+}
+
+const layer = "blocks.0.selfAttention.query.weight";
+const weightOf = async (model: Awaited<ReturnType<typeof openModel>>) =>
+  (await valuesOf(model.transformer.weights)).get(layer)!.data as Float32Array;
+const largest = (a: Float32Array, b: Float32Array) =>
+  a.reduce((most, value, at) => Math.max(most, Math.abs(value - b[at]!)), 0);
+
+test("all weights go on from a model, into a model folder", async () => {
+  expect((await run({}, "full")).length).toBe(4);
+  const [before, after] = [await openModel(join(home, "tiny")), await openModel(join(home, "runs/full/model"))];
+  const moved = largest(await weightOf(before), await weightOf(after));
+  expect(moved).toBeGreaterThan(1e-4);
+  expect(moved).toBeLessThan(0.05);
+  await before.close();
+  await after.close();
+}, 60_000);
+
+test("adapters are saved as peft reads them, and merge into the model", async () => {
+  // The tiny model's head is zero: without an adapter there, nothing else would learn.
+  await run({ lora: { rank: 2, alpha: 4, layers: "(Attention\\.(query|key|value|out)|projectOut)$" } }, "lora");
+  const path = join(home, "runs/lora/model/adapter_model.safetensors");
+  const { checkpoint } = await openCheckpointPath(path);
+  expect([...checkpoint.tensors.keys()].sort()[0]).toBe("base_model.model.proj_out.lora_A.weight");
+  expect(checkpoint.tensors.size).toBe(18);
+  const values = async (part: string) =>
+    readFloat32(checkpoint.tensors.get(`base_model.model.transformer_blocks.0.attn1.to_q.lora_${part}.weight`)!);
+  const [down, up] = [await values("A"), await values("B")];
+  expect(Math.max(...up.map(Math.abs))).toBeGreaterThan(1e-4);
+  const model = await openModel(join(home, "tiny"));
+  const base = await weightOf(model);
+  const inner = down.length / 2;
+  const expected = base.map((value, at) => {
+    const [o, i] = [Math.floor(at / inner), at % inner];
+    return value + up[2 * o]! * down[i]! + up[2 * o + 1]! * down[inner + i]!;
+  });
+  const adapted = await openLoras(await openModel(join(home, "tiny")), [{ path, weight: 1 }], openOrt());
+  expect(largest(await weightOf(adapted), expected)).toBeLessThan(2e-3);
+  const snapshot = (await openCheckpointPath(join(home, "runs/lora/snapshot.safetensors"))).checkpoint;
+  expect(await readFloat32(snapshot.tensors.get(`transformer.${layer}`)!)).toEqual(base);
+  for (const one of [checkpoint, model, adapted, snapshot]) await one.close();
+}, 60_000);
+
+test("layers that do not exist, and models that are none, are refused", async () => {
+  await expect(run({ lora: { rank: 2, layers: "nothing$" } }, "none")).rejects.toThrow(
+    "no linear layer matches /nothing$/",
+  );
+  await expect(run({ lora: { rank: 2, layers: "(" } }, "none")).rejects.toThrow("regular expression");
+  await expect(run({ from: "missing" }, "none")).rejects.toThrow("no such model");
+});

@@ -1,0 +1,127 @@
+/** Flow matching that goes on from a finished model: all of its transformer, or adapters beside it. The text encoder stays. */
+import { gaussian, Random } from "../base/philox.ts";
+import type { LtxConfig } from "../models/ltx/config.ts";
+import { tokensOf } from "../models/ltx/rope.ts";
+import { LtxTransformer } from "../models/ltx/transformer.ts";
+import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
+import { mount } from "../tensor/mount.ts";
+import { input, type Tensor } from "../tensor/tensor.ts";
+import { bucketAt, drawSigma } from "./draws.ts";
+import type { LatentSet } from "./flow-task.ts";
+import { initialWeights } from "./initial.ts";
+import { type Adapter, attachLora, type LoraSettings } from "./lora.ts";
+import type { TuneRecipe } from "./recipe-tune.ts";
+import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
+import { type FlowItem, latentFeeds, velocityGraph } from "./student.ts";
+import type { Task } from "./trainer.ts";
+
+/** A caption as the frozen text encoder reads it. */
+export interface CaptionStates {
+  /** [T, W] */
+  readonly states: Float32Array;
+  /** [T] */
+  readonly mask: ArrayLike<number>;
+}
+
+export interface TuneData {
+  readonly config: LtxConfig;
+  /** The transformer's weights by field path. */
+  readonly weights: ReadonlyMap<string, HostTensor>;
+  readonly compression: readonly [number, number, number];
+  readonly words: number;
+  /** By `pictureKey`. */
+  readonly sets: ReadonlyMap<string, LatentSet>;
+  states(caption: string): Promise<CaptionStates>;
+}
+
+class TuneNet {
+  readonly transformer: LtxTransformer;
+  readonly lora: readonly Adapter[];
+
+  constructor(config: LtxConfig, lora?: LoraSettings) {
+    this.transformer = mount(new LtxTransformer(config), "transformer");
+    this.lora = lora ? attachLora(this.transformer, lora) : [];
+    mount(this.lora, "lora");
+  }
+}
+
+/** Captions of a clip are worded once, so that their states can be kept. */
+export const captionAt = (set: LatentSet, clip: number, seed: number): string =>
+  set.caption(clip, new Random(seed, clip));
+
+export class TuneTask implements Task {
+  readonly model: TuneNet;
+  readonly steps: number;
+  readonly recipe: TuneRecipe;
+  readonly data: TuneData;
+
+  constructor(recipe: TuneRecipe, data: TuneData) {
+    this.recipe = recipe;
+    this.data = data;
+    const { lora } = recipe;
+    this.model = new TuneNet(
+      data.config,
+      lora && { ...lora, alpha: lora.alpha ?? lora.rank, layers: new RegExp(lora.layers) },
+    );
+    this.steps = stepsOf(recipe.stages);
+  }
+
+  /** The finished weights; adapters begin as nothing: `up` at zero. */
+  initial(): Map<string, HostTensor> {
+    const adapters = initialWeights(this.model.lora, this.recipe.seed, {
+      prefix: "lora",
+      gain: (name) => (name.endsWith(".up") ? 0 : 1),
+    });
+    const base = [...this.data.weights].map(([name, value]) => [`transformer.${name}`, value] as const);
+    return new Map([...base, ...adapters]);
+  }
+
+  frozen(name: string): boolean {
+    return this.model.lora.length > 0 && !name.startsWith("lora.");
+  }
+
+  bucket(step: number): string {
+    return bucketKey(bucketAt(this.recipe.stages, step, this.recipe.seed));
+  }
+
+  #shapeOf(bucket: string): { set: LatentSet; batch: number } {
+    const [key, batch] = bucket.split(" ") as [string, string];
+    return { set: this.data.sets.get(key)!, batch: Number(batch) };
+  }
+
+  loss(bucket: string): { loss: Tensor; report: Record<string, Tensor> } {
+    const { set, batch } = this.#shapeOf(bucket);
+    const { words, config, compression } = this.data;
+    const text = input("text", [batch, words, config.captionChannels]);
+    const mask = input("mask", [batch, words]);
+    const shape = { batch, grid: set.grid };
+    const positions = { fps: this.recipe.fps, compression, causal: config.causalPositions ?? false };
+    const { predicted, target } = velocityGraph(this.model.transformer, shape, { text, mask }, positions);
+    return { loss: predicted.sub(target).square().mean(), report: {} };
+  }
+
+  async batch(step: number): Promise<Record<string, HostTensor>> {
+    const { set, batch } = this.#shapeOf(this.bucket(step));
+    const { seed, timesteps, captionDropout } = this.recipe;
+    const { words, config } = this.data;
+    const random = batchRandom(seed, step);
+    const size = tokensOf(set.grid) * config.channels;
+    const noise = gaussian(batch * size, seed, `tune-noise-${step}`);
+    const text = new Float32Array(batch * words * config.captionChannels),
+      mask = new Float32Array(batch * words);
+    const items: Omit<FlowItem, "caption">[] = [];
+    for (let item = 0; item < batch; item++) {
+      const clip = random.below(set.count);
+      const sigma = drawSigma(random, timesteps);
+      const said = await this.data.states(random.chance(captionDropout) ? "" : captionAt(set, clip, seed));
+      text.set(said.states, item * words * config.captionChannels);
+      mask.set(said.mask, item * words);
+      items.push({ clean: await set.read(clip), noise: noise.subarray(item * size, (item + 1) * size), sigma });
+    }
+    return {
+      ...latentFeeds(items, set.grid),
+      text: hostTensor(text, [batch, words, config.captionChannels]),
+      mask: hostTensor(mask, [batch, words]),
+    };
+  }
+}
