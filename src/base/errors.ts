@@ -72,6 +72,12 @@ export class DoesNotFitError extends TurboError {
   }
 }
 
+/** Whether an engine's message means that there was no memory left: V8's, the C++ library's, ONNX Runtime's. */
+export const saysOutOfMemory = (message: string): boolean =>
+  /out[ _]of[ _]memory|bad_?alloc|failed to allocate|allocation failed|invalid (typed )?array (buffer )?length/i.test(
+    message,
+  );
+
 /** Shapes or dtypes of a tensor program that do not go together; `where` is the path of the layer. */
 export class ShapeError extends TurboError {
   constructor(message: string, details?: ErrorDetails) {

@@ -1,5 +1,5 @@
 /** What a command can say, wherever that is shown: on this process's terminal, in a test, on another thread. */
-import { CancelledError, DoesNotFitError, TurboError } from "../base/errors.ts";
+import { CancelledError, DoesNotFitError, saysOutOfMemory, TurboError } from "../base/errors.ts";
 
 export interface Terminal {
   /** What was asked for: goes to stdout. */
@@ -18,9 +18,7 @@ export function foreseen(cause: unknown): TurboError | undefined {
   if (!(cause instanceof Error)) return undefined;
   if (cause.name === "AbortError") return new CancelledError("cancelled", { cause });
   const text = `${(cause as NodeJS.ErrnoException).code} ${cause.message}`;
-  if (
-    /bad_?alloc|out_of_memory|failed to allocate|allocation failed|invalid (typed )?array (buffer )?length/i.test(text)
-  )
+  if (saysOutOfMemory(text))
     return new DoesNotFitError(`out of memory: ${cause.message}`, {
       cause,
       hint: "ask for a smaller size or fewer frames; turbo2k plan shows what fits",

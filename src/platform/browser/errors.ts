@@ -1,5 +1,5 @@
 /** Failures as plain sentences, which also survive the way from a worker to its page. */
-import { type ErrorKind, TurboError } from "../../base/errors.ts";
+import { type ErrorKind, saysOutOfMemory, TurboError } from "../../base/errors.ts";
 
 export interface Failure {
   readonly kind: ErrorKind | "unforeseen";
@@ -11,11 +11,7 @@ export function failureOf(cause: unknown): Failure {
   if (cause instanceof TurboError) return { kind: cause.kind, message: cause.message, hint: cause.hint };
   const { name, message } = cause instanceof Error ? cause : { name: "", message: String(cause) };
   if (name === "AbortError") return { kind: "cancelled", message: "cancelled", hint: undefined };
-  if (
-    /out of memory|bad_?alloc|failed to allocate|allocation failed|invalid (typed )?array (buffer )?length/i.test(
-      message,
-    )
-  )
+  if (saysOutOfMemory(message))
     return {
       kind: "memory",
       message: "the tab ran out of memory",
