@@ -43,7 +43,7 @@ export async function printConfig(request: SeededRequest, terminal: Terminal): P
   const { model, request: resolved } = await prepare(request);
   await model.close();
   const { prompt, negativePrompt, asked, fps, seed, draft } = resolved;
-  const { output, device = "auto", keepStages, lora, textEncoder, vae, comfyRoot } = request;
+  const { output, device = "auto", keepStages, lora, textEncoder, vae, comfyRoot, image, extend, memory } = request;
   const { model: name = comfyRoot === undefined ? defaultModel : undefined } = request;
   const places = { model: name, textEncoder, vae, comfyRoot, lora };
   const { sigmas, guidanceScale } = draft ?? resolved;
@@ -51,8 +51,10 @@ export async function printConfig(request: SeededRequest, terminal: Terminal): P
   const noise = { ...(request.sigmas ? { sigmas } : { steps: sigmas.length - 1 }), ...second };
   const config = {
     prompt,
-    model: name,
-    lora,
+    ...places,
+    image,
+    extend,
+    memory,
     output,
     ...asked,
     fps,

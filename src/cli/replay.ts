@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { TurboError } from "../base/errors.ts";
 import { replay } from "../platform/node/generate/replay.ts";
 import { fetchModel } from "./pull.ts";
-import { addDevice, addLora, addParts } from "./request.ts";
+import { addDevice, addGiven, addLora, addParts } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** `turbo2k replay FILE`. */
@@ -18,6 +18,7 @@ export function addReplay(program: Command, terminal: Terminal): void {
     .option("--json", "print one JSON object on stdout");
   addLora(command);
   addParts(command);
+  addGiven(command);
   addDevice(command).action(async (file: string, flags) => {
     await fetchModel(flags.model, terminal);
     const events = replay(file, { ...flags, signal: terminal.signal });

@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { parse } from "yaml";
-import { InputError, UnsupportedError } from "../base/errors.ts";
+import { InputError } from "../base/errors.ts";
 import type { SeededRequest } from "../platform/node/generate/prepare.ts";
 import {
   compats,
@@ -79,7 +79,7 @@ export function addRequestFlags(command: Command): Command {
   ] as const)
     command.addOption(new Option(flags).argParser(numberFor(flags.split(" ")[0]!, limits[key])).hideHelp());
   addLora(command);
-  command.addOption(new Option("--image <file>").hideHelp());
+  addGiven(command);
   return command;
 }
 
@@ -100,10 +100,19 @@ export const addLora = (command: Command): Command =>
     ),
   );
 
+/** `--image FILE[@FRAME[:STRENGTH]]`, as often as wanted, and `--extend FILE[:FRAMES]`. */
+export const addGiven = (command: Command): Command =>
+  command
+    .addOption(
+      new Option(
+        "--image <file[@frame[:strength]]>",
+        "a picture that is part of the video; may be given several times",
+      ).argParser((text: string, before: string[] | undefined) => [...(before ?? []), text]),
+    )
+    .option("--extend <file[:frames]>", "go on from the last frames of a video");
+
 /** The request of a command line; flags go before the config file. */
 export async function requestOf(prompt: string | undefined, flags: Flags): Promise<GenerateRequest> {
-  if (flags.image !== undefined)
-    throw new UnsupportedError("--image is not there yet", { hint: "it comes with a later version" });
   const given: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(flags)) {
     const key = aliases[name] ?? name;

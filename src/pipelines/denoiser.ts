@@ -1,6 +1,6 @@
 /** A transformer with its prompt, as samplers want it. */
 import { widthOf } from "../models/ltx/config.ts";
-import { coordinates, type Grid, ropeTables, tokensOf } from "../models/ltx/rope.ts";
+import { coordinates, type Grid, type Positions, ropeTables, tokensOf } from "../models/ltx/rope.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
 import { forwardWithTaps } from "../models/ltx/two-stage.ts";
 import { compression } from "../models/ltx-vae/config.ts";
@@ -13,6 +13,7 @@ import { mount } from "../tensor/mount.ts";
 import { buildProgram, type Program } from "../tensor/program.ts";
 import type { Executable, Runtime, Weights } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
+import type { Conditioned, TokenDenoiser } from "./conditioning.ts";
 import { type Execution, roomy } from "./execution.ts";
 import { openHeld, steadyInputs } from "./holding.ts";
 import type { TextToVideoModel } from "./model.ts";
@@ -28,27 +29,35 @@ export interface DenoiserOptions {
   /** Blocks in which the last of the batch goes without self-attention. */
   readonly perturbed?: readonly number[];
   readonly execution?: Execution | undefined;
+  /** Pictures and clips that are given. */
+  readonly conditioned?: Conditioned | undefined;
 }
 
 export type DenoiserModel = Pick<TextToVideoModel, "settings"> & {
   readonly transformer: Pick<TextToVideoModel["transformer"], "config">;
 };
 
+export interface VelocityOptions extends Pick<DenoiserOptions, "grid" | "batch" | "taps" | "perturbed"> {
+  /** With given pictures each token has a noise level of its own; those that stand late are this many more tokens. */
+  readonly given?: { readonly extraTokens: number } | undefined;
+}
+
 /** The velocity of `batch` copies of the latents, and the features of tapped blocks; its rotary tables are inputs. */
 export function velocityProgram(
   model: DenoiserModel,
-  { grid, batch, taps = [], perturbed = [] }: Pick<DenoiserOptions, "grid" | "batch" | "taps" | "perturbed">,
+  { grid, batch, taps = [], perturbed = [], given }: VelocityOptions,
   keep: Runtime["keeps"] = () => false,
 ): Program {
   const { config } = model.transformer;
   const { textLength } = model.settings;
-  const table = [tokensOf(grid), widthOf(config) / 2];
+  const tokens = tokensOf(grid) + (given?.extraTokens ?? 0);
+  const table = [tokens, widthOf(config) / 2];
   const transformer = mount(new LtxTransformer(config));
   const inputs = {
-    latents: input("latents", [batch, tokensOf(grid), config.channels]),
+    latents: input("latents", [batch, tokens, config.channels]),
     text: input("text", [batch, textLength, config.captionChannels]),
     textMask: input("mask", [batch, textLength]),
-    sinusoid: input("sinusoid", [batch, 1, 256]),
+    sinusoid: input("sinusoid", [batch, given ? tokens : 1, 256]),
     rope: { cos: input("cos", table), sin: input("sin", table) },
   };
   if (!taps.length) return buildProgram({ velocity: transformer.forward(inputs, { perturbed }) }, { keep });
@@ -91,10 +100,11 @@ export const openTransformer = (
     ...(execution.once ? { steady: steadyInputs } : {}),
   });
 
-/** Packed tokens [N, C] at a noise level. */
+/** Packed tokens [N, C] at a noise level, or each at one of its own. */
 interface Noisy {
   readonly x: Float32Array;
   readonly sigma: number;
+  readonly levels?: Float32Array | undefined;
   readonly channels: number;
 }
 
@@ -105,8 +115,10 @@ interface Noisy {
 export async function velocitiesOf(
   executable: Executable,
   { tables, text, batch, more = async () => ({}), heard = () => {} }: DenoiserFeeds,
-  { x, sigma, channels }: Noisy,
+  { x, sigma, levels = Float32Array.of(sigma), channels }: Noisy,
 ): Promise<Float32Array[]> {
+  const timesteps = Array.from(levels, timestepOf);
+  const sinusoid = timestepSinusoid(Array.from({ length: batch }, () => timesteps).flat(), [batch, levels.length]);
   const latents = new Float32Array(batch * x.length);
   for (let item = 0; item < batch; item++) latents.set(x, item * x.length);
   const velocities: Float32Array[] = [];
@@ -115,7 +127,7 @@ export async function velocitiesOf(
       latents: hostTensor(latents, [batch, x.length / channels, channels]),
       ...tables,
       ...turn,
-      sinusoid: timestepSinusoid(new Array<number>(batch).fill(timestepOf(sigma)), [batch, 1]),
+      sinusoid,
       ...(await more(sigma)),
     });
     heard(results);
@@ -130,9 +142,9 @@ export function denoiserOf(
   executable: Executable,
   { guidanceScale, ...feeds }: DenoiserFeeds & { readonly guidanceScale: number },
   channels: number,
-): Denoiser {
-  return async (x, sigma) => {
-    const [first, second] = await velocitiesOf(executable, feeds, { x, sigma, channels });
+): TokenDenoiser {
+  return async (x, sigma, levels) => {
+    const [first, second] = await velocitiesOf(executable, feeds, { x, sigma, levels, channels });
     return denoised(x, second ? guide(second, first!, guidanceScale) : first!, sigma);
   };
 }
@@ -148,12 +160,22 @@ function textTurns({ states, mask }: TextStates, batch: number): { text: HostTen
   return Array.from({ length: prompts / batch }, (_, i) => ({ text: part(states, i), mask: part(mask, i) }));
 }
 
-/** Rotary tables of the clip that a transformer works on. */
-export function tablesOf({ transformer, vae }: TextToVideoModel, { grid, fps }: Pick<DenoiserOptions, "grid" | "fps">) {
-  const { config } = transformer;
-  const causal = config.causalPositions ?? false;
-  const places = coordinates(grid, { fps, compression: compression(vae.config), causal });
-  return ropeTables(places, widthOf(config), { theta: config.ropeTheta });
+/** Where tokens stand in time and in the picture. */
+export const positionsOf = ({ transformer, vae }: TextToVideoModel, fps: number): Positions => ({
+  fps,
+  compression: compression(vae.config),
+  causal: transformer.config.causalPositions ?? false,
+});
+
+/** Rotary tables of the clip that a transformer works on, and how many tokens are given besides. */
+export function tablesOf(
+  model: TextToVideoModel,
+  { grid, fps, conditioned }: Pick<DenoiserOptions, "grid" | "fps" | "conditioned">,
+): { readonly tables: Feeds; readonly given: VelocityOptions["given"] } {
+  const { config } = model.transformer;
+  const places = conditioned?.places ?? coordinates(grid, positionsOf(model, fps));
+  const tables = { ...ropeTables(places, widthOf(config), { theta: config.ropeTheta }) };
+  return { tables, given: conditioned && { extraTokens: places[0]!.length - tokensOf(grid) } };
 }
 
 /** Compiles the transformer for one size and answers its denoiser on packed tokens [N, C]. */
@@ -162,15 +184,16 @@ export async function openDenoiser(
   runtime: Runtime,
   options: DenoiserOptions & { readonly text: TextStates; readonly guidanceScale: number },
 ): Promise<OpenDenoiser> {
-  const { taps = [] } = options;
-  const { config } = model.transformer;
-  const tables = tablesOf(model, options);
-  const { weights } = model.transformer;
-  const executable = await openTransformer(runtime, velocityProgram(model, options, runtime.keeps), weights, options);
+  const { taps = [], conditioned } = options;
+  const { config, weights } = model.transformer;
+  const { tables, given } = tablesOf(model, options);
+  const program = velocityProgram(model, { ...options, given }, runtime.keeps);
+  const executable = await openTransformer(runtime, program, weights, options);
   let features: readonly HostTensor[] = [];
   const heard = (results: Feeds) => {
     features = taps.map((_, k) => results[`feature${k}`]!);
   };
-  const denoise = denoiserOf(executable, { ...options, tables: { ...tables }, heard }, config.channels);
+  const plain = denoiserOf(executable, { ...options, tables: { ...tables }, heard }, config.channels);
+  const denoise = conditioned?.denoise(plain) ?? plain;
   return { denoise, features: () => features, dispose: () => executable.dispose() };
 }

@@ -3,6 +3,7 @@ import { combine, type GuidanceStage, guidanceAt, isGuided, isPerturbed } from "
 import { denoised } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import type { Executable, Runtime } from "../tensor/runtime.ts";
+import type { TokenDenoiser } from "./conditioning.ts";
 import {
   type DenoiserOptions,
   type OpenDenoiser,
@@ -16,7 +17,7 @@ import { batchOf, roomy } from "./execution.ts";
 import type { TextToVideoModel } from "./model.ts";
 import type { TextStates } from "./text.ts";
 
-export interface GuidedOptions extends Pick<DenoiserOptions, "grid" | "fps" | "execution"> {
+export interface GuidedOptions extends Pick<DenoiserOptions, "grid" | "fps" | "execution" | "conditioned"> {
   /** Of the negative prompt, where any stage is guided, then of the prompt. */
   readonly text: TextStates;
   readonly guidance: readonly GuidanceStage[];
@@ -36,14 +37,16 @@ interface Run {
 export async function openGuidedDenoiser(
   model: TextToVideoModel,
   runtime: Runtime,
-  { grid, fps, text, guidance, execution = roomy }: GuidedOptions,
+  { text, guidance, execution = roomy, conditioned, ...clip }: GuidedOptions,
 ): Promise<Pick<OpenDenoiser, "denoise" | "dispose">> {
   const [only] = guidance;
   if (guidance.length === 1 && !isPerturbed(only!) && !only!.rescale && !only!.star) {
     const batch = batchOf(only!.scale, execution);
-    return openDenoiser(model, runtime, { grid, fps, text, batch, guidanceScale: only!.scale, execution });
+    const { scale: guidanceScale } = only!;
+    return openDenoiser(model, runtime, { ...clip, text, batch, guidanceScale, execution, conditioned });
   }
-  const tables = { ...tablesOf(model, { grid, fps }) };
+  const { grid } = clip;
+  const { tables, given } = tablesOf(model, { ...clip, conditioned });
   const { channels } = model.transformer.config;
   const last = text.states.shape[0]! - 1;
   const batchFor = ({ rows }: Run) => (execution.sequential ? 1 : rows.length);
@@ -70,25 +73,30 @@ export async function openGuidedDenoiser(
     }
     for (const [key, run] of wanted) {
       if (loaded.has(key)) continue;
-      const program = velocityProgram(model, { grid, batch: batchFor(run), perturbed: run.perturbed }, runtime.keeps);
+      const program = velocityProgram(
+        model,
+        { grid, batch: batchFor(run), perturbed: run.perturbed, given },
+        runtime.keeps,
+      );
       loaded.set(key, await openTransformer(runtime, program, model.transformer.weights, { execution }));
     }
   };
 
+  const denoise: TokenDenoiser = async (x, sigma, levels) => {
+    const stage = guidanceAt(guidance, sigma);
+    const runs = runsOf(stage);
+    await load(runs);
+    const velocities: Float32Array[] = [];
+    for (const run of runs) {
+      const feeds = { tables, text: rowsOf(text, run.rows), batch: batchFor(run) };
+      velocities.push(...(await velocitiesOf(loaded.get(keyOf(run))!, feeds, { x, sigma, levels, channels })));
+    }
+    const unconditional = isGuided(stage) ? velocities.shift() : undefined;
+    const [conditional, perturbed] = velocities;
+    return denoised(x, combine({ conditional: conditional!, unconditional, perturbed }, stage), sigma);
+  };
   return {
-    denoise: async (x, sigma) => {
-      const stage = guidanceAt(guidance, sigma);
-      const runs = runsOf(stage);
-      await load(runs);
-      const velocities: Float32Array[] = [];
-      for (const run of runs) {
-        const feeds = { tables, text: rowsOf(text, run.rows), batch: batchFor(run) };
-        velocities.push(...(await velocitiesOf(loaded.get(keyOf(run))!, feeds, { x, sigma, channels })));
-      }
-      const unconditional = isGuided(stage) ? velocities.shift() : undefined;
-      const [conditional, perturbed] = velocities;
-      return denoised(x, combine({ conditional: conditional!, unconditional, perturbed }, stage), sigma);
-    },
+    denoise: conditioned?.denoise(denoise) ?? denoise,
     dispose: () => {
       for (const executable of loaded.values()) executable.dispose();
       loaded.clear();

@@ -64,7 +64,10 @@ export type PlannedModel = Pick<TextToVideoModel, "settings"> & {
 /** Without weights they are taken to be stored in 16 bits. */
 type Planned<P extends { config: unknown; weights: unknown }> = Pick<P, "config"> & Partial<Pick<P, "weights">>;
 
-type PlannedRequest = Pick<ResolvedRequest, "made" | "asked" | "sigmas" | "guidanceScale" | "guidance" | "draft">;
+type PlannedRequest = Pick<
+  ResolvedRequest,
+  "made" | "asked" | "sigmas" | "guidanceScale" | "guidance" | "draft" | "given"
+>;
 
 /**
  * Share of a matrix product's rate that whole programs reach. Measured on mini sizes with one thread: 0.9 to 1.1 and
@@ -192,12 +195,12 @@ const turnsOf = (guidanceScale: number, batch: number): number => (guidanceScale
 
 function planOneStage(context: Context, sequential: boolean): Stages {
   const { model, keeps, request } = context;
-  const { made, sigmas, guidanceScale, guidance } = request;
+  const { made, sigmas, guidanceScale, guidance, given } = request;
   const grid = gridOf(made, model.vae.config);
-  const tokens = tokensOf(grid);
+  const tokens = tokensOf(grid) + (given?.extraTokens ?? 0);
   const predictions = guidance ? mostPredictions(guidance) : batchOf(guidanceScale, { sequential: false });
   const batch = sequential ? 1 : predictions;
-  const program = velocityProgram(model, { grid, batch }, keeps);
+  const program = velocityProgram(model, { grid, batch, given }, keeps);
   const options = {
     ...steady(context),
     weights: model.transformer.weights,

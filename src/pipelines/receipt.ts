@@ -4,12 +4,18 @@ import { version } from "../base/version.ts";
 import type { GuidanceStage } from "../samplers/guidance.ts";
 import type { Receipt, ReceiptDraft } from "../schema/receipt.ts";
 import { hrModule } from "./assemble.ts";
+import type { Tiling } from "./decode.ts";
 import type { Draft } from "./draft.ts";
+import { defaultTiling } from "./execution.ts";
 import { snap } from "./latents.ts";
 import type { TextToVideoModel } from "./model.ts";
 import type { ResolvedRequest } from "./resolve.ts";
 
 export interface Maker {
+  /** What was given, as files. */
+  readonly given?: Receipt["given"];
+  /** Where smaller than usual. */
+  readonly tiling?: Tiling | undefined;
   readonly runtime: string;
   readonly device: string;
   /** How to find the model again: `mini`, or its own name. */
@@ -20,7 +26,7 @@ export interface Maker {
 export function draftReceipt(
   request: ResolvedRequest,
   { files, loras }: Pick<TextToVideoModel, "files" | "loras">,
-  { runtime, device, model }: Maker,
+  { runtime, device, model, given, tiling }: Maker,
 ): ReceiptDraft {
   const { prompt, negativePrompt, seed, sigmas, guidanceScale, guidance, compat, fps, asked, made, draft } = request;
   const used = files.filter(({ name }) => draft || name !== hrModule);
@@ -42,6 +48,8 @@ export function draftReceipt(
     generatedHeight: made.height,
     frames: asked.frames,
     ...(draft ? { draft: draftFields(draft) } : {}),
+    ...(given?.length ? { given } : {}),
+    ...(tiling && tiling !== defaultTiling ? { tiling } : {}),
     fps,
     device,
     runtime,

@@ -4,7 +4,7 @@ import { tokensOf } from "../models/ltx/rope.ts";
 import { compression } from "../models/ltx-vae/config.ts";
 import type { GuidanceStage } from "../samplers/guidance.ts";
 import { explicit } from "../samplers/schedules.ts";
-import { type Compat, type GenerateRequest, parseSize } from "../schema/request.ts";
+import { type Compat, type GenerateRequest, parseImage, parseSize } from "../schema/request.ts";
 import { type Draft, draftSigmas, draftSize, hrSettings, wantsTwoStages } from "./draft.ts";
 import { gridOf, snap, type VideoSize } from "./latents.ts";
 import { defaultSigmas, guidanceOf, sigmasOf, type TextToVideoModel } from "./model.ts";
@@ -23,6 +23,8 @@ export interface ResolvedRequest {
   readonly draft?: Draft | undefined;
   /** Noise levels, 1 first and 0 last. */
   readonly sigmas: readonly number[];
+  /** With pictures or clips given: the tokens that are appended for those that do not begin the video. */
+  readonly given?: { readonly extraTokens: number } | undefined;
   /** What the video will have. */
   readonly asked: VideoSize;
   /** What is generated, on the model's grid; then cropped and trimmed. */
@@ -43,6 +45,8 @@ export function checkRequest({
   seconds,
   steps,
   sigmas,
+  image,
+  extend,
 }: GenerateRequest): void {
   if (!prompt.trim()) throw new InputError("the prompt is empty", { hint: promptExample });
   if (size !== undefined) {
@@ -58,6 +62,8 @@ export function checkRequest({
   if (sigmas && steps !== undefined)
     throw new InputError("give steps or sigmas, not both", { hint: "the number of sigmas is the number of steps" });
   if (sigmas) explicit(sigmas);
+  if (image && extend !== undefined && image.some((text) => parseImage(text).frame === 0))
+    throw new InputError("the first frame is given twice: by an image and by the video to go on from");
 }
 
 /** @throws InputError as `checkRequest` does */
@@ -74,7 +80,10 @@ export function resolveRequest(
   const asked = { ...sizeOf(request, settings), frames: framesOf(request, fps, settings.frames) };
   const made = snap(asked, vae.config);
   const tokens = tokensOf(gridOf(made, vae.config));
-  const stages = request.stages ?? (wantsTwoStages(made, model) ? 2 : 1);
+  const given = (request.image?.length ?? 0) > 0 || request.extend !== undefined;
+  if (given && request.stages === 2)
+    throw new InputError("pictures and clips can be given to one stage only", { hint: "leave out --stages 2" });
+  const stages = request.stages ?? (wantsTwoStages(made, model) && !given ? 2 : 1);
   return {
     prompt,
     negativePrompt,
@@ -82,10 +91,17 @@ export function resolveRequest(
     fps,
     ...(request.compat ? { compat: request.compat } : {}),
     ...(stages === 2 ? twoStagesOf(request, made, model) : oneStageOf(request, tokens, model)),
+    ...(given ? { given: { extraTokens: extraTokens(request.image ?? [], made, model) } } : {}),
     asked,
     made,
     notices: movesOf(asked, made, compression(vae.config)),
   };
+}
+
+/** A picture that stands later than frame 0 has a frame of tokens of its own. */
+function extraTokens(image: readonly string[], made: VideoSize, { vae }: Pick<TextToVideoModel, "vae">): number {
+  const { height, width } = gridOf(made, vae.config);
+  return image.filter((text) => parseImage(text).frame > 0).length * height * width;
 }
 
 type Noise = Pick<ResolvedRequest, "draft" | "sigmas" | "guidanceScale" | "guidance">;

@@ -8,8 +8,17 @@ import { explicit } from "../samplers/schedules.ts";
 import { stochastic } from "../samplers/stochastic.ts";
 import type { Runtime } from "../tensor/runtime.ts";
 import type { Frame } from "../video/frame.ts";
+import {
+  type Condition,
+  type Conditioned,
+  type ConditionOptions,
+  condition,
+  type EncodedCondition,
+} from "./conditioning.ts";
 import { decodeFrames } from "./decode.ts";
 import { withDecodeNoise } from "./decode-noise.ts";
+import { positionsOf } from "./denoiser.ts";
+import { encodeFrames } from "./encode-frames.ts";
 import { type Execution, roomy } from "./execution.ts";
 import { openGuidedDenoiser } from "./guided-denoiser.ts";
 import { denormalise, gridOf, pack, unpack, type VideoSize } from "./latents.ts";
@@ -27,6 +36,8 @@ export interface TextToVideoRequest extends VideoSize {
   readonly guidanceScale?: number;
   /** Noise levels to step through, in place of the model's schedule. */
   readonly sigmas?: readonly number[];
+  /** Pictures and clips that are part of the video. */
+  readonly conditions?: readonly Condition[] | undefined;
 }
 
 /** How, rather than what. */
@@ -87,11 +98,18 @@ export async function* textToVideo(
   check();
 
   const channels = model.transformer.config.channels;
-  const clean = (tokens: Float32Array) => denormalise(unpack(tokens, channels, grid), model.statistics);
-  const { denoise, dispose } = await openGuidedDenoiser(model, runtime, { grid, fps, text, guidance, execution });
-  let x = initialNoise(channels, grid, seed);
-  const fresh = (index: number) => initialNoise(channels, grid, seed, `step ${index}`);
-  const steps = settings.sampler === "stochastic" ? stochastic(denoise, x, sigmas, fresh) : euler(denoise, x, sigmas);
+  const noise = initialNoise(channels, grid, seed);
+  const { conditions = [] } = request;
+  const conditioned = await conditionedBy(model, runtime, { conditions, grid, noise, seed, fps });
+  const own = conditioned?.own ?? ((tokens: Float32Array) => tokens);
+  const clean = (tokens: Float32Array) => denormalise(unpack(own(tokens), channels, grid), model.statistics);
+  const options = { grid, fps, text, guidance, execution, conditioned };
+  const { denoise, dispose } = await openGuidedDenoiser(model, runtime, options);
+  let x = conditioned?.initial ?? noise;
+  const fresh = (index: number) => pack(gaussian(x.length, seed, `step ${index}`), channels);
+  // Fresh noise would be laid on what is given too.
+  const isStochastic = settings.sampler === "stochastic" && !conditioned;
+  const steps = isStochastic ? stochastic(denoise, x, sigmas, fresh) : euler(denoise, x, sigmas);
   try {
     for await (const step of steps) {
       x = step.x;
@@ -113,6 +131,26 @@ export async function* textToVideo(
   yield { type: "latents", latents, grid };
   check();
   yield* decode(model, runtime, latents, grid, request, { signal, execution });
+}
+
+interface Given extends Pick<ConditionOptions, "grid" | "noise"> {
+  readonly conditions: readonly Condition[];
+  readonly seed: number;
+  readonly fps: number;
+}
+
+/** Encodes what is given and finds its place; undefined where nothing is. */
+async function conditionedBy(
+  model: TextToVideoModel,
+  runtime: Runtime,
+  { conditions, grid, noise, seed, fps }: Given,
+): Promise<Conditioned | undefined> {
+  if (!conditions.length) return undefined;
+  const encoded: EncodedCondition[] = [];
+  for (const { frames, frame, strength } of conditions)
+    encoded.push({ ...(await encodeFrames(model, runtime, frames)), frame, strength });
+  const draw = (length: number, of: string) => gaussian(length, seed, of);
+  return condition(encoded, { grid, noise, gaussian: draw, positions: positionsOf(model, fps) });
 }
 
 /** Standard normal tokens [N, C] of a seed, the same on every device. */

@@ -35,12 +35,15 @@ export interface TwoStageRequest extends VideoSize {
   readonly draft: Draft;
 }
 
+/** What either way takes; pictures can be given where there is one stage. */
+export type SynthesisRequest = Omit<TwoStageRequest, "draft"> &
+  Pick<TextToVideoRequest, "guidance" | "conditions"> & { readonly draft?: Draft | undefined };
+
 /** One of the two ways to a video: in two stages where the request has a draft. */
 export function synthesise(
   model: TextToVideoModel,
   runtime: Runtime,
-  request: Omit<TwoStageRequest, "draft"> &
-    Pick<TextToVideoRequest, "guidance"> & { readonly draft?: Draft | undefined },
+  request: SynthesisRequest,
   options: PipelineOptions = {},
 ): AsyncGenerator<PipelineEvent> {
   const { draft, ...rest } = request;

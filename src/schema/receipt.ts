@@ -16,6 +16,9 @@ const stageSchema = z.strictObject({
   flops: z.number().nonnegative().optional(),
 });
 
+const cells = z.strictObject({ frames: size, height: size, width: size });
+const tilingSchema = cells.extend({ overlap: cells });
+
 /** What a finished video says about itself: enough to make the same frames again. */
 export const receiptSchema = z.strictObject({
   engine: z.strictObject({ name: z.string(), version: z.string() }),
@@ -45,6 +48,21 @@ export const receiptSchema = z.strictObject({
   draft: z
     .strictObject({ width: size, height: size, sigmas: z.array(z.number()), guidanceScale: z.number() })
     .optional(),
+  /** Pictures and clips that were given: files, how many of their last frames, where they stand. */
+  given: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        sha256,
+        kind: z.enum(["image", "video"]),
+        frames: size,
+        frame: z.int().nonnegative(),
+        strength: z.number().gt(0).max(1),
+      }),
+    )
+    .optional(),
+  /** Windows of latents that were decoded, where smaller than usual. */
+  tiling: tilingSchema.optional(),
   /** What each stage took until the file was closed. */
   stages: z.array(stageSchema).optional(),
   fps: z.number().positive(),

@@ -52,6 +52,31 @@ export function parseSize(text: string): { width: number; height: number } {
   return { width: width!, height: height! };
 }
 
+export interface GivenImage {
+  readonly path: string;
+  /** Frame of the video that it is. */
+  readonly frame: number;
+  /** 1 keeps it as it is. */
+  readonly strength: number;
+}
+
+/** `FILE[@FRAME[:STRENGTH]]`. */
+export function parseImage(text: string): GivenImage {
+  const [, path, frame = "0", strength = "1"] = /^(.+?)(?:@(\d+)(?::(\d*\.?\d+))?)?$/.exec(text) ?? [];
+  const given = { path: path ?? "", frame: Number(frame), strength: Number(strength) };
+  if (!given.path || !(given.strength > 0 && given.strength <= 1))
+    throw new InputError(`an image is FILE, FILE@FRAME or FILE@FRAME:STRENGTH, got ${JSON.stringify(text)}`, {
+      hint: "for example start.png, or end.png@48:0.8 with a strength above 0 and up to 1",
+    });
+  return given;
+}
+
+/** `FILE[:FRAMES]`: how many of the last frames of a video the new one begins with. */
+export function parseExtend(text: string): { readonly path: string; readonly frames: number | undefined } {
+  const [, path = text, frames] = /^(.+?)(?::(\d+))?$/.exec(text) ?? [];
+  return { path, frames: frames === undefined ? undefined : Number(frames) };
+}
+
 const units: Readonly<Record<string, number>> = {
   "": 1,
   k: 1e3,
@@ -125,6 +150,10 @@ export const requestSchema = z
     sigmas: z.array(z.number()).min(1),
     /** LoRAs, each FILE or FILE:WEIGHT. */
     lora: z.array(z.string()),
+    /** Pictures that are part of the video, as `parseImage` reads them. */
+    image: z.array(z.string()),
+    /** A video to go on from, as `parseExtend` reads it. */
+    extend: z.string(),
     /** Where a single-file checkpoint's text encoder lies. */
     textEncoder: z.string(),
     /** Where its autoencoder lies, if it has none. */

@@ -1,6 +1,7 @@
 /** Saved latents to a finished file: the engine of `turbo2k decode`. */
 import { CancelledError, MediaError } from "../../../base/errors.ts";
 import type { OpenedModel } from "../../../pipelines/assemble.ts";
+import { defaultTiling, roomy } from "../../../pipelines/execution.ts";
 import { fitFrames } from "../../../pipelines/fit-frames.ts";
 import { gridOf, snap } from "../../../pipelines/latents.ts";
 import { refuseOther } from "../../../pipelines/receipt.ts";
@@ -38,7 +39,9 @@ export async function* decodeLatents(path: string, request: DecodeRequest): Asyn
     const output = request.output ?? (await defaultOutputPath(draft.prompt, draft.seed));
     writer = await openVideoWriter(output, { ...draft, force: request.force, title: draft.prompt });
     if (signal?.aborted) throw new CancelledError();
-    const frames = fitFrames(decode(model, runtime, latents, grid, { ...made, seed: draft.seed }, { signal }), draft);
+    const execution = { ...roomy, decoder: "mapped", tiling: draft.tiling ?? defaultTiling } as const;
+    const asked = { ...made, seed: draft.seed };
+    const frames = fitFrames(decode(model, runtime, latents, grid, asked, { signal, execution }), draft);
     const written = yield* writeFrames(frames, writer, draft, clock);
     yield { type: "finished", result: { ...written, stages: clock.stop() } };
   } finally {

@@ -1,6 +1,7 @@
 /** Whether a video fits into this machine's memory, before anything is loaded. */
 import { DoesNotFitError } from "../../../base/errors.ts";
 import { draftSize } from "../../../pipelines/draft.ts";
+import type { Execution } from "../../../pipelines/execution.ts";
 import { snap } from "../../../pipelines/latents.ts";
 import { planVideo, smaller, type VideoPlan } from "../../../pipelines/plan.ts";
 import { freeMemory } from "../inspect/memory.ts";
@@ -13,10 +14,12 @@ export interface FitOptions {
   readonly gflops?: number;
 }
 
+type Planned = Pick<Prepared, "model" | "runtime" | "request" | "memory">;
+
 const gigabytes = (count: number): string => `${(count / 1e9).toFixed(1)} GB`;
 
 /** What this request takes here. */
-export function planFor(prepared: Prepared, { gflops = usualGflops, limit }: FitOptions = {}): VideoPlan {
+export function planFor(prepared: Planned, { gflops = usualGflops, limit }: FitOptions = {}): VideoPlan {
   const { model, runtime, request, memory } = prepared;
   return planVideo(model, request, {
     gflops,
@@ -26,6 +29,9 @@ export function planFor(prepared: Prepared, { gflops = usualGflops, limit }: Fit
     keeps: runtime.keeps,
   });
 }
+
+/** How to make again what was made elsewhere. */
+export const executionFor = (prepared: Planned): Execution => planFor(prepared).execution;
 
 /** Where nobody has measured: of a few cores. What is chosen depends little on it. */
 const usualGflops = 150;

@@ -4,6 +4,7 @@ import { CancelledError } from "../../../base/errors.ts";
 import { unknownWordNotices } from "../../../data/world/notices.ts";
 import type { Grid } from "../../../models/ltx/rope.ts";
 import type { OpenedModel } from "../../../pipelines/assemble.ts";
+import type { Condition } from "../../../pipelines/conditioning.ts";
 import type { Execution } from "../../../pipelines/execution.ts";
 import { fitFrames } from "../../../pipelines/fit-frames.ts";
 import { notFinite } from "../../../pipelines/not-finite.ts";
@@ -18,6 +19,7 @@ import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
 import { refuseTooLarge } from "./fit.ts";
+import { openGiven } from "./given.ts";
 import { type KeptDraft, openKeptDraft } from "./kept-draft.ts";
 import { saveLatents } from "./latents-file.ts";
 import { defaultModel } from "./package-root.ts";
@@ -47,7 +49,10 @@ export async function* generate(
     const { execution } = plan;
     const output = request.output ?? (await defaultOutputPath(prompt, seed));
     writer = await openVideoWriter(output, { ...asked, fps, force: request.force, title: prompt });
+    const given = await openGiven(request, made, model);
     const maker = {
+      given: given.map(({ file }) => file),
+      tiling: execution.tiling,
       runtime: runtime.name,
       device: device.name,
       // A path would tell strangers about the disk that the video was made on.
@@ -69,6 +74,7 @@ export async function* generate(
       signal,
       execution,
       cache: cacheFor(prepared, request),
+      conditions: given.map(({ condition }) => condition),
     });
     if (!latents.every(Number.isFinite))
       throw await notFinite("the model's latents", model, ["text", "transformer", "hr"]);
@@ -106,6 +112,7 @@ interface DenoiseOptions extends GenerateOptions {
   readonly kept: KeptDraft | undefined;
   readonly execution: Execution;
   readonly cache: TextCache | undefined;
+  readonly conditions: readonly Condition[];
 }
 
 /** Weights from which a text encoder is worth remembering what it made of a prompt. */
@@ -121,11 +128,11 @@ async function* denoise(
   model: OpenedModel,
   runtime: Runtime,
   request: ResolvedRequest,
-  { clock, preview, kept, ...options }: DenoiseOptions,
+  { clock, preview, kept, conditions, ...options }: DenoiseOptions,
 ): AsyncGenerator<GenerateEvent, { latents: Float32Array; grid: Grid }> {
   clock.enter("text");
   const { draft, sigmas, made } = request;
-  for await (const event of synthesise(model, runtime, { ...request, ...made }, options)) {
+  for await (const event of synthesise(model, runtime, { ...request, ...made, conditions }, options)) {
     if (event.type === "text") {
       const stage = draft ? "draft" : "denoise";
       clock.enter(stage);

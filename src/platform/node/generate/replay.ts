@@ -1,6 +1,7 @@
 /** A video from its own receipt once more: the engine of `turbo2k replay`. */
 import { InputError } from "../../../base/errors.ts";
 import { version } from "../../../base/version.ts";
+import { defaultTiling } from "../../../pipelines/execution.ts";
 import { fitFrame } from "../../../pipelines/fit-frames.ts";
 import { differencesOf, refuseOther, requestOfReceipt } from "../../../pipelines/receipt.ts";
 import { synthesise } from "../../../pipelines/two-stage.ts";
@@ -15,9 +16,13 @@ import { openModel } from "../models/open-model.ts";
 import { readReceipt, readVideo } from "../video/read.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import type { GenerateEvent } from "./events.ts";
+import { executionFor } from "./fit.ts";
+import { givenAgain, openGiven } from "./given.ts";
 import { defaultModel } from "./package-root.ts";
 
-export interface ReplayRequest extends ModelPlaces, Pick<GenerateRequest, "output" | "lora" | "force" | "device"> {
+export interface ReplayRequest
+  extends ModelPlaces,
+    Pick<GenerateRequest, "output" | "lora" | "force" | "device" | "image" | "extend"> {
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -48,11 +53,19 @@ export async function* replay(path: string, request: ReplayRequest): AsyncGenera
     refuseOther(bare, receipt);
     model = await openLoras(bare, loras, runtime);
     const again = requestOfReceipt(receipt, model);
+    const given = await openGiven(await givenAgain(receipt.given ?? [], request), again.made, model);
+    const conditions = given.map(({ condition }) => condition);
+    const execution = { ...executionFor({ model, runtime, request: again }), tiling: receipt.tiling ?? defaultTiling };
     const { prompt, frames } = receipt;
     if (request.output !== undefined)
       writer = await openVideoWriter(request.output, { ...receipt, force: request.force, title: prompt });
     const hash = new FrameHash();
-    for await (const event of synthesise(model, runtime, { ...again, ...again.made }, { signal })) {
+    for await (const event of synthesise(
+      model,
+      runtime,
+      { ...again, ...again.made, conditions },
+      { signal, execution },
+    )) {
       if (event.type === "step") yield { type: "progress", stage: event.stage, done: event.index + 1, of: event.steps };
       if (event.type !== "frame") continue;
       const frame = fitFrame(event.frame, receipt);

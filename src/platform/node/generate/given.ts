@@ -1,0 +1,91 @@
+/** Pictures and clips that a request gives, at the size that is generated. */
+import { basename } from "node:path";
+import { InputError } from "../../../base/errors.ts";
+import { compression } from "../../../models/ltx-vae/config.ts";
+import type { Condition } from "../../../pipelines/conditioning.ts";
+import type { VideoSize } from "../../../pipelines/latents.ts";
+import type { TextToVideoModel } from "../../../pipelines/model.ts";
+import type { Receipt } from "../../../schema/receipt.ts";
+import { type GenerateRequest, parseExtend, parseImage } from "../../../schema/request.ts";
+import type { Frame } from "../../../video/frame.ts";
+import { coverFrame } from "../../../video/resize.ts";
+import { hashFiles } from "../cache/file-hash.ts";
+import { readImage, readVideo } from "../video/read.ts";
+
+type GivenFile = NonNullable<Receipt["given"]>[number];
+
+/** A condition with what a receipt says of it. */
+export interface Given {
+  readonly condition: Condition;
+  readonly file: GivenFile;
+}
+
+/** How many of the last frames of a video a new one begins with, unless told otherwise. */
+const usualTail = 17;
+
+/** @throws InputError, MediaError for files that cannot be read or lie outside the video */
+export async function openGiven(
+  { image = [], extend }: Pick<GenerateRequest, "image" | "extend">,
+  made: VideoSize,
+  model: Pick<TextToVideoModel, "vae">,
+): Promise<Given[]> {
+  const given: Given[] = [];
+  if (extend !== undefined) given.push(await openVideo(extend, made, model));
+  for (const text of image) {
+    const { path, frame, strength } = parseImage(text);
+    if (frame >= made.frames)
+      throw new InputError(`frame ${frame} is outside the video`, {
+        where: path,
+        hint: `its last one is ${made.frames - 1}`,
+      });
+    const frames = [fit(await readImage(path), made)];
+    const sha256 = await hashFiles([path]);
+    const file = { name: basename(path), sha256, kind: "image", frames: 1, frame, strength } as const;
+    given.push({ condition: { frames, frame, strength }, file });
+  }
+  return given;
+}
+
+/** The last frames of a video, as the first ones of the new. */
+async function openVideo(text: string, made: VideoSize, { vae }: Pick<TextToVideoModel, "vae">): Promise<Given> {
+  const { path, frames: asked } = parseExtend(text);
+  const [t] = compression(vae.config);
+  const most = Math.min(asked ?? usualTail, made.frames - t);
+  let tail: Frame[] = [];
+  for await (const frame of readVideo(path)) {
+    tail.push(fit(frame, made));
+    if (tail.length > most) tail.shift();
+  }
+  const count = tail.length - ((tail.length - 1) % t);
+  if (count < 1 || (asked !== undefined && count !== asked))
+    throw new InputError(`${asked ?? 1} frames cannot begin a video of ${made.frames}`, {
+      where: path,
+      hint: `give ${t}k+1 frames, at most ${made.frames - t} and what the file has`,
+    });
+  tail = tail.slice(-count);
+  const file = { name: basename(path), sha256: await hashFiles([path]), kind: "video", frames: count } as const;
+  return { condition: { frames: tail, frame: 0, strength: 1 }, file: { ...file, frame: 0, strength: 1 } };
+}
+
+const fit = (frame: Frame, { width, height }: VideoSize): Frame => coverFrame(frame, width, height);
+
+/** The same files again, found among those named now. @throws InputError that says which are missing */
+export async function givenAgain(
+  made: readonly GivenFile[],
+  { image = [], extend }: Pick<GenerateRequest, "image" | "extend">,
+): Promise<Pick<GenerateRequest, "image" | "extend">> {
+  const paths = [...image.map((text) => parseImage(text).path), ...(extend ? [parseExtend(extend).path] : [])];
+  const here = new Map(await Promise.all(paths.map(async (path) => [await hashFiles([path]), path] as const)));
+  const missing = made.filter(({ sha256 }) => !here.has(sha256));
+  if (missing.length)
+    throw new InputError(`this video was made from ${missing.map(({ name }) => name).join(", ")}`, {
+      hint: missing.map(({ kind }) => `--${kind === "image" ? "image" : "extend"} FILE`).join(" "),
+    });
+  const video = made.find(({ kind }) => kind === "video");
+  return {
+    image: made
+      .filter(({ kind }) => kind === "image")
+      .map(({ sha256, frame, strength }) => `${here.get(sha256)}@${frame}:${strength}`),
+    ...(video ? { extend: `${here.get(video.sha256)}:${video.frames}` } : {}),
+  };
+}
