@@ -55,7 +55,9 @@ export function guide(conditional: Float32Array, unconditional: Float32Array, sc
 
 /** Blends in a copy with the conditional prediction's spread (Lin et al. 2023, "common diffusion noise schedules are flawed"). */
 export function rescale(guided: Float32Array, conditional: Float32Array, share: number): Float32Array {
-  const factor = share * (deviation(conditional) / deviation(guided)) + (1 - share);
+  const spread = deviation(guided);
+  if (spread === 0) return guided;
+  const factor = share * (deviation(conditional) / spread) + (1 - share);
   return guided.map((v) => v * factor);
 }
 

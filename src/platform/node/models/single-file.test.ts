@@ -7,6 +7,7 @@ import { CheckpointError } from "../../../base/errors.ts";
 import { fromDiffusers } from "../../../models/ltx-vae/config.ts";
 import { originalNames } from "../../../models/ltx-vae/weights.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
+import { f16ToF32 } from "../../../weights/half.ts";
 import { readFloat32 } from "../../../weights/safetensors.ts";
 import { storeFloat32, type TensorData } from "../../../weights/safetensors-writer.ts";
 import { openOrt } from "../devices/ort.ts";
@@ -114,6 +115,20 @@ describe("an original file", () => {
     const expected = await latentsOf(join(folder, "diffusers"));
     const got = await latentsOf(file());
     expect([...got]).toEqual([...expected]);
+  });
+
+  test("holds each weight where the diffusers folder has it", async () => {
+    const [one, other] = await Promise.all([openModel(file()), openModel(join(folder, "diffusers"))]);
+    for (const part of ["transformer", "vae"] as const)
+      for (const [name, weight] of other[part].weights) {
+        const [a, b] = await Promise.all([one[part].weights.get(name)!.read(), weight.read()]);
+        const [got, expected] = [a, b].map(({ data, dtype }) =>
+          dtype === "f16" ? f16ToF32(data as Uint16Array) : data,
+        );
+        expect([name, Array.from(got!)]).toEqual([name, Array.from(expected!)]);
+      }
+    expect(one.statistics).toEqual(other.statistics);
+    await Promise.all([one.close(), other.close()]);
   });
 
   test("is recognised, with the scheduler and positions that it names", async () => {
