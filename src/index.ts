@@ -2,6 +2,7 @@
 export {
   CancelledError,
   CheckpointError,
+  DeviceLostError,
   DoesNotFitError,
   exitCodes,
   InputError,
@@ -20,7 +21,9 @@ export { decodeFrames } from "./pipelines/decode.ts";
 export { snap } from "./pipelines/latents.ts";
 export type { TextToVideoModel } from "./pipelines/model.ts";
 export { type PipelineEvent, type TextToVideoRequest, textToVideo } from "./pipelines/text-to-video.ts";
+export { openDevice } from "./platform/node/devices/open-device.ts";
 export { openOrt } from "./platform/node/devices/ort.ts";
+export { openWebGpu } from "./platform/node/devices/webgpu.ts";
 export { openModel } from "./platform/node/models/open-model.ts";
 export { type TrainEvent, type TrainOptions, train } from "./platform/node/training/run.ts";
 export { readReceipt, readVideo } from "./platform/node/video/read.ts";

@@ -14,7 +14,7 @@ import { type Weights, weightInMemory } from "../../tensor/runtime.ts";
 import { input, parameter, type Tensor } from "../../tensor/tensor.ts";
 import { nullGpuDevice } from "../../testing/webgpu.ts";
 import { adam, adamDefaults } from "../../training/optimiser.ts";
-import type { GpuLimits } from "./gpu.ts";
+import type { GpuLimits } from "./limits.ts";
 import { createWebGpu, type WebGpuOptions } from "./webgpu.ts";
 
 /** A graphics card with what every WebGPU device allows, and f16 and subgroups. */

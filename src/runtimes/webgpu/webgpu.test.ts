@@ -8,12 +8,12 @@ import { type HostTensor, hostTensor, sizeOf } from "../../tensor/dtype.ts";
 import type { Kernel } from "../../tensor/kernel.ts";
 import { buildProgram, type Program } from "../../tensor/program.ts";
 import { type CompileOptions, type Runtime, weightInMemory } from "../../tensor/runtime.ts";
-import { call, concat, input, parameter, type Tensor } from "../../tensor/tensor.ts";
+import { call, concat, constant, fill, input, parameter, type Tensor } from "../../tensor/tensor.ts";
 import { randomProgram } from "../../testing/random-program.ts";
 import { relativeError } from "../../testing/relative-error.ts";
 import { webGpuForTests } from "../../testing/webgpu.ts";
 import { reference } from "../reference/reference.ts";
-import type { GpuLimits } from "./gpu.ts";
+import type { GpuLimits } from "./limits.ts";
 import { createWebGpu, type WebGpuOptions } from "./webgpu.ts";
 
 /** As little as a device may have, so that small tensors already need several bindings, buffers and dispatches. */
@@ -134,6 +134,37 @@ withGpu("random programs", () => {
       for (const [name, { data }] of Object.entries(expected))
         expect(relativeError(got[name]!.data, data), name).toBeLessThan(1e-4);
     }
+  });
+});
+
+withGpu("results that nothing computes", () => {
+  test("are handed out all the same", async () => {
+    const x = input("x", [2, 3]);
+    const table = constant([1, 2, 3, 4, 5, 6], [3, 2]);
+    const program = buildProgram({ x, shaped: x.reshape(3, 2), table, turned: table.permute(1, 0), one: fill(1, [4]) });
+    expect(await errorOf(plain!, program)).toBe(0);
+  });
+
+  test("swap two states", async () => {
+    const [a, b] = ["a", "b"].map((name) => Object.assign(parameter([2]), { name })) as [Tensor, Tensor];
+    const program = buildProgram(
+      { a },
+      {
+        updates: new Map([
+          [a, b],
+          [b, a],
+        ]),
+      },
+    );
+    const state = await plain!.state(
+      new Map([
+        ["a", hostTensor([1, 2], [2])],
+        ["b", hostTensor([3, 4], [2])],
+      ]),
+    );
+    const executable = await plain!.compile(program, { state });
+    expect([...(await executable.run({}))["a"]!.data]).toEqual([1, 2]);
+    expect([...(await state.read("a")).data, ...(await state.read("b")).data]).toEqual([3, 4, 1, 2]);
   });
 });
 

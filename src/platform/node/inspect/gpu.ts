@@ -2,7 +2,7 @@
 import { UnsupportedError } from "../../../base/errors.ts";
 import { gaussian } from "../../../base/philox.ts";
 import { attention } from "../../../kernels/attention.ts";
-import type { GpuLimits } from "../../../runtimes/webgpu/gpu.ts";
+import type { GpuLimits } from "../../../runtimes/webgpu/limits.ts";
 import type { WebGpuRuntime } from "../../../runtimes/webgpu/webgpu.ts";
 import { hostTensor } from "../../../tensor/dtype.ts";
 import { buildProgram } from "../../../tensor/program.ts";
