@@ -24,8 +24,6 @@ export interface Evidence {
 }
 
 export interface Recognised {
-  /** Undefined for a model of other widths than the published ones. */
-  readonly release: LtxRelease | undefined;
   /** For people: `LTX-Video 2B 0.9.5`. */
   readonly name: string;
   readonly settings: Settings;
@@ -54,7 +52,6 @@ export function recognise(evidence: Evidence, compat: Compat = "original"): Reco
     ? `LTX-Video ${size} ${release.version}${candidates.length > 1 ? " or later" : ""}`
     : `LTX-Video of its own size, built like ${generation}`;
   return {
-    release: size && release,
     name,
     settings: {
       name,
