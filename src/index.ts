@@ -21,6 +21,7 @@ export { decodeFrames } from "./pipelines/decode.ts";
 export { snap } from "./pipelines/latents.ts";
 export type { TextToVideoModel } from "./pipelines/model.ts";
 export { type PipelineEvent, type TextToVideoRequest, textToVideo } from "./pipelines/text-to-video.ts";
+export { type TwoStageRequest, twoStage } from "./pipelines/two-stage.ts";
 export { openDevice } from "./platform/node/devices/open-device.ts";
 export { openOrt } from "./platform/node/devices/ort.ts";
 export { openWebGpu } from "./platform/node/devices/webgpu.ts";

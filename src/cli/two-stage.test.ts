@@ -82,6 +82,18 @@ describe("a large video", () => {
     expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("made in one stage") });
   });
 
+  test("comes from a model that info describes", async () => {
+    const { code, out } = await run(["info", bench.model, "--json"]);
+    expect(code).toBe(0);
+    const { modules } = JSON.parse(out) as { modules: { module: string; class: string; faults: string[] }[] };
+    expect(modules.at(-1)).toMatchObject({
+      module: "hr_transformer",
+      class: "Turbo2kHighResolutionTransformer",
+      sizes: { layers: 1, width: 32, taps: [0] },
+      faults: [],
+    });
+  });
+
   test("is planned stage by stage", async () => {
     const { out } = await run(["plan", "--model", bench.model, "--size", "160x96", "--json"]);
     const { stages } = JSON.parse(out) as VideoPlan;

@@ -46,9 +46,12 @@ export function checkTaps(taps: readonly number[], layers: number): void {
 export const guideChannels = ({ guidance, transformer }: HrConfig): number =>
   guidance === "latents" ? transformer.channels : widthOf(transformer);
 
+/** What the `config.json` of a high-resolution model calls itself. */
+export const hrClass = "Turbo2kHighResolutionTransformer";
+
 /** The `config.json` of these settings: that of the transformer, and ours beside it. */
 export function toJson({ transformer, ...rest }: HrConfig): Record<string, unknown> {
-  return { ...toDiffusers(transformer), _class_name: "Turbo2kHighResolutionTransformer", ...rest };
+  return { ...toDiffusers(transformer), _class_name: hrClass, ...rest };
 }
 
 /** @throws InputError where a field is missing or has a value that it cannot have */

@@ -1,6 +1,9 @@
 /** What one module holds and what it lacks. */
 import * as ltx from "../../../models/ltx/config.ts";
+import { hrName } from "../../../models/ltx/hr-weights.ts";
 import { LtxTransformer } from "../../../models/ltx/transformer.ts";
+import { HrTransformer } from "../../../models/ltx/two-stage.ts";
+import { fromJson, hrClass } from "../../../models/ltx/two-stage-config.ts";
 import * as ltxWeights from "../../../models/ltx/weights.ts";
 import * as vae from "../../../models/ltx-vae/config.ts";
 import { LtxVae } from "../../../models/ltx-vae/vae.ts";
@@ -54,6 +57,15 @@ const known: Readonly<Record<string, Known>> = {
       return { layers, width: heads * headWidth, heads, channels, captionChannels };
     },
     rename: ltxWeights.diffusersName,
+    ignore: () => false,
+  },
+  [hrClass]: {
+    model: (config) => new HrTransformer(fromJson(config)),
+    sizes: (config) => {
+      const { transformer, taps } = fromJson(config);
+      return { layers: transformer.layers, width: ltx.widthOf(transformer), taps };
+    },
+    rename: hrName,
     ignore: () => false,
   },
   AutoencoderKLLTXVideo: {

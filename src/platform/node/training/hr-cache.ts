@@ -8,32 +8,32 @@ import type { Grid } from "../../../models/ltx/rope.ts";
 import { cutOut, encodeWindow, TileEncoder } from "../../../pipelines/encode.ts";
 import { gridOf, normalise, pack } from "../../../pipelines/latents.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
+import type { LatentSet } from "../../../training/flow-task.ts";
 import { bucketKey, type HrBucket, type HrSet } from "../../../training/hr-task.ts";
-import { type CacheRequest, type LatentSource, latentSet } from "./latent-cache.ts";
+import type { CacheRequest, LatentSource } from "./latent-cache.ts";
 import { openShards } from "./shards.ts";
 
 export interface HrCacheRequest extends Omit<CacheRequest, "picture"> {
   readonly bucket: HrBucket;
-  /** Size of the small picture. */
-  readonly draft: { readonly width: number; readonly height: number };
+  /** The same clips at the small size. */
+  readonly small: LatentSet;
   /** Clips that share a window. */
   readonly group: number;
   readonly seed: number;
 }
 
-/** The clips 0 to count - 1 at both sizes, from disk where they are already. */
+/** Windows of the clips 0 to count - 1, from disk where they are already, beside the whole small pictures. */
 export async function hrSet(
   source: LatentSource,
   runtime: Runtime,
   request: HrCacheRequest,
 ): Promise<HrSet & { close(): Promise<void> }> {
-  const { bucket, clips, count, draft, folder, group, seed, report } = request;
+  const { bucket, clips, count, small, folder, group, seed, report } = request;
   const { picture } = bucket;
   const large = gridOf(picture, source.config);
   const size = bucket.window ?? large;
   const window = (index: number) => windowOf(large, size, new Random(seed, index));
   const channels = source.config.latentChannels;
-  const small = await latentSet(source, runtime, { ...request, picture: { ...picture, ...draft } });
   const key = bucketKey(bucket);
   const id = createHash("sha256").update(`${source.hash} ${clips.id} ${key} ${seed} ${group}`).digest("hex");
   const encoder = new TileEncoder({ vae: source }, runtime);
@@ -50,8 +50,7 @@ export async function hrSet(
       },
       report: report && ((done) => report(done, count, `latents ${key}`)),
     });
-    const closeBoth = async () => void (await Promise.all([close(), small.close()]));
-    return { small, large, count, group, window, read, close: closeBoth };
+    return { small, large, count, group, window, read, close };
   } finally {
     encoder.dispose();
   }

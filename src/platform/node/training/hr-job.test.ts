@@ -13,6 +13,7 @@ import { saveTinyModel } from "../generate/testing.ts";
 import { openModel } from "../models/open-model.ts";
 import { readReceipt } from "../video/read.ts";
 import { hrSet } from "./hr-cache.ts";
+import { latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
 
 const runtime = openOrt({ threads: 1 });
@@ -129,11 +130,15 @@ describe("windows of large clips", () => {
   test("are kept on disk; clips of a group share their place", async () => {
     const { source, close } = await openLatentSource(path("tiny/vae"));
     const bucket = { picture, window: { width: 4, height: 3 }, batch: 1, weight: 1 };
+    const small = await latentSet(source, runtime, {
+      ...{ folder: path("cache"), clips, count: 6 },
+      picture: { ...picture, width: 64, height: 64 },
+    });
     const request = {
       folder: path("cache"),
       clips,
       bucket,
-      draft: { width: 64, height: 64 },
+      small,
       count: 6,
       group: 3,
       seed: 1,
@@ -150,7 +155,7 @@ describe("windows of large clips", () => {
       expect(top >= 0 && top <= 8 && left >= 0 && left <= 10).toBe(true);
     }
     expect(new Set(places.map(({ top, left }) => `${top} ${left}`)).size).toBeGreaterThan(5);
-    await Promise.all([made.close(), again.close()]);
+    await Promise.all([made.close(), again.close(), small.close()]);
     close();
   });
 });

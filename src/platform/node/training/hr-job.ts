@@ -7,8 +7,9 @@ import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
 import { resolveRequest } from "../../../pipelines/resolve.ts";
 import { synthesise } from "../../../pipelines/two-stage.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
+import type { LatentSet } from "../../../training/flow-task.ts";
 import { FrozenDraft } from "../../../training/hr-draft.ts";
-import { bucketKey, HrTask } from "../../../training/hr-task.ts";
+import { bucketKey, type HrBucket, type HrSet, HrTask } from "../../../training/hr-task.ts";
 import type { HrRecipe } from "../../../training/recipe.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
 import type { Frame } from "../../../video/frame.ts";
@@ -17,6 +18,7 @@ import { saveHr } from "../models/save-model.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { hrSet } from "./hr-cache.ts";
 import { type Job, type Values, valuesOf } from "./job.ts";
+import { latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
 import { inMemory } from "./vae-job.ts";
 
@@ -50,7 +52,7 @@ async function openedHrJob(
 ): Promise<Job> {
   const config = configOf(recipe, model);
   checkDraft(recipe, model);
-  const sets = await setsOf(recipe, clips, runtime, { folder, ...options });
+  const { sets, close } = await openSets(recipe, clips, runtime, { folder, ...options });
   const usesFeatures = config.guidance === "features" || config.guidance === "features-synced";
   const frozen = new FrozenDraft(model, runtime, usesFeatures ? config.taps : []);
   const settings = settingsOf(recipe, model);
@@ -87,32 +89,62 @@ async function openedHrJob(
     },
     dispose() {
       frozen.dispose();
-      for (const set of sets.values()) void set.close();
+      close();
       void model.close();
     },
   };
 }
 
-type OpenedSet = Awaited<ReturnType<typeof hrSet>>;
+const closeAll = (opened: readonly { close(): Promise<void> }[]) => Promise.all(opened.map((set) => set.close()));
 
-/** Clips of all sizes and windows of the recipe, encoded. */
-async function setsOf(
+interface OpenedSets {
+  readonly sets: ReadonlyMap<string, HrSet>;
+  close(): void;
+}
+
+/** Clips of all sizes and windows of the recipe, encoded; buckets of one length share the small pictures. */
+async function openSets(
   { stages, draft, group, seed, clips: counts }: HrRecipe,
   clips: OpenedClips["clips"],
   runtime: Runtime,
   { folder, cache, ...options }: Omit<OpenedOptions, "model">,
-): Promise<Map<string, OpenedSet>> {
+): Promise<OpenedSets> {
   const { source, close } = await openLatentSource(join(folder, "vae"));
-  const sets = new Map<string, OpenedSet>();
+  const buckets = new Map(
+    stages.flatMap((stage) => stage.buckets.map((bucket) => [bucketKey(bucket), bucket] as const)),
+  );
+  const countOf = (bucket: HrBucket): number =>
+    Math.min(counts[bucketKey(bucket)] ?? 20 * group, clips.count(bucket.picture));
+  const opened: { close(): Promise<void> }[] = [];
+  const smalls = new Map<number, LatentSet>();
+  const sets = new Map<string, HrSet>();
+  const request = { ...options, folder: cache, clips };
   try {
-    for (const bucket of stages.flatMap(({ buckets }) => buckets)) {
-      const key = bucketKey(bucket);
-      if (sets.has(key)) continue;
-      const count = Math.min(counts[key] ?? 20 * group, clips.count(bucket.picture));
-      const request = { ...options, folder: cache, clips, bucket, draft, count, group: Math.min(group, count), seed };
-      sets.set(key, await hrSet(source, runtime, request));
+    for (const { picture } of buckets.values()) {
+      if (smalls.has(picture.frames)) continue;
+      const alike = [...buckets.values()].filter((bucket) => bucket.picture.frames === picture.frames);
+      const count = Math.max(...alike.map(countOf));
+      const set = await latentSet(source, runtime, { ...request, picture: { ...picture, ...draft }, count });
+      smalls.set(picture.frames, set);
+      opened.push(set);
     }
-    return sets;
+    for (const [key, bucket] of buckets) {
+      const [count, small] = [countOf(bucket), smalls.get(bucket.picture.frames)!];
+      const set = await hrSet(source, runtime, {
+        ...request,
+        bucket,
+        small,
+        count,
+        group: Math.min(group, count),
+        seed,
+      });
+      sets.set(key, set);
+      opened.push(set);
+    }
+    return { sets, close: () => void closeAll(opened) };
+  } catch (cause) {
+    await closeAll(opened);
+    throw cause;
   } finally {
     close();
   }
