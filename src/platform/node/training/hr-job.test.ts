@@ -96,6 +96,11 @@ describe("the second stage", () => {
       { stages: [{ steps: 1, buckets: [{ picture: "150x150x9", batch: 1 }] }] },
       "off this model's grid",
     ],
+    [
+      "a window larger than its picture",
+      { stages: [{ steps: 1, buckets: [{ picture: "96x96x9", window: "4x3", batch: 1 }] }] },
+      "is larger than its picture of 3x3 cells",
+    ],
   ])("refuses %s", async (_, change, message) => {
     expect(await train(change, "refused")).toEqual({ code: 2, out: "", err: expect.stringContaining(message) });
   });

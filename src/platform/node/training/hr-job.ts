@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
 import { checkTaps, type HrConfig, proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
 import { hrModule, type OpenedModel } from "../../../pipelines/assemble.ts";
+import { gridOf } from "../../../pipelines/latents.ts";
 import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
 import { resolveRequest } from "../../../pipelines/resolve.ts";
 import { synthesise } from "../../../pipelines/two-stage.ts";
@@ -51,7 +52,7 @@ async function openedHrJob(
   { folder, model, ...options }: OpenedOptions,
 ): Promise<Job> {
   const config = configOf(recipe, model);
-  checkDraft(recipe, model);
+  checkSizes(recipe, model);
   const { sets, close } = await openSets(recipe, clips, runtime, { folder, ...options });
   const usesFeatures = config.guidance === "features" || config.guidance === "features-synced";
   const frozen = new FrozenDraft(model, runtime, usesFeatures ? config.taps : []);
@@ -157,8 +158,14 @@ function configOf({ taps, guidance, form, conv, placement }: HrRecipe, { transfo
   return { transformer: transformer.config, taps: chosen, guidance, form, conv, placement };
 }
 
-/** The small picture must be what the low-resolution model makes: it never learned others. */
-function checkDraft({ draft }: HrRecipe, { settings }: OpenedModel): void {
+/** The small picture must be what the low-resolution model makes: it never learned others. Windows must fit. */
+function checkSizes({ draft, stages }: HrRecipe, { settings, vae }: OpenedModel): void {
+  for (const bucket of stages.flatMap(({ buckets }) => buckets)) {
+    const { width, height } = gridOf(bucket.picture, vae.config);
+    const { window } = bucket;
+    if (window && (window.width > width || window.height > height))
+      throw new InputError(`the window of ${bucketKey(bucket)} is larger than its picture of ${width}x${height} cells`);
+  }
   if (draft.width !== settings.width || draft.height !== settings.height)
     throw new InputError(
       `the draft is ${draft.width}x${draft.height}, but ${settings.name} makes ${settings.width}x${settings.height}`,
