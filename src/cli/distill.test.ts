@@ -1,8 +1,8 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
-import { openPrompts } from "../pipelines/hunyuan.ts";
+import { openPrompts } from "../pipelines/hunyuan-text.ts";
 import { openOrt } from "../platform/node/devices/ort.ts";
 import { saveTinyModel } from "../platform/node/generate/testing.ts";
 import { openEmbeddings } from "../platform/node/models/embeddings.ts";
@@ -64,7 +64,15 @@ test(
       live.dispose();
       await teacher.close();
 
-      const trained = await run("train", path, "-o", join(home, "run"));
+      // As published ones, a teacher may come without encoders that can be run here.
+    for (const part of ["turbo2k.json", "tokenizer", "text_encoder", "text_encoder_2"])
+      await rm(join(home, "teacher", part), { recursive: true });
+    const { embeddings: _, ...without } = recipe;
+    await writeFile(join(home, "without.yaml"), stringify(without));
+    const refused = await run("train", join(home, "without.yaml"), "-o", join(home, "refused"));
+    expect(refused.code).toBe(4);
+    expect(refused.err).toContain("embeddings made elsewhere");
+    const trained = await run("train", path, "-o", join(home, "run"));
       expect(trained.err).toContain("saved at step 2");
       expect(trained.code).toBe(0);
     }),

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { CancelledError, InputError } from "../base/errors.ts";
-import { openPrompts } from "../pipelines/hunyuan.ts";
+import { openPrompts } from "../pipelines/hunyuan-text.ts";
 import { openDevice } from "../platform/node/devices/open-device.ts";
 import { writeEmbeddings } from "../platform/node/models/embeddings.ts";
 import { openTeacher } from "../platform/node/models/teacher-folder.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { hunyuanToVideo } from "../pipelines/hunyuan.ts";
+import { hunyuanToVideo } from "../pipelines/hunyuan-to-video.ts";
 import { openDevice } from "../platform/node/devices/open-device.ts";
 import { judgeClips, type WorldPreset } from "../platform/node/evaluate/world.ts";
 import { openTeacher } from "../platform/node/models/teacher-folder.ts";

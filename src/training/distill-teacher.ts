@@ -2,7 +2,8 @@
 import { gaussian, Random } from "../base/philox.ts";
 import { widthOf } from "../models/hunyuan/config.ts";
 import { tokenGrid } from "../models/hunyuan/rope.ts";
-import { featureProgram, type HunyuanModel, hunyuanFeeds, type PromptEncoder } from "../pipelines/hunyuan.ts";
+import { featureProgram, type HunyuanModel, hunyuanFeeds } from "../pipelines/hunyuan.ts";
+import type { PromptEncoder } from "../pipelines/hunyuan-text.ts";
 import { addNoise } from "../samplers/process.ts";
 import type { HostTensor } from "../tensor/dtype.ts";
 import type { Executable, Runtime } from "../tensor/runtime.ts";

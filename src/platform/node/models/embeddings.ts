@@ -4,7 +4,7 @@
  * one vector; the metadata's `prompts` is the list.
  */
 import { CheckpointError, InputError } from "../../../base/errors.ts";
-import type { PromptEncoder } from "../../../pipelines/hunyuan.ts";
+import type { PromptEncoder } from "../../../pipelines/hunyuan-text.ts";
 import { hostTensor, sizeOf } from "../../../tensor/dtype.ts";
 import { readFloat32 } from "../../../weights/safetensors.ts";
 import { storeFloat32, type TensorData } from "../../../weights/safetensors-writer.ts";

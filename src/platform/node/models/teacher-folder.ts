@@ -16,6 +16,7 @@ import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { parseSettings } from "../../../pipelines/assemble.ts";
 import type { CodecModel } from "../../../pipelines/codec.ts";
 import type { HunyuanModel } from "../../../pipelines/hunyuan.ts";
+import type { HunyuanText } from "../../../pipelines/hunyuan-text.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import type { HostTensor } from "../../../tensor/dtype.ts";
 import { parametersOf } from "../../../tensor/mount.ts";
@@ -36,14 +37,34 @@ export interface OpenedTeacher extends HunyuanModel {
   close(): Promise<void>;
 }
 
-/** @throws CheckpointError for a folder that lacks a part, or holds another model */
+/** What published HunyuanVideo folders, which have no turbo2k.json, are used with. */
+const publishedSettings: Settings = {
+  name: "HunyuanVideo",
+  width: 960,
+  height: 544,
+  frames: 129,
+  fps: 24,
+  steps: 50,
+  guidanceScale: 6,
+  textLength: 256,
+  schedule: { kind: "uniform", shift: 7 },
+};
+
+/**
+ * Opens a teacher. Of one that this project did not train the text encoders stay closed: they want an instruction template,
+ * and embeddings of it made elsewhere.
+ * @throws CheckpointError for a folder that lacks a part, or holds another model
+ */
 export async function openTeacher(folder: string): Promise<OpenedTeacher> {
-  const opened: Checkpoint[] = [];
+  const opened: { close(): Promise<void> }[] = [];
   const module = async (name: string) => {
     const { config, checkpoint } = await openCheckpointPath(folder, { module: name });
     opened.push(checkpoint);
     if (!config) throw new CheckpointError("no config.json beside the weights", { where: join(folder, name) });
     return { json: config as Json, checkpoint };
+  };
+  const close = async () => {
+    for (const each of opened) await each.close();
   };
   try {
     const transformer = await module("transformer");
@@ -52,49 +73,56 @@ export async function openTeacher(folder: string): Promise<OpenedTeacher> {
         where: folder,
         hint: "train one with recipes/mini-teacher.yaml",
       });
-    const [text, pooled] = [await module("text_encoder"), await module("text_encoder_2")];
-    const configs = {
-      transformer: hunyuan.fromDiffusers(transformer.json),
-      language: llama.fromTransformers(text.json),
-      clip: clip.fromTransformers(pooled.json),
-    };
+    const config = hunyuan.fromDiffusers(transformer.json);
     const codec = await openCodec(join(folder, "vae"));
+    opened.push(codec);
+    const path = join(folder, "turbo2k.json");
+    const own = await readFile(path, "utf8").catch(() => undefined);
+    const text = own === undefined ? undefined : [await module("text_encoder"), await module("text_encoder_2")];
+    const checkpoints = [transformer, ...(text ?? [])].map(({ checkpoint }) => checkpoint);
     return {
-      settings: parseSettings(await read(folder, "turbo2k.json"), join(folder, "turbo2k.json")),
-      tokenizer: new TextTokenizer(await read(folder, "tokenizer/tokenizer.json"), { name: folder }),
+      settings: own === undefined ? publishedSettings : parseSettings(own, path),
       transformer: {
-        config: configs.transformer,
-        weights: named(new HunyuanTransformer(configs.transformer), transformer.checkpoint, {
-          name: hunyuanWeights.diffusersName,
-        }),
+        config,
+        weights: named(new HunyuanTransformer(config), transformer.checkpoint, { name: hunyuanWeights.diffusersName }),
       },
-      language: {
-        config: configs.language,
-        weights: named(new LlamaEncoder(configs.language), text.checkpoint, {
-          name: llamaWeights.transformersName,
-          rename: llamaWeights.bareName,
-          ignore: llamaWeights.isForeign,
-        }),
-      },
-      clip: {
-        config: configs.clip,
-        weights: named(new ClipTextEncoder(configs.clip), pooled.checkpoint, {
-          name: clipWeights.transformersName,
-          rename: clipWeights.bareName,
-          ignore: clipWeights.isForeign,
-        }),
-      },
+      text: text && (await textOf(folder, text[0]!, text[1]!)),
       codec,
-      hash: await hashTensors(...opened),
-      async close() {
-        for (const checkpoint of opened) await checkpoint.close();
-        await codec.close();
-      },
+      hash: await hashTensors(...checkpoints),
+      close,
     };
   } catch (cause) {
-    for (const checkpoint of opened) await checkpoint.close();
+    await close();
     throw cause;
   }
+}
+
+interface Module {
+  readonly json: Json;
+  readonly checkpoint: Checkpoint;
+}
+
+async function textOf(folder: string, language: Module, pooled: Module): Promise<HunyuanText> {
+  const [llamaConfig, clipConfig] = [llama.fromTransformers(language.json), clip.fromTransformers(pooled.json)];
+  return {
+    tokenizer: new TextTokenizer(await read(folder, "tokenizer/tokenizer.json"), { name: folder }),
+    language: {
+      config: llamaConfig,
+      weights: named(new LlamaEncoder(llamaConfig), language.checkpoint, {
+        name: llamaWeights.transformersName,
+        rename: llamaWeights.bareName,
+        ignore: llamaWeights.isForeign,
+      }),
+    },
+    clip: {
+      config: clipConfig,
+      weights: named(new ClipTextEncoder(clipConfig), pooled.checkpoint, {
+        name: clipWeights.transformersName,
+        rename: clipWeights.bareName,
+        ignore: clipWeights.isForeign,
+      }),
+    },
+  };
 }
 
 const read = (folder: string, name: string): Promise<string> =>

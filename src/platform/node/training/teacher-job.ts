@@ -2,7 +2,8 @@ import { cp, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
-import { type HunyuanModel, hunyuanToVideo } from "../../../pipelines/hunyuan.ts";
+import type { HunyuanModel } from "../../../pipelines/hunyuan.ts";
+import { hunyuanToVideo } from "../../../pipelines/hunyuan-to-video.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import type { TeacherRecipe } from "../../../training/recipe.ts";
@@ -47,11 +48,13 @@ export async function teacherJob(
     const { language, clip, transformer } = partsOf(values);
     return {
       settings,
-      tokenizer,
       codec,
-      language: { ...language, weights: inMemory(language.values) },
-      clip: { ...clip, weights: inMemory(clip.values) },
       transformer: { ...transformer, weights: inMemory(transformer.values) },
+      text: {
+        tokenizer,
+        language: { ...language, weights: inMemory(language.values) },
+        clip: { ...clip, weights: inMemory(clip.values) },
+      },
     };
   };
   return {

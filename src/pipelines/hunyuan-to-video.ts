@@ -1,0 +1,84 @@
+/** Text to video with a teacher: for previews and for judging it. */
+import { gaussian } from "../base/philox.ts";
+import { tokenGrid, tokensOf } from "../models/hunyuan/rope.ts";
+import { HunyuanTransformer } from "../models/hunyuan/transformer.ts";
+import type { Grid } from "../models/ltx/rope.ts";
+import { euler } from "../samplers/euler.ts";
+import { guide } from "../samplers/guidance.ts";
+import { denoised } from "../samplers/process.ts";
+import { hostTensor, sizeOf } from "../tensor/dtype.ts";
+import { mount } from "../tensor/mount.ts";
+import { buildProgram } from "../tensor/program.ts";
+import type { Runtime } from "../tensor/runtime.ts";
+import { input } from "../tensor/tensor.ts";
+import { type Frame, planarToFrames } from "../video/frame.ts";
+import type { Codec } from "./codec.ts";
+import { type HunyuanModel, hunyuanFeeds, hunyuanInputs, latentGrid } from "./hunyuan.ts";
+import { openPrompts } from "./hunyuan-text.ts";
+import type { VideoSize } from "./latents.ts";
+import { sigmasOf } from "./model.ts";
+
+export interface HunyuanRequest extends VideoSize {
+  readonly prompt: string;
+  readonly seed: number;
+  readonly steps?: number;
+  readonly guidanceScale?: number;
+}
+
+/** One video with classifier-free guidance, whole in memory. */
+export async function hunyuanToVideo(model: HunyuanModel, runtime: Runtime, request: HunyuanRequest): Promise<Frame[]> {
+  const { settings, transformer, codec } = model;
+  const { steps = settings.steps, guidanceScale = settings.guidanceScale } = request;
+  const { config } = transformer;
+  const grid = latentGrid(request, codec);
+  // Guidance-distilled weights are told the scale; the others are asked twice.
+  const guided = guidanceScale !== 1 && !config.guidance;
+  const shape = { batch: guided ? 2 : 1, grid, words: settings.textLength };
+  const text = openPrompts(model, runtime);
+  const prompts = await text.encode(guided ? ["", request.prompt] : [request.prompt]);
+  text.dispose();
+  const velocity = mount(new HunyuanTransformer(config)).forward(hunyuanInputs(config, shape));
+  const executable = await runtime.compile(buildProgram({ velocity }, { keep: runtime.keeps }), {
+    weights: transformer.weights,
+  });
+  const denoise = async (x: Float32Array, sigma: number): Promise<Float32Array> => {
+    const latents = new Float32Array(shape.batch * x.length);
+    for (let item = 0; item < shape.batch; item++) latents.set(x, item * x.length);
+    const sigmas = new Array<number>(shape.batch).fill(sigma);
+    const feeds = hunyuanFeeds(config, shape, { latents, sigmas, prompts, guidance: guidanceScale });
+    const v = (await executable.run(feeds))["velocity"]!.data as Float32Array;
+    if (!guided) return denoised(x, v, sigma);
+    return denoised(x, guide(v.subarray(x.length), v.subarray(0, x.length), guidanceScale), sigma);
+  };
+  let x: Float32Array = gaussian(
+    config.channels * sizeOf([grid.frames, grid.height, grid.width]),
+    request.seed,
+    "latents",
+  );
+  const levels = sigmasOf(settings.schedule, steps, tokensOf(tokenGrid(grid, config)));
+  try {
+    for await (const step of euler(denoise, x, levels)) x = step.x;
+  } finally {
+    executable.dispose();
+  }
+  return decodeWhole(codec, runtime, x, grid, request);
+}
+
+/** Latents [C, f, h, w] to frames, in one piece. */
+export async function decodeWhole(
+  codec: Codec,
+  runtime: Runtime,
+  latents: Float32Array,
+  grid: Grid,
+  { frames, height, width }: VideoSize,
+): Promise<Frame[]> {
+  const shape = [1, codec.channels, grid.frames, grid.height, grid.width];
+  const program = buildProgram({ pixels: codec.decode(input("latents", shape)) }, { keep: runtime.keeps });
+  const executable = await runtime.compile(program, { weights: codec.weights });
+  try {
+    const { pixels } = await executable.run({ latents: hostTensor(latents, shape) });
+    return planarToFrames(pixels!.data as Float32Array, frames, height, width);
+  } finally {
+    executable.dispose();
+  }
+}
