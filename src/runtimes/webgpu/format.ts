@@ -139,12 +139,10 @@ function quantise(numbers: ArrayLike<number>, rows: number): { bytes: Uint8Array
   return { bytes: new Uint8Array(out.buffer), factors };
 }
 
-/** Values of a program's dtype from device bytes. */
+/** Results from device bytes; floats of every width come as f32, in which results are stored. */
 export function decode(bytes: ArrayBuffer, format: Format, { shape, dtype }: Omit<HostTensor, "data">): HostTensor {
   const size = sizeOf(shape);
   if (format === "i32") return { shape, dtype, data: new Int32Array(bytes, 0, size) };
   if (format === "u32") return { shape, dtype, data: Uint8Array.from(new Uint32Array(bytes, 0, size)) };
-  if (format === "f32") return { shape, dtype: "f32", data: new Float32Array(bytes, 0, size) };
-  const halves = { shape, dtype: "f16" as const, data: new Uint16Array(bytes, 0, size) };
-  return { shape, dtype: "f32", data: Float32Array.from(hostValues(halves)) };
+  return { shape, dtype: "f32", data: new Float32Array(bytes, 0, size) };
 }

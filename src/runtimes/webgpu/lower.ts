@@ -80,7 +80,7 @@ export function lower(program: Program, options: LowerOptions): Lowered {
 }
 
 function formatOf(node: Node, kept: boolean, { weightFormat, between }: LowerOptions): Format {
-  if (node.op === "parameter" && isFloat(node.dtype)) return weightFormat(node);
+  if (node.op === "parameter" && isFloat(node.dtype)) return kept ? "f32" : weightFormat(node);
   if (node.dtype === "i32") return "i32";
   if (node.dtype === "bool") return "u32";
   const isNarrow = between === "f16" && !kept && !isSource(node) && node.op !== "sum" && node.op !== "amax";

@@ -221,6 +221,14 @@ withGpu("precision", () => {
     expect(await errorOf(plain!, dense(), { weights: narrowed })).toBeLessThan(1e-6);
   });
 
+  test("a weight that is a result comes whole", async () => {
+    const w = Object.assign(parameter([24, 64]), { name: "w" });
+    const narrowed = new Map([
+      ["w", weightInMemory({ dtype: "bf16", shape: [24, 64], data: new Uint16Array(1536).fill(0x3fc0) })],
+    ]);
+    expect(await errorOf(plain!, buildProgram({ w, sum: w.sum() }), { weights: narrowed })).toBe(0);
+  });
+
   test("weights that several programs use are held once", async () => {
     const before = plain!.gpu.heldBytes;
     const one = await plain!.compile(dense(), { weights });
