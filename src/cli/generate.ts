@@ -1,7 +1,9 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { generate } from "../platform/node/generate/generate.ts";
 import { parseLoraFile } from "../platform/node/models/open-lora.ts";
+import { requestsOf } from "./batch.ts";
 import { follow } from "./follow.ts";
+import { numberFor } from "./numbers.ts";
 import { printConfig, printPlan } from "./plan.ts";
 import { fetchModel } from "./pull.ts";
 import { addRequestFlags, requestOf, seeded } from "./request.ts";
@@ -22,6 +24,12 @@ export function addGenerate(program: Command, terminal: Terminal): void {
     .option("--preview", "write a contact sheet of what it is heading for every few steps")
     .option("--keep-latents", "keep what is decoded in the end, for turbo2k decode")
     .option("--keep-stages", "keep the draft of a large video, as latents and as a video")
+    .option("--prompts <file>", "a video for each line of a file")
+    .addOption(
+      new Option("--num-videos <n>", "videos of each prompt, with seeds that follow each other").argParser(
+        numberFor("--num-videos", { least: 1, most: 1000, whole: true }),
+      ),
+    )
     .option("--plan", "print what it would take, and stop")
     .option("--print-config", "print all settings as a file for --config, and stop")
     .option("--json", "print one JSON object on stdout")
@@ -31,7 +39,9 @@ export function addGenerate(program: Command, terminal: Terminal): void {
       if (flags["plan"]) return printPlan(request, terminal, flags["json"] === true);
       if (request.comfyRoot === undefined) await fetchModel(request.model, terminal);
       for (const lora of request.lora ?? []) await fetchModel(parseLoraFile(lora).path, terminal);
-      const result = await follow(generate(request, { signal: terminal.signal }), terminal);
-      terminal.out(flags["json"] ? JSON.stringify(result) : result.output);
+      for (const one of await requestsOf(request, flags)) {
+        const result = await follow(generate(one, { signal: terminal.signal }), terminal);
+        terminal.out(flags["json"] ? JSON.stringify(result) : result.output);
+      }
     });
 }
