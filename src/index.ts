@@ -14,6 +14,8 @@ export {
 export { caption } from "./data/world/captions.ts";
 export { clipAt, sceneAt } from "./data/world/clip.ts";
 export { detect } from "./data/world/detect.ts";
+export { HunyuanTransformer } from "./models/hunyuan/transformer.ts";
+export { HunyuanVae } from "./models/hunyuan-vae/vae.ts";
 export { LtxTransformer } from "./models/ltx/transformer.ts";
 export { LtxVae } from "./models/ltx-vae/vae.ts";
 export { T5Encoder } from "./models/t5/encoder.ts";

@@ -1,11 +1,9 @@
-import { createHash } from "node:crypto";
-import { cp, mkdir, writeFile } from "node:fs/promises";
+import { cp, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
 import { tapIndex } from "../../../pipelines/hunyuan.ts";
 import { openPrompts, type PromptEncoder } from "../../../pipelines/hunyuan-text.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
-import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { DistillTask, type DistillTeacher } from "../../../training/distill-task.ts";
 import {
@@ -15,7 +13,6 @@ import {
   noiseName,
   teacherPlaces,
 } from "../../../training/distill-teacher.ts";
-import type { LatentSet } from "../../../training/flow-task.ts";
 import type { DistillRecipe } from "../../../training/recipe.ts";
 import { pictureKey } from "../../../training/stages.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
@@ -26,13 +23,11 @@ import { saveStudent } from "../models/save-model.ts";
 import { type OpenedTeacher, openTeacher } from "../models/teacher-folder.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { codecLatents } from "./codec-source.ts";
+import { keptFeatures, type Sets } from "./feature-cache.ts";
 import { type Job, under, type Values, valuesOf } from "./job.ts";
 import { compressionOf, latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
-import { openShards } from "./shards.ts";
 import { inMemory } from "./vae-job.ts";
-
-type Sets = Map<string, LatentSet & { close(): Promise<void> }>;
 
 /** Distillation: a finished student and a finished teacher, each with its own autoencoder and text encoder. */
 export async function distillJob(
@@ -65,7 +60,9 @@ export async function distillJob(
     ...[...(await valuesOf(student.text.weights))].map(([name, value]) => [`text.${name}`, value] as const),
     ...[...(await valuesOf(student.transformer.weights))].map(([n, value]) => [`transformer.${n}`, value] as const),
   ]);
-  const { settings, tokenizer } = student;
+  // A second stage was trained on the features of the student before this training.
+  const { hr: _, ...settings } = student.settings;
+  const { tokenizer } = student;
   const modelOf = (values: Values) => ({
     ...student,
     text: { ...student.text, weights: inMemory(under(values, "text.")) },
@@ -133,11 +130,12 @@ async function openFeatures(
     guidance: recipe.guidance,
     sigmaOf: recipe.strategy === "fixed" ? () => recipe.fixedSigma : (sigma) => sigma,
   });
-  const features = recipe.draws ? await kept(live, model, recipe, sets, requestOf, options) : live;
+  const stored = recipe.draws ? await keptFeatures(live, model, recipe, sets, requestOf, options) : undefined;
   const places = (key: string) => teacherPlaces(model, sets.get(key)!);
   return {
-    teacher: { width: live.width, places, features },
+    teacher: { width: live.width, places, features: stored ?? live },
     dispose() {
+      void stored?.close();
       live.dispose();
       prompts.dispose();
       void model.close();
@@ -158,69 +156,4 @@ async function openText(
   const sizes = { length: model.settings.textLength, width: textWidth, pooledWidth };
   const { encode, close } = await openEmbeddings(resolve(base, embeddings), sizes);
   return { encode, dispose: () => void close() };
-}
-
-/** Features of `draws` draws of each clip on disk in half precision, with a list of what each was drawn at. */
-async function kept(
-  live: LiveTeacher,
-  model: OpenedTeacher,
-  recipe: DistillRecipe,
-  sets: Sets,
-  requestOf: (key: string) => Parameters<typeof codecLatents>[2],
-  { cache, signal, note, report }: ClipsOptions,
-): Promise<FeatureSource> {
-  const { draws, seed, strategy, fixedSigma, taps, timesteps, captionDropout, guidance } = recipe;
-  const level = strategy === "fixed" ? fixedSigma : "synchronised";
-  const rows = new Map<string, (index: number) => Promise<Float32Array>>();
-  const shapes = new Map<string, readonly [number, number]>();
-  for (const [key, set] of sets) {
-    const { clips } = requestOf(key);
-    const what = {
-      model: model.hash,
-      clips: clips.id,
-      key,
-      draws,
-      seed,
-      level,
-      taps,
-      timesteps,
-      captionDropout,
-      guidance,
-    };
-    const id = createHash("sha256").update(JSON.stringify(what)).digest("hex").slice(0, 12);
-    const folder = join(cache, `features-${key}-${id}`);
-    const { grid } = teacherPlaces(model, set);
-    const tokens = grid.frames * grid.height * grid.width;
-    const count = set.count * draws;
-    const drawAt = (index: number) => drawOf(recipe, key, set, Math.floor(index / draws), index % draws);
-    const { read } = await openShards({
-      folder,
-      count,
-      size: tokens * live.width,
-      make: async (index) => (await live.read(key, [drawAt(index)])).data as Float32Array,
-      signal,
-      note,
-      report: report && ((done) => report(done, count, `features ${key}`)),
-    });
-    const list = Array.from({ length: count }, (_, index) => {
-      const draw = drawAt(index);
-      return {
-        ...draw,
-        sigma: strategy === "fixed" ? fixedSigma : draw.sigma,
-        noise: { seed, stream: noiseName(key, draw) },
-      };
-    });
-    await writeFile(join(folder, "draws.json"), `${JSON.stringify({ ...what, rows: list })}\n`);
-    rows.set(key, read);
-    shapes.set(key, [tokens, live.width]);
-  }
-  return {
-    async read(key, wanted): Promise<HostTensor> {
-      const [tokens, width] = shapes.get(key)!;
-      const out = new Float32Array(wanted.length * tokens * width);
-      for (const [i, { clip, number }] of wanted.entries())
-        out.set(await rows.get(key)!(clip * draws + number), i * tokens * width);
-      return hostTensor(out, [wanted.length, tokens, width]);
-    },
-  };
 }

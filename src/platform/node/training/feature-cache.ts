@@ -1,0 +1,89 @@
+/** A teacher's features on disk, with what each was drawn at. */
+import { createHash } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
+import {
+  drawOf,
+  type FeatureSource,
+  type LiveTeacher,
+  noiseName,
+  teacherPlaces,
+} from "../../../training/distill-teacher.ts";
+import type { LatentSet } from "../../../training/flow-task.ts";
+import type { DistillRecipe } from "../../../training/recipe.ts";
+import type { OpenedTeacher } from "../models/teacher-folder.ts";
+import type { ClipsOptions } from "./clips.ts";
+import type { codecLatents } from "./codec-source.ts";
+import { openShards, type Shards } from "./shards.ts";
+
+/** Latents by `pictureKey`. */
+export type Sets = Map<string, LatentSet & { close(): Promise<void> }>;
+
+/** Features of `draws` draws of each clip on disk in half precision, with a list of what each was drawn at. */
+export async function keptFeatures(
+  live: LiveTeacher,
+  model: OpenedTeacher,
+  recipe: DistillRecipe,
+  sets: Sets,
+  requestOf: (key: string) => Parameters<typeof codecLatents>[2],
+  { cache, signal, note, report }: ClipsOptions,
+): Promise<FeatureSource & { close(): Promise<void> }> {
+  const { draws, seed, strategy, fixedSigma, taps, timesteps, captionDropout, guidance } = recipe;
+  const level = strategy === "fixed" ? fixedSigma : "synchronised";
+  const rows = new Map<string, Shards>();
+  const shapes = new Map<string, readonly [number, number]>();
+  for (const [key, set] of sets) {
+    const { clips } = requestOf(key);
+    const what = {
+      model: model.hash,
+      clips: clips.id,
+      key,
+      draws,
+      seed,
+      level,
+      taps,
+      timesteps,
+      captionDropout,
+      guidance,
+    };
+    const id = createHash("sha256").update(JSON.stringify(what)).digest("hex").slice(0, 12);
+    const folder = join(cache, `features-${key}-${id}`);
+    const { grid } = teacherPlaces(model, set);
+    const tokens = grid.frames * grid.height * grid.width;
+    const count = set.count * draws;
+    const drawAt = (index: number) => drawOf(recipe, key, set, Math.floor(index / draws), index % draws);
+    const shards = await openShards({
+      folder,
+      count,
+      size: tokens * live.width,
+      make: async (index) => (await live.read(key, [drawAt(index)])).data as Float32Array,
+      signal,
+      note,
+      report: report && ((done) => report(done, count, `features ${key}`)),
+    });
+    const list = Array.from({ length: count }, (_, index) => {
+      const draw = drawAt(index);
+      return {
+        ...draw,
+        sigma: strategy === "fixed" ? fixedSigma : draw.sigma,
+        noise: { seed, stream: noiseName(key, draw) },
+      };
+    });
+    await writeFile(join(folder, "draws.json"), `${JSON.stringify({ ...what, rows: list })}\n`);
+    rows.set(key, shards);
+    shapes.set(key, [tokens, live.width]);
+  }
+  return {
+    async read(key, wanted): Promise<HostTensor> {
+      const [tokens, width] = shapes.get(key)!;
+      const out = new Float32Array(wanted.length * tokens * width);
+      for (const [i, { clip, number }] of wanted.entries())
+        out.set(await rows.get(key)!.read(clip * draws + number), i * tokens * width);
+      return hostTensor(out, [wanted.length, tokens, width]);
+    },
+    async close() {
+      for (const shards of rows.values()) await shards.close();
+    },
+  };
+}
