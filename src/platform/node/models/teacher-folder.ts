@@ -144,6 +144,8 @@ function named(
 
 export interface TeacherParts {
   readonly settings: Settings;
+  /** Saved beside them by `saveCodec`. */
+  readonly codec: Pick<CodecModel, "json">;
   readonly tokenizer: TokenizerFile;
   readonly language: { readonly config: llama.LlamaConfig; readonly values: Values };
   readonly clip: { readonly config: clip.ClipTextConfig; readonly values: Values };
@@ -167,19 +169,19 @@ export async function saveTeacher(folder: string, parts: TeacherParts): Promise<
   await mkdir(join(folder, "tokenizer"), { recursive: true });
   await writeFile(join(folder, "tokenizer", "tokenizer.json"), `${JSON.stringify(tokenizer)}\n`);
   await writeFile(join(folder, "turbo2k.json"), `${JSON.stringify(settings, null, 2)}\n`);
-  await writeFile(join(folder, "model_index.json"), `${JSON.stringify(index, null, 2)}\n`);
+  await writeFile(join(folder, "model_index.json"), `${JSON.stringify(indexOf(parts), null, 2)}\n`);
 }
 
 /** An autoencoder as a module of its own. */
 export const saveCodec = (folder: string, codec: CodecModel, values: Values): Promise<void> =>
   saveModule(folder, weightFile, codec.json, values, codec.rename);
 
-const index = {
+const indexOf = ({ codec }: TeacherParts) => ({
   _class_name: "HunyuanVideoPipeline",
   scheduler: ["diffusers", "FlowMatchEulerDiscreteScheduler"],
   text_encoder: ["transformers", "LlamaModel"],
   text_encoder_2: ["transformers", "CLIPTextModel"],
   tokenizer: ["transformers", "LlamaTokenizerFast"],
   transformer: ["diffusers", "HunyuanVideoTransformer3DModel"],
-  vae: ["diffusers", "AutoencoderKLHunyuanVideo"],
-};
+  vae: ["diffusers", codec.json["_class_name"]],
+});

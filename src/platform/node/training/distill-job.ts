@@ -6,13 +6,7 @@ import { openPrompts, type PromptEncoder } from "../../../pipelines/hunyuan-text
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { DistillTask, type DistillTeacher } from "../../../training/distill-task.ts";
-import {
-  drawOf,
-  type FeatureSource,
-  LiveTeacher,
-  noiseName,
-  teacherPlaces,
-} from "../../../training/distill-teacher.ts";
+import { LiveTeacher, teacherPlaces } from "../../../training/distill-teacher.ts";
 import type { DistillRecipe } from "../../../training/recipe.ts";
 import { pictureKey } from "../../../training/stages.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";

@@ -68,7 +68,7 @@ export async function teacherJob(
       return { clips: sheet, figures: {} };
     },
     async save(values, folder) {
-      await saveTeacher(folder, { settings, tokenizer: file, ...partsOf(values) });
+      await saveTeacher(folder, { settings, codec, tokenizer: file, ...partsOf(values) });
       const home = join(folder, "vae");
       await mkdir(home, { recursive: true });
       if (fitted) await saveCodec(home, fitted, fitted.values);

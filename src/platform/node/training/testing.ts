@@ -38,6 +38,7 @@ export async function saveTinyTeacher(folder: string): Promise<void> {
       schedule: { kind: "uniform", shift: 1 },
       world: "mini",
     },
+    codec,
     tokenizer,
     language: part(configs.language, "language"),
     clip: part(configs.clip, "clip"),
