@@ -37,7 +37,7 @@ export function addTrain(program: Command, terminal: Terminal): void {
         hint: "leave it out: each run gets runs/NAME",
       });
     const device = await openDevice(wanted);
-    if (device.notice) terminal.note(device.notice);
+    for (const text of device.news()) terminal.note(text);
     for (const recipe of recipes) await run(recipe, device, flags, terminal);
   });
 }

@@ -184,7 +184,10 @@ export class Gpu {
     this.check();
     this.device.pushErrorScope(filter);
     const made = make();
-    const error = await this.device.popErrorScope();
+    const error = await this.device.popErrorScope().catch((cause: unknown) => {
+      this.check();
+      throw new DeviceLostError("the GPU did not answer", { cause });
+    });
     this.check();
     if (error) throw failureOf(error, what);
     return made;
@@ -225,7 +228,9 @@ function watch(device: GPUDevice): Watch {
 }
 
 const lostError = (reason: string): DeviceLostError =>
-  new DeviceLostError(`the GPU was lost (${reason})`, { hint: "run it again; --device cpu works without a GPU" });
+  new DeviceLostError(`the GPU was lost (${reason})`, {
+    hint: "run it again (training goes on with --resume); --device cpu works without a GPU",
+  });
 
 function failureOf(error: GPUError, what?: string): Error {
   const text = what ? `${what}: ${error.message}` : error.message;

@@ -13,6 +13,8 @@ export interface Device {
   readonly limitBytes: number;
   /** What a user should know about the choice. */
   readonly sentences: readonly string[];
+  /** What happened to it since the last call that a user should know. */
+  readonly news: () => readonly string[];
 }
 
 export interface DeviceOptions {
@@ -31,7 +33,8 @@ const wasmBytes = 3.5e9;
 export async function chooseDevice(choice: DeviceChoice, { wasm }: DeviceOptions): Promise<Device> {
   const found = choice === "wasm" ? undefined : await findAdapter();
   if (choice === "webgpu" || (found && !found.isSoftware)) {
-    const runtime = await openWebGpu(found);
+    const untold: string[] = [];
+    const runtime = await openWebGpu(found, {}, (sentence) => untold.push(sentence));
     const software = found?.isSoftware ? ["It is a software adapter: the processor, and slowly."] : [];
     return {
       name: "webgpu",
@@ -39,10 +42,11 @@ export async function chooseDevice(choice: DeviceChoice, { wasm }: DeviceOptions
       runtime,
       limitBytes: Number.POSITIVE_INFINITY, // no page is told; the runtime says when it is full
       sentences: [`This page computes with WebGPU (${found?.name}).`, ...software],
+      news: () => untold.splice(0),
     };
   }
   const sentences = wasmSentences(choice, found !== undefined);
-  return { name: "wasm", label: "wasm", runtime: wasm(), limitBytes: wasmBytes, sentences };
+  return { name: "wasm", label: "wasm", runtime: wasm(), limitBytes: wasmBytes, sentences, news: () => [] };
 }
 
 function wasmSentences(choice: DeviceChoice, hasSoftwareAdapter: boolean): string[] {

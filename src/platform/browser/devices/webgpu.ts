@@ -1,6 +1,7 @@
 /** GPUs by the browser's own WebGPU. */
 import { UnsupportedError } from "../../../base/errors.ts";
 import { type Adapter, describeAdapter, deviceDescriptor } from "../../../runtimes/webgpu/adapter.ts";
+import { createLasting } from "../../../runtimes/webgpu/lasting.ts";
 import { createWebGpu, type WebGpuOptions, type WebGpuRuntime } from "../../../runtimes/webgpu/webgpu.ts";
 
 /** The adapter that the browser puts first, if it has any. */
@@ -9,16 +10,29 @@ export async function findAdapter(): Promise<Adapter | undefined> {
   return adapter ? describeAdapter(adapter) : undefined;
 }
 
-/** The GPU runtime. @throws UnsupportedError where the browser has no adapter, or gives no device of it */
-export async function openWebGpu(found?: Adapter, options: WebGpuOptions = {}): Promise<WebGpuRuntime> {
-  const { adapter } = found ?? (await findAdapter()) ?? {};
-  if (!adapter)
-    throw new UnsupportedError("this browser has no WebGPU adapter", {
-      hint: "choose WebAssembly, or a browser and a graphics driver with WebGPU",
-    });
-  try {
-    return createWebGpu(await adapter.requestDevice(deviceDescriptor(adapter)), options);
-  } catch (cause) {
-    throw new UnsupportedError("the browser does not open the graphics card", { cause, hint: "choose WebAssembly" });
-  }
+/**
+ * The GPU runtime. Where its device is lost, a new one takes over, and `onLoss` hears of it.
+ * @throws UnsupportedError where the browser has no adapter, or gives no device of it
+ */
+export async function openWebGpu(
+  found?: Adapter,
+  options: WebGpuOptions = {},
+  onLoss?: (sentence: string) => void,
+): Promise<WebGpuRuntime> {
+  let first = found;
+  const open = async (): Promise<WebGpuRuntime> => {
+    // An adapter gives one device; for the next it must be found again.
+    const { adapter } = first ?? (await findAdapter()) ?? {};
+    first = undefined;
+    if (!adapter)
+      throw new UnsupportedError("this browser has no WebGPU adapter", {
+        hint: "choose WebAssembly, or a browser and a graphics driver with WebGPU",
+      });
+    try {
+      return createWebGpu(await adapter.requestDevice(deviceDescriptor(adapter)), options);
+    } catch (cause) {
+      throw new UnsupportedError("the browser does not open the graphics card", { cause, hint: "choose WebAssembly" });
+    }
+  };
+  return createLasting({ open, onLoss });
 }

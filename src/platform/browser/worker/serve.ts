@@ -34,6 +34,7 @@ export function serveEngine({ openDevice }: ServeOptions): void {
 
   async function run(start: (options: GenerateOptions) => AsyncGenerator<GenerateEvent>): Promise<void> {
     for await (const event of start({ ...opened!, signal: stop.signal })) {
+      for (const text of opened!.device.news()) tell({ type: "event", event: { type: "notice", text } });
       tell({ type: "event", event }, buffersOf(event));
       await turn(); // commands are heard between two stages
       if (stop.signal.aborted) throw new CancelledError();

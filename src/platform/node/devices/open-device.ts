@@ -8,12 +8,12 @@ export interface Device {
   readonly runtime: Runtime;
   /** For receipts: `cpu`, or `webgpu` with the adapter's name. */
   readonly name: string;
-  /** What to tell a user about the choice, where it was left to us and is not the CPU. */
-  readonly notice?: string;
+  /** What to tell a user that was not told yet: about the choice, where it was left to us; about a GPU that was lost. */
+  readonly news: () => readonly string[];
 }
 
 /** Without an arena a plan can say what memory a run takes. */
-const cpu = (): Device => ({ name: "cpu", runtime: openOrt({ arena: false }) });
+const cpu = (): Device => ({ name: "cpu", runtime: openOrt({ arena: false }), news: () => [] });
 
 /**
  * @param wanted `auto` is a GPU where there is one, else the CPU; a GPU that is emulated in software is never chosen
@@ -26,8 +26,7 @@ export async function openDevice(wanted: GenerateRequest["device"] = "auto"): Pr
     return undefined;
   });
   if (wanted === "auto" && (!adapter || adapter.isSoftware)) return cpu();
-  const device = { name: `webgpu (${adapter?.name})`, runtime: await openWebGpu(adapter) };
-  return wanted === "webgpu"
-    ? device
-    : { ...device, notice: `computing on ${adapter!.name}; --device cpu for the CPU` };
+  const untold = wanted === "auto" ? [`computing on ${adapter!.name}; --device cpu for the CPU`] : [];
+  const runtime = await openWebGpu(adapter, {}, (sentence) => untold.push(sentence));
+  return { name: `webgpu (${adapter?.name})`, runtime, news: () => untold.splice(0) };
 }

@@ -3,6 +3,7 @@ import { readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { UnsupportedError } from "../../../base/errors.ts";
 import { type Adapter, describeAdapter, deviceDescriptor } from "../../../runtimes/webgpu/adapter.ts";
+import { createLasting } from "../../../runtimes/webgpu/lasting.ts";
 import { createWebGpu, type WebGpuOptions, type WebGpuRuntime } from "../../../runtimes/webgpu/webgpu.ts";
 
 let opened: Promise<GPU> | undefined;
@@ -43,12 +44,27 @@ export async function openGpuDevice({ adapter }: Adapter): Promise<GPUDevice> {
   return adapter.requestDevice(deviceDescriptor(adapter));
 }
 
-/** The GPU runtime. @throws UnsupportedError where there is no adapter */
-export async function openWebGpu(found?: Adapter, options: WebGpuOptions = {}): Promise<WebGpuRuntime> {
-  const adapter = found ?? (await findAdapter());
-  if (!adapter)
+/**
+ * The GPU runtime. Where its device is lost, a new one of the same adapter takes over, and `onLoss` hears of it.
+ * @throws UnsupportedError where there is no adapter
+ */
+export async function openWebGpu(
+  found?: Adapter,
+  options: WebGpuOptions = {},
+  onLoss?: (sentence: string) => void,
+): Promise<WebGpuRuntime> {
+  let first = found ?? (await findAdapter());
+  if (!first)
     throw new UnsupportedError("no WebGPU adapter was found on this machine", {
       hint: "install a Vulkan driver for your GPU, or use --device cpu",
     });
-  return createWebGpu(await openGpuDevice(adapter), options);
+  const { name } = first;
+  const open = async (): Promise<WebGpuRuntime> => {
+    // An adapter gives one device; for the next it must be found again.
+    const adapter = first ?? (await findAdapter());
+    first = undefined;
+    if (adapter?.name !== name) throw new UnsupportedError(`${name} is not there any more`);
+    return createWebGpu(await openGpuDevice(adapter), options);
+  };
+  return createLasting({ open, onLoss });
 }

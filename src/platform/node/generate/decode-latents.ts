@@ -12,7 +12,7 @@ import { locateModel, type ModelPlaces } from "../models/locate.ts";
 import { openModel } from "../models/open-model.ts";
 import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
-import type { GenerateEvent } from "./events.ts";
+import { type GenerateEvent, withNews } from "./events.ts";
 import { readLatents, type SavedLatents } from "./latents-file.ts";
 import { StageClock } from "./stage-clock.ts";
 import { writeFrames } from "./write-frames.ts";
@@ -27,7 +27,7 @@ export async function* decodeLatents(path: string, request: DecodeRequest): Asyn
   clock.enter("load");
   const { signal } = request;
   const saved = await readLatents(path);
-  const { runtime } = await openDevice(request.device);
+  const { runtime, news } = await openDevice(request.device);
   const { comfyRoot, textEncoder, vae } = request;
   const place = { comfyRoot, model: request.model ?? (comfyRoot === undefined ? saved.model : undefined) };
   const model = await openModel(await locateModel(place), { textEncoder, vae, compat: saved.draft.compat });
@@ -42,7 +42,7 @@ export async function* decodeLatents(path: string, request: DecodeRequest): Asyn
     const execution = { ...roomy, decoder: "mapped", tiling: draft.tiling ?? defaultTiling } as const;
     const asked = { ...made, seed: draft.seed };
     const frames = fitFrames(decode(model, runtime, latents, grid, asked, { signal, execution }), draft);
-    const written = yield* writeFrames(frames, writer, draft, clock);
+    const written = yield* withNews(writeFrames(frames, writer, draft, clock), news);
     yield { type: "finished", result: { ...written, stages: clock.stop() } };
   } finally {
     await writer?.abort();

@@ -21,3 +21,20 @@ export type GenerateEvent =
     }
   | { readonly type: "saved"; readonly what: "latents" | "preview" | "draft"; readonly path: string }
   | { readonly type: "finished"; readonly result: GenerateResult };
+
+/** The events of a run, each after what its device has to tell (`Device.news`). */
+export async function* withNews<E, R>(
+  events: AsyncGenerator<E, R>,
+  news: () => readonly string[],
+): AsyncGenerator<E | Extract<GenerateEvent, { type: "notice" }>, R> {
+  try {
+    for (;;) {
+      const next = await events.next();
+      for (const text of news()) yield { type: "notice", text };
+      if (next.done) return next.value;
+      yield next.value;
+    }
+  } finally {
+    await events.return(undefined as R);
+  }
+}

@@ -17,7 +17,7 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import { textCache } from "../cache/text-cache.ts";
 import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
-import type { GenerateEvent } from "./events.ts";
+import { type GenerateEvent, withNews } from "./events.ts";
 import { refuseTooLarge } from "./fit.ts";
 import { openGiven } from "./given.ts";
 import { type KeptDraft, openKeptDraft } from "./kept-draft.ts";
@@ -61,13 +61,12 @@ export async function* generate(
     if (request.keepStages) kept = await openKeptDraft(prepared, { output, maker, force: request.force });
     if (signal?.aborted) throw new CancelledError();
     yield { type: "started", request: resolved, model: model.settings.name, output };
-    if (device.notice) yield { type: "notice", text: device.notice };
-    for (const text of resolved.notices) yield { type: "notice", text };
+    for (const text of [...device.news(), ...resolved.notices]) yield { type: "notice", text };
     const unknown = unknownWordNotices(model, prompt);
     if (unknown.length) yield { type: "notice", text: unknown.join("\n") };
 
     const preview = request.preview ? new Previewer(model, runtime, output, resolved) : undefined;
-    const { latents, grid } = yield* denoise(model, runtime, resolved, {
+    const steps = denoise(model, runtime, resolved, {
       clock,
       preview,
       kept,
@@ -76,6 +75,7 @@ export async function* generate(
       cache: cacheFor(prepared, request),
       conditions: given.map(({ condition }) => condition),
     });
+    const { latents, grid } = yield* withNews(steps, device.news);
     if (!latents.every(Number.isFinite))
       throw await notFinite("the model's latents", model, ["text", "transformer", "hr"]);
     clock.enter("save");
@@ -90,7 +90,7 @@ export async function* generate(
         decode(model, runtime, latents, grid, { ...made, seed: resolved.seed }, { signal, execution }),
         asked,
       );
-      const written = yield* writeFrames(frames, writer, draft, clock, plan.stages);
+      const written = yield* withNews(writeFrames(frames, writer, draft, clock, plan.stages), device.news);
       if (request.keepLatents) yield { type: "saved", what: "latents", path: saved };
       else await rm(saved, { force: true });
       yield { type: "finished", result: { ...written, stages: clock.stop() } };

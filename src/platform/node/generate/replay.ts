@@ -15,7 +15,7 @@ import { lorasOfReceipt, openLoras } from "../models/open-lora.ts";
 import { openModel } from "../models/open-model.ts";
 import { readReceipt, readVideo } from "../video/read.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
-import type { GenerateEvent } from "./events.ts";
+import { type GenerateEvent, withNews } from "./events.ts";
 import { executionFor } from "./fit.ts";
 import { givenAgain, openGiven } from "./given.ts";
 import { defaultModel } from "./package-root.ts";
@@ -41,7 +41,7 @@ export interface ReplayResult {
 export async function* replay(path: string, request: ReplayRequest): AsyncGenerator<GenerateEvent, ReplayResult> {
   const { signal } = request;
   const receipt = await readReceipt(path);
-  const { runtime, name: device } = await openDevice(request.device);
+  const { runtime, name: device, news } = await openDevice(request.device);
   const loras = await lorasOfReceipt(receipt.loras ?? [], await locateLoras(request));
   const { comfyRoot, textEncoder, vae } = request;
   const place = { comfyRoot, model: request.model ?? (comfyRoot === undefined ? modelOf(receipt) : undefined) };
@@ -60,12 +60,9 @@ export async function* replay(path: string, request: ReplayRequest): AsyncGenera
     if (request.output !== undefined)
       writer = await openVideoWriter(request.output, { ...receipt, force: request.force, title: prompt });
     const hash = new FrameHash();
-    for await (const event of synthesise(
-      model,
-      runtime,
-      { ...again, ...again.made, conditions },
-      { signal, execution },
-    )) {
+    const events = synthesise(model, runtime, { ...again, ...again.made, conditions }, { signal, execution });
+    for await (const event of withNews(events, news)) {
+      if (event.type === "notice") yield event;
       if (event.type === "step") yield { type: "progress", stage: event.stage, done: event.index + 1, of: event.steps };
       if (event.type !== "frame") continue;
       const frame = fitFrame(event.frame, receipt);
