@@ -65,14 +65,14 @@ test(
       await teacher.close();
 
       // As published ones, a teacher may come without encoders that can be run here.
-    for (const part of ["turbo2k.json", "tokenizer", "text_encoder", "text_encoder_2"])
-      await rm(join(home, "teacher", part), { recursive: true });
-    const { embeddings: _, ...without } = recipe;
-    await writeFile(join(home, "without.yaml"), stringify(without));
-    const refused = await run("train", join(home, "without.yaml"), "-o", join(home, "refused"));
-    expect(refused.code).toBe(4);
-    expect(refused.err).toContain("embeddings made elsewhere");
-    const trained = await run("train", path, "-o", join(home, "run"));
+      for (const part of ["turbo2k.json", "tokenizer", "text_encoder", "text_encoder_2"])
+        await rm(join(home, "teacher", part), { recursive: true });
+      const { embeddings: _, ...without } = recipe;
+      await writeFile(join(home, "without.yaml"), stringify(without));
+      const refused = await run("train", join(home, "without.yaml"), "-o", join(home, "refused"));
+      expect(refused.code).toBe(4);
+      expect(refused.err).toContain("embeddings made elsewhere");
+      const trained = await run("train", path, "-o", join(home, "run"));
       expect(trained.err).toContain("saved at step 2");
       expect(trained.code).toBe(0);
     }),

@@ -16,20 +16,20 @@ import { windows } from "./tiles.ts";
 const margin = 4;
 
 /** A crop with its margin, as far as that lies in the picture. */
-export function withMargin({ top, left, height, width }: Crop, { height: rows, width: columns }: Grid): Crop {
+function withMargin({ top, left, height, width }: Crop, { height: rows, width: columns }: Grid): Crop {
   const [first, start] = [Math.max(0, top - margin), Math.max(0, left - margin)];
   const [last, end] = [Math.min(rows, top + height + margin), Math.min(columns, left + width + margin)];
   return { top: first, left: start, height: last - first, width: end - start };
 }
 
-/** Part of planes [P, rows, columns, C] that a crop of a larger crop is. */
-export function cutOut(data: Float32Array, planes: number, from: Crop, part: Crop, channels = 1): Float32Array {
-  const out = new Float32Array(planes * part.height * part.width * channels);
+/** Part of planes [P, rows, columns] that a crop of a larger crop is. */
+export function cutOut(data: Float32Array, planes: number, from: Crop, part: Crop): Float32Array {
+  const out = new Float32Array(planes * part.height * part.width);
   const [dy, dx] = [part.top - from.top, part.left - from.left];
   for (let plane = 0; plane < planes; plane++)
     for (let y = 0; y < part.height; y++) {
-      const start = ((plane * from.height + dy + y) * from.width + dx) * channels;
-      out.set(data.subarray(start, start + part.width * channels), (plane * part.height + y) * part.width * channels);
+      const start = (plane * from.height + dy + y) * from.width + dx;
+      out.set(data.subarray(start, start + part.width), (plane * part.height + y) * part.width);
     }
   return out;
 }
