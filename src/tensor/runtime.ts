@@ -11,6 +11,11 @@ export interface WeightSource {
   /** The real file and the byte range that hold it, little-endian, where there is one. */
   readonly file?: { readonly path: string; readonly start: number; readonly end: number };
   read(): Promise<HostTensor>;
+  /**
+   * Elements [from, to) in row-major order, as `read` gives them, where a part costs no more than its bytes. Both are
+   * multiples of 256, which divide into whole blocks of every quantised type, or the end of the tensor.
+   */
+  readRange?(from: number, to: number): Promise<HostTensor["data"]>;
 }
 
 export type Weights = ReadonlyMap<string, WeightSource>;

@@ -1,5 +1,5 @@
 import { CheckpointError } from "../base/errors.ts";
-import type { DType, HostTensor } from "../tensor/dtype.ts";
+import { bytesPerElement, type DType, type HostTensor, sizeOf } from "../tensor/dtype.ts";
 import type { WeightSource, Weights } from "../tensor/runtime.ts";
 import { isBlockType } from "./quantised.ts";
 import { readFloat32, readTensor, type TensorEntry } from "./safetensors.ts";
@@ -19,10 +19,17 @@ function weightOf(entry: TensorEntry): WeightSource {
   const dtype = native[entry.dtype];
   if (!dtype && !isBlockType(entry.dtype) && !/^F/.test(entry.dtype))
     throw new CheckpointError(`${entry.name} holds ${entry.dtype}, not floats`, { where: source.name });
-  const read = async (): Promise<HostTensor> =>
-    dtype
-      ? { dtype, shape, data: (await readTensor(entry)) as HostTensor["data"] }
-      : { dtype: "f32", shape, data: await readFloat32(entry) };
+  const readRange = async (from: number, to: number): Promise<HostTensor["data"]> => {
+    if (!dtype) return readFloat32(entry, from, to);
+    const bytes = bytesPerElement[dtype];
+    const range = { ...entry, start: start + from * bytes, end: start + to * bytes };
+    return (await readTensor(range)) as HostTensor["data"];
+  };
+  const read = async (): Promise<HostTensor> => ({
+    dtype: dtype ?? "f32",
+    shape,
+    data: await readRange(0, sizeOf(shape)),
+  });
   const file = dtype && source.path !== undefined ? { path: source.path, start, end } : undefined;
-  return { dtype: dtype ?? "f32", shape, read, ...(file ? { file } : {}) };
+  return { dtype: dtype ?? "f32", shape, read, readRange, ...(file ? { file } : {}) };
 }

@@ -1,0 +1,67 @@
+import { expect, test } from "vitest";
+import { gaussian } from "../../base/philox.ts";
+import { type HostTensor, hostTensor } from "../../tensor/dtype.ts";
+import type { WeightSource } from "../../tensor/runtime.ts";
+import { webGpuForTests } from "../../testing/webgpu.ts";
+import { f32ToBf16 } from "../../weights/half.ts";
+import { bytesOf, encode, type Format } from "./format.ts";
+import type { Block } from "./gpu.ts";
+import { WeightMemory } from "./weights.ts";
+
+/** Buffers of 2 KiB, so that pieces end within them and elsewhere than they do. */
+const [narrow] = await webGpuForTests({ limits: { bindingBytes: 1024, bufferBytes: 2048 } });
+
+const [rows, width] = [700, 12];
+const wide = hostTensor(gaussian(rows * width, 4, "w"), [rows, width]);
+const half: HostTensor = { dtype: "bf16", shape: wide.shape, data: f32ToBf16(wide.data as Float32Array) };
+
+/** A source that answers ranges, and tells which. */
+function counted(value: HostTensor): { source: WeightSource; ranges: [number, number][] } {
+  const ranges: [number, number][] = [];
+  const readRange = async (from: number, to: number) => {
+    ranges.push([from, to]);
+    return value.data.slice(from, to) as HostTensor["data"];
+  };
+  return { source: { dtype: value.dtype, shape: value.shape, read: async () => value, readRange }, ranges };
+}
+
+const bytesIn = async ({ gpu }: NonNullable<typeof narrow>, block: Block, bytes: number): Promise<Uint8Array> =>
+  new Uint8Array((await gpu.read(gpu.device.createCommandEncoder(), [{ block, bytes }]))[0]!);
+
+test.skipIf(!narrow).each<[Format, HostTensor, number]>([
+  ["f32", wide, 2048],
+  ["f16x2", wide, 2048],
+  ["bf16x2", half, 2048],
+  ["f32", half, 2048],
+  ["i8x4", wide, 3072],
+])("%s comes in pieces to the same bytes", async (format, value, each) => {
+  const { gpu } = narrow!;
+  const before = gpu.heldBytes;
+  const memory = new WeightMemory(gpu, 2048);
+  const { source, ranges } = counted(value);
+  const { block, factors } = await memory.hold("w", source, format);
+  const whole = encode(value, format);
+  const size = rows * width;
+  expect(await bytesIn(narrow!, block, bytesOf(format, size))).toEqual(whole.bytes);
+  if (whole.factors)
+    expect((await bytesIn(narrow!, factors!, 4 * rows)).slice(0, 4 * rows)).toEqual(
+      new Uint8Array(whole.factors.buffer),
+    );
+  const starts = Array.from({ length: Math.ceil(size / each) }, (_, i) => i * each);
+  expect(ranges).toEqual(starts.map((from) => [from, Math.min(size, from + each)]));
+  memory.release(source, format);
+  await new Promise(setImmediate);
+  expect(gpu.heldBytes).toBe(before);
+});
+
+test.skipIf(!narrow)("a file that breaks off leaves nothing behind", async () => {
+  const { gpu } = narrow!;
+  const before = gpu.heldBytes;
+  const { source } = counted(wide);
+  const readRange = async (from: number, to: number) => {
+    if (from > 0) throw new Error("truncated");
+    return source.readRange!(from, to);
+  };
+  await expect(new WeightMemory(gpu, 2048).hold("w", { ...source, readRange }, "f32")).rejects.toThrow("truncated");
+  expect(gpu.heldBytes).toBe(before);
+});
