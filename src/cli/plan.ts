@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { stringify } from "yaml";
 import type { VideoPlan } from "../pipelines/plan.ts";
-import { memoryLimit, planFor, refuseTooLarge } from "../platform/node/generate/fit.ts";
+import { limitOf, planFor, refuseTooLarge } from "../platform/node/generate/fit.ts";
 import { defaultModel } from "../platform/node/generate/package-root.ts";
 import { type Prepared, prepare, type SeededRequest } from "../platform/node/generate/prepare.ts";
 import { variantsOf } from "../platform/node/inspect/gpu.ts";
@@ -31,7 +31,7 @@ export async function printPlan(request: SeededRequest, terminal: Terminal, json
   const prepared = await prepare(request);
   try {
     const plan = planFor(prepared, { gflops: await measureRate(prepared.runtime) });
-    terminal.out(json ? JSON.stringify({ ...plan, freeBytes: memoryLimit() }) : describe(prepared, plan));
+    terminal.out(json ? JSON.stringify({ ...plan, freeBytes: limitOf(prepared) }) : describe(prepared, plan));
     refuseTooLarge(prepared);
   } finally {
     await prepared.model.close();
@@ -80,11 +80,18 @@ function describe(prepared: Prepared, plan: VideoPlan): string {
       const work = flops ? `${runs} x ${(flops / runs / 1e9).toPrecision(3)} GFLOP` : `${runs} frames`;
       return `  ${name.padEnd(8)} ${duration(seconds).padStart(12)} ${bytes(peakBytes).padStart(9)}   ${work}`;
     }),
-    `  in all   ${duration(plan.seconds).padStart(12)} ${bytes(plan.peakBytes).padStart(9)}   of ${bytes(memoryLimit())} free`,
+    `  in all   ${duration(plan.seconds).padStart(12)} ${bytes(plan.peakBytes).padStart(9)}   of ${freeOf(prepared)}`,
     `${plan.tokens} tokens, decoded in ${plan.tiles} ${plan.tiles === 1 ? "piece" : "pieces"}, ${bytes(plan.diskBytes)} on disk; seconds at ${Math.round(plan.gflops)} GFLOP/s, measured now`,
     ...describeDevice(prepared, plan),
   ];
   return lines.join("\n");
+}
+
+function freeOf(prepared: Prepared): string {
+  const limit = limitOf(prepared);
+  if (limit === Number.POSITIVE_INFINITY)
+    return "the GPU's memory, of which WebGPU tells no size (--memory sets a limit)";
+  return `${bytes(limit)} ${prepared.memory ? "allowed" : "free"}`;
 }
 
 /** On a GPU: which, and the forms that the large kernels take there. */

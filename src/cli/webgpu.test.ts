@@ -32,7 +32,8 @@ describe.skipIf(!present)("--device webgpu", () => {
   });
 
   test("plan and doctor say which forms kernels take", async () => {
-    const { out } = await run(["plan", "a red ball", "--model", bench.model, "--device", "webgpu"]);
+    const { out } = await run(["plan", "a red ball", "--model", bench.model, "--device", "webgpu", "--memory", "1GB"]);
+    expect(out).toContain("of 1.0 GB allowed");
     expect(out).toMatch(/\nwebgpu \(.+\): product by .+; attention by streaming, \d+ queries by \d+ keys$/);
     const doctor = JSON.parse((await run(["doctor", "--json"])).out) as object;
     const limits = { bindings: expect.any(Number), bindingBytes: expect.any(Number), f16: expect.any(Boolean) };

@@ -1,4 +1,4 @@
-/** Memory and time of one program on ONNX Runtime's CPU, by how its weights are held. Nothing is computed. */
+/** Memory and time of one program, by how its weights are held. Nothing is computed. */
 import { planProgram } from "../runtimes/null/null.ts";
 import { bytesPerElement, sizeOf } from "../tensor/dtype.ts";
 import type { Buffer } from "../tensor/liveness.ts";
@@ -34,20 +34,29 @@ export interface FootprintOptions {
   readonly steady?: ReadonlySet<string>;
   /** Where the weights come from; without it 16 bits each. */
   readonly weights?: Weights | undefined;
+  /** Of a GPU; without it, ONNX Runtime on the CPU is meant. */
+  readonly gpu?: GpuBytes | undefined;
 }
 
+/** What a program takes of a GPU's memory, in bytes. */
+export type GpuBytes = (
+  program: Program,
+  options: { weights?: Weights },
+) => { readonly weights: number; readonly values: number };
+
 /** What a program takes. */
-export function footprint(program: Program, { holding, steady, weights }: FootprintOptions): Footprint {
-  const parts = partsOf(program, holding, steady);
-  const once = parts.once.map((part) => measure(part, weights));
-  const each = parts.each.map((part) => measure(part, weights));
+export function footprint(program: Program, { holding, steady, weights, gpu }: FootprintOptions): Footprint {
+  const parts = partsOf(program, holding, { steady, isGpu: gpu !== undefined });
+  const sizeOfPart = (part: Program) => (gpu ? measureOnGpu(part, weights, gpu) : measure(part, weights));
+  const once = parts.once.map(sizeOfPart);
+  const each = parts.each.map(sizeOfPart);
   const kept = once.reduce((sum, { crossing }) => sum + crossing, 0);
   const sum = (list: readonly PartSize[], field: keyof PartSize) => list.reduce((total, one) => total + one[field], 0);
   const most = (list: readonly PartSize[], of: (one: PartSize) => number) => Math.max(0, ...list.map(of));
   const running = (one: PartSize) => one.values + (holding === "widened" ? 0 : one.largestWidened);
   const peak = (list: readonly PartSize[]): number => {
     if (holding === "streamed") return most(list, (one) => one.stored + running(one));
-    if (holding === "mapped") return sum(list, "stored") + most(list, running);
+    if (gpu || holding === "mapped") return sum(list, "stored") + most(list, running);
     // While the last part is opened, its weights are there twice.
     return (
       sum(list, "widened") +
@@ -59,12 +68,15 @@ export function footprint(program: Program, { holding, steady, weights }: Footpr
   };
   const widened = sum(each, "widened");
   const isStreamed = holding === "streamed";
+  // A GPU keeps weights as they are stored and widens them as it reads: only bringing them there takes time.
+  const isBrought = gpu ? !isStreamed : holding === "widened";
+  const passing = gpu ? (isStreamed ? widened / rates.load : 0) : holding === "widened" ? 0 : widened / rates.widen;
   return {
     bytes: Math.max(peak(once), kept + peak(each)),
     flops: sum(each, "flops"),
     flopsOnce: sum(once, "flops"),
-    secondsOnce: holding === "widened" ? widened / rates.load : isStreamed ? 0 : openSeconds,
-    secondsEach: (holding === "widened" ? 0 : widened / rates.widen) + (isStreamed ? each.length * openSeconds : 0),
+    secondsOnce: isBrought ? widened / rates.load : isStreamed ? 0 : openSeconds,
+    secondsEach: passing + (isStreamed ? each.length * openSeconds : 0),
   };
 }
 
@@ -100,6 +112,20 @@ function measure(program: Program, weights: Weights | undefined): PartSize {
     widened,
     largestWidened,
     values: takenBy(buffers) + inputBytes + resultBytes + constantBytes + scratchOf(program),
+    crossing: resultBytes,
+    flops,
+  };
+}
+
+/** As `measure`, of a GPU, which keeps weights as they are stored. */
+function measureOnGpu(program: Program, weights: Weights | undefined, gpu: GpuBytes): PartSize {
+  const { resultBytes, flops } = planProgram(program);
+  const bytes = gpu(program, weights ? { weights } : {});
+  return {
+    stored: bytes.weights,
+    widened: bytes.weights,
+    largestWidened: 0,
+    values: bytes.values,
     crossing: resultBytes,
     flops,
   };

@@ -67,7 +67,7 @@ test("the same to the last bit, however weights are held and whatever is compute
 });
 
 test("layers come and go, one at a time, and keys and values of a text are computed once", async () => {
-  const parts = partsOf(program, "streamed", steadyInputs);
+  const parts = partsOf(program, "streamed", { steady: steadyInputs });
   expect(parts.each).toHaveLength(config.layers);
   const textWeights = parts.once.flatMap(({ parameters }) => [...parameters.keys()]);
   expect(textWeights.filter((name) => /textAttention\.(key|value)\.weight/.test(name))).toHaveLength(2 * config.layers);

@@ -22,8 +22,9 @@ export const steadyInputs: ReadonlySet<string> = new Set(["text", "mask"]);
 const layerOf = (scope: string): string | undefined => /(?:^|\.)blocks\.\d+/.exec(scope)?.[0];
 
 /**
- * Weights may be there twice while a program is opened, and a model with more than 2 GB in it cannot be handed over: large
- * ones are opened layer by layer, also where all are kept.
+ * In ONNX Runtime, weights may be there twice while a program is opened, and a model with more than 2 GB in it cannot be
+ * handed over: large ones are opened layer by layer, also where all are kept. On a GPU they stay whole, since what goes
+ * from one part to the next goes through the host.
  */
 const mostAtOnce = 1e9;
 
@@ -31,9 +32,13 @@ const widenedBytes = ({ nodes, parameters }: Program): number =>
   [...parameters.values()].reduce((sum, at) => sum + sizeOf(nodes[at]!.shape) * bytesPerElement[nodes[at]!.dtype], 0);
 
 /** The programs that stand for one program. */
-export function partsOf(program: Program, holding: Holding, steady: ReadonlySet<string> = new Set()): Parts {
+export function partsOf(
+  program: Program,
+  holding: Holding,
+  { steady = new Set(), isGpu = false }: { steady?: ReadonlySet<string> | undefined; isGpu?: boolean } = {},
+): Parts {
   const { once, each } = hoist(program, steady);
-  const isCut = (part: Program) => holding === "streamed" || widenedBytes(part) > mostAtOnce;
+  const isCut = (part: Program) => holding === "streamed" || (!isGpu && widenedBytes(part) > mostAtOnce);
   const cut = (part: Program) => (isCut(part) ? byScope(part, layerOf) : [part]);
   return { once: once ? cut(once) : [], each: cut(each) };
 }
@@ -47,8 +52,8 @@ export interface HoldOptions {
 
 /** Compiles a program as the plan wants it held. */
 export async function openHeld(runtime: Runtime, program: Program, options: HoldOptions): Promise<Executable> {
-  const { holding, steady = new Set<string>() } = options;
-  const { once, each } = partsOf(program, holding, steady);
+  const { holding, steady } = options;
+  const { once, each } = partsOf(program, holding, { steady, isGpu: runtime.name === "webgpu" });
   if (!once.length && each.length === 1) return compilePart(runtime, program, options);
   return new Chain(runtime, { once, each }, program, options, holding === "streamed" ? [] : await compileAll());
 

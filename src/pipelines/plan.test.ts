@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { ltx2b } from "../models/ltx/config.ts";
 import { fromDiffusers } from "../models/ltx-vae/config.ts";
 import { t5xxl } from "../models/t5/encoder.ts";
+import { sizeOf } from "../tensor/dtype.ts";
+import type { GpuBytes } from "./footprint.ts";
 import { ltxReleases } from "./ltx-releases.ts";
 import { type PlannedModel, planVideo, smaller } from "./plan.ts";
 
@@ -44,6 +46,25 @@ test("time follows steps and guidance, memory follows the number of tokens", () 
   expect(seconds(704, 480, 121) / seconds(704, 480, 121, { guidanceScale: 1 })).toBeCloseTo(2, 1);
   const values = (...args: Parameters<typeof plan>) => stage("denoise", plan(...args)).peakBytes - 1.92e9 * 2;
   expect(values(1408, 960, 121, { steps: 1 }) / values(704, 480, 121, { steps: 1 })).toBeGreaterThan(3);
+});
+
+test("on a GPU: weights as they are stored, layer by layer where they do not fit, and nothing of the host's", () => {
+  const made = { width: 704, height: 480, frames: 121 };
+  const request = { made, asked: made, sigmas: [1, 0.5, 0], guidanceScale: 1 };
+  const gpu: GpuBytes = ({ nodes, parameters }) => ({
+    weights: [...parameters.values()].reduce((sum, at) => sum + 2 * sizeOf(nodes[at]!.shape), 0),
+    values: 1e9,
+  });
+  const on = (memoryBytes: number) => {
+    const video = planVideo(ltx, request, { ...machine, memoryBytes, gpu });
+    return { ...stage("denoise", video), holding: video.execution.transformer };
+  };
+  const [all, little] = [on(Number.POSITIVE_INFINITY), on(4e9)];
+  expect(all.holding).toBe("widened");
+  expect(all.peakBytes).toBeGreaterThan(1e9 + 2 * 1.9e9);
+  expect(all.peakBytes).toBeLessThan(1e9 + 2 * 1.95e9);
+  expect(little.holding).toBe("streamed");
+  expect(little.peakBytes).toBeLessThan(1.25e9);
 });
 
 test("the decoder's memory is bounded by its tile, but for the frames of one window", () => {

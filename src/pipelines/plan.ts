@@ -8,7 +8,7 @@ import { decodeProgram, type Tiling, tilesOf } from "./decode.ts";
 import { velocityProgram } from "./denoiser.ts";
 import type { Draft } from "./draft.ts";
 import { batchOf, defaultTiling, type Execution } from "./execution.ts";
-import { type FootprintOptions, footprint } from "./footprint.ts";
+import { type FootprintOptions, footprint, type GpuBytes } from "./footprint.ts";
 import { guideProgram } from "./guide.ts";
 import { mostPredictions } from "./guided-denoiser.ts";
 import { type Holding, steadyInputs } from "./holding.ts";
@@ -54,6 +54,8 @@ export interface Machine {
   readonly memoryBytes?: number;
   /** See `Execution.once`. */
   readonly once?: boolean;
+  /** Where programs run on a GPU: bytes are then of its memory, not of the process. */
+  readonly gpu?: GpuBytes | undefined;
   readonly keeps: Runtime["keeps"];
 }
 
@@ -86,8 +88,8 @@ const largeText = 0.5e9;
 export function planVideo(model: PlannedModel, request: PlannedRequest, machine: Machine): VideoPlan {
   const { made, asked } = request;
   const grid = gridOf(made, model.vae.config);
-  const { gflops, baseBytes, memoryBytes = Number.POSITIVE_INFINITY, once = false, keeps } = machine;
-  const context: Context = { model, request, keeps, once, gflops, baseBytes };
+  const { gflops, baseBytes, memoryBytes = Number.POSITIVE_INFINITY, once = false, keeps, gpu } = machine;
+  const context: Context = { model, request, keeps, once, gflops, baseBytes, gpu };
   const choose = <T extends Choice>(choices: readonly T[]): T => {
     const fitting = choices.filter(({ stages }) => peakOf(stages) <= memoryBytes);
     if (fitting.length)
@@ -120,7 +122,7 @@ export function planVideo(model: PlannedModel, request: PlannedRequest, machine:
   };
 }
 
-interface Context extends Pick<Machine, "gflops" | "baseBytes" | "keeps"> {
+interface Context extends Pick<Machine, "gflops" | "baseBytes" | "keeps" | "gpu"> {
   readonly model: PlannedModel;
   readonly request: PlannedRequest;
   readonly once: boolean;
@@ -146,21 +148,21 @@ interface StageOptions extends FootprintOptions {
 function stageOf(
   name: keyof typeof efficiency,
   program: Program,
-  { gflops, baseBytes }: Context,
+  { gflops, baseBytes, gpu }: Context,
   { runs, extraBytes, tokens, turns = 1, ...options }: StageOptions,
 ): StagePlan {
-  const { bytes, flops, flopsOnce, secondsOnce, secondsEach } = footprint(program, options);
+  const { bytes, flops, flopsOnce, secondsOnce, secondsEach } = footprint(program, { ...options, gpu });
   const all = turns * (flopsOnce + runs * flops);
   const seconds = all / (gflops * 1e9 * efficiency[name]) + secondsOnce + turns * runs * secondsEach;
-  const peakBytes = baseBytes + programBytes + extraBytes + bytes;
+  const peakBytes = baseBytes + bytes + (gpu ? 0 : programBytes + extraBytes);
   return { name, runs, flops: all, seconds, peakBytes, holding: options.holding, ...(tokens ? { tokens } : {}) };
 }
 
 function textChoices(context: Context): (Choice & { readonly holding: Holding })[] {
-  const { model, request, keeps } = context;
+  const { model, request, keeps, gpu } = context;
   const program = textProgram(model, request.draft || request.guidanceScale !== 1 ? 2 : 1, keeps);
   const { weights } = model.text;
-  const isLarge = footprint(program, { holding: "mapped", weights }).bytes > largeText;
+  const isLarge = footprint(program, { holding: "mapped", weights, gpu }).bytes > largeText;
   return (isLarge ? (["streamed"] as const) : (["mapped", "streamed"] as const)).map((holding) => ({
     holding,
     stages: [stageOf("text", program, context, { holding, weights, runs: 1, extraBytes: 0 })],
@@ -177,13 +179,17 @@ function stepChoices(context: Context): StepChoice[] {
   const isGuided = guidanceScale !== 1 || (draft && draft.guidanceScale !== 1);
   return [false, ...(isGuided ? [true] : [])].flatMap((sequential) => {
     const stages = draft ? planTwoStages(context, draft, sequential) : planOneStage(context, sequential);
-    return (["widened", "mapped", "streamed"] as const).map((holding) => ({
+    return holdingsOf(context).map((holding) => ({
       holding,
       sequential,
       stages: stages(holding),
     }));
   });
 }
+
+/** A GPU keeps weights as they are stored; layers come and go where they do not fit. */
+const holdingsOf = ({ gpu }: Context): readonly Holding[] =>
+  gpu ? ["widened", "streamed"] : ["widened", "mapped", "streamed"];
 
 /** The stages as they are with the transformer's weights held in one way or another. */
 type Stages = (holding: Holding) => StagePlan[];

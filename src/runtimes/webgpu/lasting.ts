@@ -69,6 +69,7 @@ export async function createLasting({ open, onLoss }: LastingOptions): Promise<W
     },
     keeps: (kernel, node) => current.keeps(kernel, node),
     lower: (program, options) => current.lower(program, options),
+    bytesOf: (program, options) => current.bytesOf(program, options),
     state: (initial) => attempt((runtime) => runtime.state(initial)),
     compile: (program, options) => (options?.state ? current.compile(program, options) : compile(program, options)),
   };

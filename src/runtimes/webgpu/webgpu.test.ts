@@ -229,6 +229,18 @@ withGpu("precision", () => {
     expect(await errorOf(plain!, buildProgram({ w, sum: w.sum() }), { weights: narrowed })).toBe(0);
   });
 
+  test.each<WebGpuOptions>([{}, { weights: "int8", between: "f16" }])(
+    "takes the bytes that a plan says: %j",
+    async (options) => {
+      const runtime = createWebGpu(plain!.gpu.device, options);
+      const { weights: held, values } = runtime.bytesOf(dense(), { weights });
+      const executable = await runtime.compile(dense(), { weights });
+      expect(runtime.gpu.heldBytes).toBe(held + values);
+      expect(held).toBeGreaterThan(24 * 64);
+      executable.dispose();
+    },
+  );
+
   test("weights that several programs use are held once", async () => {
     const before = plain!.gpu.heldBytes;
     const one = await plain!.compile(dense(), { weights });

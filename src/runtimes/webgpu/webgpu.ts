@@ -6,6 +6,7 @@ import type { WebGpuForm } from "../../kernels/wgsl.ts";
 import type { Program } from "../../tensor/program.ts";
 import type { CompileOptions, Runtime } from "../../tensor/runtime.ts";
 import { makeExecutable } from "./executable.ts";
+import { type DeviceBytes, deviceBytes } from "./footprint.ts";
 import { Gpu } from "./gpu.ts";
 import type { GpuLimits } from "./limits.ts";
 import { type Lowered, lower } from "./lower.ts";
@@ -30,6 +31,8 @@ export interface WebGpuRuntime extends Runtime {
   readonly gpu: Gpu;
   /** The shaders of a program, compiled by nobody: for snapshots and plans. */
   lower(program: Program, options?: CompileOptions): Lowered;
+  /** What a program takes of the device's memory. @throws UnsupportedError where its limits are too small for one */
+  bytesOf(program: Program, options?: CompileOptions): DeviceBytes;
 }
 
 export const isWebGpu = (runtime: Runtime): runtime is WebGpuRuntime => runtime.name === "webgpu";
@@ -62,6 +65,7 @@ export function createWebGpu(device: GPUDevice, options: WebGpuOptions = {}): We
       return form.supports?.(gpu.wgsl, node.inputs, (node.attributes as { options: unknown }).options) ?? true;
     },
     lower: lowerFor,
+    bytesOf: (program, compileOptions) => deviceBytes(program, lowerFor(program, compileOptions)),
     state: (initial) => WebGpuState.create(gpu, initial),
     compile: async (program, compileOptions = {}) =>
       makeExecutable(gpu, memory, program, lowerFor(program, compileOptions), compileOptions),

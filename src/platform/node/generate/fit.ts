@@ -4,6 +4,7 @@ import { draftSize } from "../../../pipelines/draft.ts";
 import type { Execution } from "../../../pipelines/execution.ts";
 import { snap } from "../../../pipelines/latents.ts";
 import { planVideo, smaller, type VideoPlan } from "../../../pipelines/plan.ts";
+import { isWebGpu } from "../../../runtimes/webgpu/webgpu.ts";
 import { freeMemory } from "../inspect/memory.ts";
 import type { Prepared } from "./prepare.ts";
 
@@ -20,11 +21,13 @@ const gigabytes = (count: number): string => `${(count / 1e9).toFixed(1)} GB`;
 
 /** What this request takes here. */
 export function planFor(prepared: Planned, { gflops = usualGflops, limit }: FitOptions = {}): VideoPlan {
-  const { model, runtime, request, memory } = prepared;
+  const { model, runtime, request } = prepared;
+  const isGpu = isWebGpu(runtime);
   return planVideo(model, request, {
     gflops,
-    baseBytes: process.memoryUsage.rss(),
-    memoryBytes: limit ?? memory ?? memoryLimit(),
+    baseBytes: isGpu ? 0 : process.memoryUsage.rss(),
+    memoryBytes: limit ?? limitOf(prepared),
+    gpu: isGpu ? runtime.bytesOf : undefined,
     once: runtime.name === "ort", // on a GPU handing keys and values over costs more than making them
     keeps: runtime.keeps,
   });
@@ -39,14 +42,21 @@ const usualGflops = 150;
 /** Memory that the process has or can still get. */
 export const memoryLimit = (): number => process.memoryUsage.rss() + freeMemory();
 
+/**
+ * Memory that a run may take: the budget that was given, else what the process can have or, of a GPU, any amount, since
+ * WebGPU does not tell how much one has. One that is emulated has the process's.
+ */
+export const limitOf = ({ runtime, memory }: Pick<Prepared, "runtime" | "memory">): number =>
+  memory ?? (isWebGpu(runtime) && !runtime.gpu.limits.isSoftware ? Number.POSITIVE_INFINITY : memoryLimit());
+
 /** The plan of a request. @throws DoesNotFitError that names the nearest setting that fits */
 export function refuseTooLarge(prepared: Prepared): VideoPlan {
-  const limit = prepared.memory ?? memoryLimit();
+  const limit = limitOf(prepared);
   const plan = planFor(prepared, { limit });
   const needed = plan.peakBytes;
   if (needed <= limit) return plan;
   throw new DoesNotFitError(
-    `this video needs about ${gigabytes(needed)} of memory, ${gigabytes(limit)} are ${prepared.memory ? "allowed" : "free"}`,
+    `this video needs about ${gigabytes(needed)} of ${isWebGpu(prepared.runtime) ? "the GPU's " : ""}memory, ${gigabytes(limit)} are ${prepared.memory ? "allowed" : "free"}`,
     {
       hint: hintFor(prepared, limit),
     },
