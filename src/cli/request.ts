@@ -90,6 +90,7 @@ export const addDevice = (command: Command): Command =>
 export const addParts = (command: Command): Command =>
   command
     .option("--vae <path>", "autoencoder of a checkpoint without one: a file or folder")
+    .option("--upsampler <path>", "latent upsampler for the multi-scale pipeline: a file or folder")
     .option("--comfy-root <folder>", "ComfyUI's folder: the model, its parts and LoRAs are looked for there");
 
 /** `--lora FILE[:WEIGHT]`, as often as wanted. */

@@ -13,7 +13,7 @@ import type { TextToVideoModel } from "./model.ts";
 import type { ResolvedRequest } from "./resolve.ts";
 import { encodeText } from "./text.ts";
 import { decode, initialNoise, textToVideo } from "./text-to-video.ts";
-import { synthesise } from "./two-stage.ts";
+import { synthesise } from "./synthesise.ts";
 
 /** A stage begins, or a frame at the full size is there. */
 export type ArmEvent =

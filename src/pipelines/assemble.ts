@@ -6,8 +6,13 @@ import { LtxTransformer } from "../models/ltx/transformer.ts";
 import { HrTransformer } from "../models/ltx/two-stage.ts";
 import { fromJson, type HrConfig } from "../models/ltx/two-stage-config.ts";
 import * as ltxWeights from "../models/ltx/weights.ts";
+import * as upsampler from "../models/ltx-upsampler/config.ts";
+import type { UpsamplerConfig } from "../models/ltx-upsampler/config.ts";
+import { LatentUpsampler } from "../models/ltx-upsampler/upsampler.ts";
+import { publishedName } from "../models/ltx-upsampler/weights.ts";
 import type { LtxVaeConfig } from "../models/ltx-vae/config.ts";
 import * as vae from "../models/ltx-vae/config.ts";
+import { generationOf } from "../models/ltx-vae/published.ts";
 import { LtxVae } from "../models/ltx-vae/vae.ts";
 import * as vaeWeights from "../models/ltx-vae/weights.ts";
 import { fromTransformers, T5Encoder } from "../models/t5/encoder.ts";
@@ -32,6 +37,9 @@ export const moduleNames = ["transformer", "vae", "text_encoder"] as const;
 export type ModuleName = (typeof moduleNames)[number];
 /** The folder of the high-resolution model, where there is one. */
 export const hrModule = "hr_transformer";
+/** The folder of the latent upsampler, where there is one. */
+export const upsamplerModule = "latent_upsampler";
+export const optionalModules = [hrModule, upsamplerModule] as const;
 
 export interface Module {
   /** The parsed config.json. */
@@ -45,7 +53,9 @@ export interface ModelParts {
   /** Of a turbo2k.json; without one they follow from the release that the modules are recognised as. */
   readonly settings?: Settings | undefined;
   readonly tokenizer: TextTokenizer;
-  readonly modules: Readonly<Record<ModuleName, Module>> & { readonly [hrModule]?: Module | undefined };
+  readonly modules: Readonly<Record<ModuleName, Module>> & {
+    readonly [name in (typeof optionalModules)[number]]?: Module | undefined;
+  };
   /** What else is known of where the modules come from. */
   readonly evidence?: Omit<Evidence, "transformer" | "vae" | "text"> | undefined;
   readonly compat?: Compat | undefined;
@@ -59,9 +69,9 @@ export interface ModelParts {
  */
 export async function assembleModel(parts: ModelParts): Promise<OpenedModel> {
   const { tokenizer, modules } = parts;
-  const { transformer, vae: autoencoder, text_encoder: text, hr_transformer: hr } = modules;
-  const files = [...moduleNames, hrModule].flatMap((name) => {
-    const module = modules[name as ModuleName];
+  const { transformer, vae: autoencoder, text_encoder: text, hr_transformer: hr, latent_upsampler } = modules;
+  const files = [...moduleNames, ...optionalModules].flatMap((name) => {
+    const module = modules[name];
     return module ? [{ name, ...module }] : [];
   });
   const vaeConfig = await vaeConfigOf(autoencoder);
@@ -81,6 +91,7 @@ export async function assembleModel(parts: ModelParts): Promise<OpenedModel> {
       weights: named(new LtxTransformer(ltxConfig), transformer.checkpoint, ltxWeights.diffusersName),
     },
     hr: hr && highResolution(hr, transformer, ltxConfig),
+    upsampler: latent_upsampler && upsamplerFor(latent_upsampler, ltxConfig, parts.settings ? undefined : vaeConfig),
     text: {
       config: t5Config,
       weights: named(new T5Encoder(t5Config), text.checkpoint, t5Weights.transformersName, t5Weights.isAlias),
@@ -114,6 +125,25 @@ function highResolution({ config: json, checkpoint }: Module, base: Module, base
       hint: `it was trained on the features of transformer ${String(json["base"]).slice(0, 12)}…; train it anew for this one`,
     });
   return { config, weights: named(new HrTransformer(config), checkpoint, hrName) };
+}
+
+/** @throws CheckpointError for one that is no latent upsampler of this model's latents, in space alone */
+function upsamplerFor(
+  { config: json, checkpoint }: Module,
+  { channels }: ltx.LtxConfig,
+  published: LtxVaeConfig | undefined,
+): Part<UpsamplerConfig> {
+  const config = upsampler.fromDiffusers(json);
+  if (config.channels !== channels || !config.space || config.time)
+    throw new CheckpointError("this latent upsampler does not fit the model", {
+      where: checkpoint.name,
+      hint: `expected one that doubles height and width of latents with ${channels} channels (ltxv-spatial-upscaler)`,
+    });
+  if (published && generationOf(published) !== "0.9.5")
+    throw new CheckpointError(`latent upsamplers know latents of 0.9.5 and later, not of ${generationOf(published)}`, {
+      where: checkpoint.name,
+    });
+  return { config, weights: named(new LatentUpsampler(config), checkpoint, publishedName) };
 }
 
 /** What a model is run with. One with settings of its own is no published one: only widths have to agree then. */

@@ -9,7 +9,7 @@ import type { Denoiser } from "../samplers/euler.ts";
 import type { Frame } from "../video/frame.ts";
 import type { EncodedClip } from "./encode-frames.ts";
 
-/** What a request gives: frames of the generated size that stand from a frame of the video on. */
+/** What a request gives: frames, of any size, that stand from a frame of the video on. */
 export interface Condition {
   readonly frames: readonly Frame[];
   /** Frame of the video where they begin. */

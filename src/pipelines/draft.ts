@@ -2,9 +2,11 @@
 import { InputError } from "../base/errors.ts";
 import { tokensOf } from "../models/ltx/rope.ts";
 import { compression } from "../models/ltx-vae/config.ts";
+import type { GuidanceStage } from "../samplers/guidance.ts";
 import { endAt } from "../samplers/schedules.ts";
-import { gridOf, type VideoSize } from "./latents.ts";
+import { gridOf, snap, type VideoSize } from "./latents.ts";
 import { sigmasOf, type TextToVideoModel } from "./model.ts";
+import { passSizes } from "./multi-scale-passes.ts";
 
 /**
  * Noise level at which features are handed over (Turbo2K, Sec. 3.2). A draft whose last step starts there gives them
@@ -16,6 +18,10 @@ export const guideSigma = 0.1;
 export interface Draft extends VideoSize {
   readonly sigmas: readonly number[];
   readonly guidanceScale: number;
+  /** By noise level, where it is more than a scale. */
+  readonly guidance?: readonly GuidanceStage[] | undefined;
+  /** The second stage goes on from the draft's latents, upscaled and noised, and not from its features. */
+  readonly upscaled?: boolean | undefined;
 }
 
 type Sized = Pick<TextToVideoModel, "settings" | "vae" | "hr">;
@@ -44,4 +50,36 @@ export function hrSettings({ settings, hr }: Sized): NonNullable<TextToVideoMode
       hint: "train one (recipes/mini-2k.yaml), or make the video in one stage: --stages 1",
     });
   return settings.hr;
+}
+
+/** @throws InputError for a model without a latent upsampler */
+export function upsamplerOf({
+  settings,
+  upsampler,
+}: Pick<TextToVideoModel, "settings" | "upsampler">): NonNullable<TextToVideoModel["upsampler"]> {
+  if (!upsampler)
+    throw new InputError(`${settings.name} has no latent upsampler here`, {
+      hint: "say where it is: --upsampler FILE (ltxv-spatial-upscaler-0.9.7.safetensors or a later one)",
+    });
+  return upsampler;
+}
+
+/** How far strong latents are brought down before they are decoded: after a second pass, in some releases. */
+export const toneMapOf = (
+  { settings }: Pick<TextToVideoModel, "settings">,
+  draft: Pick<Draft, "upscaled"> | undefined,
+): number => (draft?.upscaled ? (settings.multiScale?.toneMap ?? 0) : 0);
+
+/** What is made where another size is asked for, in the same way. */
+export function resized(
+  asked: VideoSize,
+  draft: Draft | undefined,
+  model: Sized,
+): { readonly made: VideoSize; readonly draft: Draft | undefined } {
+  if (draft?.upscaled) {
+    const { first, second } = passSizes(asked, model);
+    return { made: second, draft: { ...draft, ...first } };
+  }
+  const made = snap(asked, model.vae.config);
+  return { made, draft: draft && { ...draft, ...draftSize(made, model) } };
 }

@@ -48,6 +48,25 @@ export const guidance13b: readonly GuidanceStage[] = [
   { from: 0.618, scale: 1, stg: 1, blocks: [28], star: true },
 ];
 
+/** Both passes of the 13B model; the second is unguided but for its own perturbed predictions. */
+const multiScale13b: NonNullable<Settings["multiScale"]> = {
+  downscale: 0.6666666,
+  first: { steps: 30, skipFirst: 0, skipLast: 3 },
+  second: {
+    steps: 30,
+    skipFirst: 17,
+    skipLast: 0,
+    guidance: [{ from: 1, scale: 1, stg: 1, blocks: [27], star: true }],
+  },
+};
+
+/** Both passes of the distilled models; the 13B of 0.9.8 maps tones besides. */
+const multiScaleDistilled: NonNullable<Settings["multiScale"]> = {
+  downscale: 0.6666666,
+  first: { sigmas: [1, 0.9937, 0.9875, 0.9812, 0.975, 0.9094, 0.725], skipFirst: 0, skipLast: 0 },
+  second: { sigmas: [0.9094, 0.725, 0.4219], skipFirst: 0, skipLast: 0 },
+};
+
 const mutable = (stages: readonly GuidanceStage[]) =>
   stages.map(({ blocks, ...stage }) => ({ ...stage, ...(blocks ? { blocks: [...blocks] } : {}) }));
 
@@ -60,7 +79,16 @@ function throughDiffusers(own: Defaults): Defaults {
   const decode = { ...publishedDecode, space: "raw" } as const;
   const steps = own.guidanceScale === 1 ? own.steps : 50;
   const guidanceScale = own.guidanceScale === 1 ? 1 : 3;
-  const base = { ...size, steps, guidanceScale, textLength, schedule, decode, maskText: textLength === 256 };
+  const base = {
+    ...size,
+    steps,
+    guidanceScale,
+    textLength,
+    schedule,
+    decode,
+    maskText: textLength === 256,
+    ...(own.multiScale ? { multiScale: own.multiScale } : {}),
+  };
   return own.sigmas ? { ...base, sigmas: own.sigmas } : base;
 }
 
@@ -81,6 +109,7 @@ const late13b: Defaults = {
   guidance: mutable(guidance13b),
   negativePrompt,
   decode: publishedDecode,
+  multiScale: multiScale13b,
 };
 const distilled: Defaults = {
   ...late,
@@ -88,7 +117,9 @@ const distilled: Defaults = {
   steps: distilledSigmas.length,
   sigmas: [...distilledSigmas],
   decode: publishedDecode,
+  multiScale: multiScaleDistilled,
 };
+const distilled13b098: Defaults = { ...distilled, multiScale: { ...multiScaleDistilled, toneMap: 0.6 } };
 /** Distilled for eight steps of the linear-quadratic schedule, each with fresh noise. */
 const distilled096: Defaults = { ...late, ...unguided, steps: 8, sampler: "stochastic", decode: publishedDecode };
 
@@ -103,5 +134,5 @@ export const ltxReleases: readonly LtxRelease[] = [
   release("13B", "0.9.7-dev", "0.9.5", late13b),
   release("13B", "0.9.7-distilled", "0.9.5", distilled, true),
   release("13B", "0.9.8-dev", "0.9.5", late13b),
-  release("13B", "0.9.8-distilled", "0.9.5", distilled, true),
+  release("13B", "0.9.8-distilled", "0.9.5", distilled13b098, true),
 ];

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { LtxConfig } from "../models/ltx/config.ts";
 import type { HrConfig } from "../models/ltx/two-stage-config.ts";
+import type { UpsamplerConfig } from "../models/ltx-upsampler/config.ts";
 import type { LtxVaeConfig } from "../models/ltx-vae/config.ts";
 import type { T5Config } from "../models/t5/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
@@ -35,6 +36,27 @@ export const scheduleSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("linear-quadratic") }),
   z.strictObject({ kind: z.literal("uniform"), shift: z.number().positive().default(1) }),
 ]);
+
+/** One of the two passes of a multi-scale pipeline; what is missing is the model's own. */
+const passSchema = z.strictObject({
+  /** Noise levels, in place of those of a schedule. */
+  sigmas: z.array(z.number()).min(1).optional(),
+  /** Steps of the schedule, of which some are left out where it begins and where it ends. */
+  steps: count.optional(),
+  skipFirst: z.int().nonnegative().default(0),
+  skipLast: z.int().nonnegative().default(0),
+  guidance: z.array(guidanceStageSchema).min(1).optional(),
+});
+
+/** A small video, its latents upscaled, then noised a little and denoised again (LTX-Video 0.9.7 and later). */
+const multiScaleSchema = z.strictObject({
+  /** Sides of the first pass, as a share of what is asked for. */
+  downscale: z.number().gt(0).max(1).default(0.6666666),
+  first: passSchema.optional(),
+  second: passSchema.optional(),
+  /** See `toneMapped`. */
+  toneMap: z.number().min(0).max(1).optional(),
+});
 
 /** What a model does when nothing else is asked; `turbo2k.json` beside `model_index.json`. */
 export const settingsSchema = z.strictObject({
@@ -75,11 +97,14 @@ export const settingsSchema = z.strictObject({
       guidanceScale: z.number().nonnegative().default(1),
     })
     .optional(),
+  /** For models with a latent upsampler. */
+  multiScale: multiScaleSchema.optional(),
   /** Preset of the procedural world that the model was trained on: it knows no other words. */
   world: z.string().optional(),
 });
 
 export type Settings = z.infer<typeof settingsSchema>;
+export type MultiScale = NonNullable<Settings["multiScale"]>;
 type DynamicShiftSchedule = Extract<Settings["schedule"], { kind: "dynamic-shift" }>;
 
 /** Recommended for every published decoder that takes a noise level (Lightricks/LTX-Video, `configs`). */
@@ -118,6 +143,8 @@ export interface TextToVideoModel {
   readonly transformer: Part<LtxConfig>;
   /** The high-resolution model of two-stage synthesis, where there is one. */
   readonly hr?: Part<HrConfig> | undefined;
+  /** Doubles the sides of latents, for multi-scale synthesis. */
+  readonly upsampler?: Part<UpsamplerConfig> | undefined;
   readonly vae: Part<LtxVaeConfig>;
   /** Per latent channel: models see (z - mean) / deviation. */
   readonly statistics: { readonly mean: Float32Array; readonly deviation: Float32Array };

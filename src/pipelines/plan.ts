@@ -17,9 +17,10 @@ import type { TextToVideoModel } from "./model.ts";
 import { refineProgram } from "./refiner.ts";
 import type { ResolvedRequest } from "./resolve.ts";
 import { textProgram } from "./text.ts";
+import { upscaleProgram } from "./upscale.ts";
 
 export interface StagePlan {
-  readonly name: "text" | "denoise" | "draft" | "guide" | "refine" | "decode" | "encode";
+  readonly name: "text" | "denoise" | "draft" | "guide" | "upscale" | "refine" | "decode" | "encode";
   /** Latent tokens that a run works on. */
   readonly tokens?: number;
   /** How often its program runs: steps, tiles, frames. */
@@ -61,7 +62,9 @@ export interface Machine {
 
 export type PlannedModel = Pick<TextToVideoModel, "settings"> & {
   readonly [part in "text" | "transformer" | "vae"]: Planned<TextToVideoModel[part]>;
-} & { readonly hr?: Planned<NonNullable<TextToVideoModel["hr"]>> | undefined };
+} & { readonly hr?: Planned<NonNullable<TextToVideoModel["hr"]>> | undefined;
+  readonly upsampler?: Planned<NonNullable<TextToVideoModel["upsampler"]>> | undefined;
+};
 
 /** Without weights they are taken to be stored in 16 bits. */
 type Planned<P extends { config: unknown; weights: unknown }> = Pick<P, "config"> & Partial<Pick<P, "weights">>;
@@ -75,7 +78,7 @@ type PlannedRequest = Pick<
  * Share of a matrix product's rate that whole programs reach. Measured on mini sizes with one thread: 0.9 to 1.1 and
  * 0.8 to 0.95; a little is left for threads that wait for each other.
  */
-const efficiency = { text: 0.3, denoise: 0.9, draft: 0.9, guide: 0.1, refine: 0.9, decode: 0.8 } as const;
+const efficiency = { text: 0.3, denoise: 0.9, draft: 0.9, guide: 0.1, upscale: 0.8, refine: 0.9, decode: 0.8 } as const;
 /** What compiled programs and the runtime's library take besides. */
 const programBytes = 35e6;
 /** Seconds to encode a pixel, and bytes that it takes on disk, as H.264. */
@@ -160,7 +163,9 @@ function stageOf(
 
 function textChoices(context: Context): (Choice & { readonly holding: Holding })[] {
   const { model, request, keeps, gpu } = context;
-  const program = textProgram(model, request.draft || request.guidanceScale !== 1 ? 2 : 1, keeps);
+  const { guidanceScale, draft } = request;
+  const prompts = guidanceScale !== 1 || (draft && (!draft.upscaled || draft.guidanceScale !== 1)) ? 2 : 1;
+  const program = textProgram(model, prompts, keeps);
   const { weights } = model.text;
   const isLarge = footprint(program, { holding: "mapped", weights, gpu }).bytes > largeText;
   return (isLarge ? (["streamed"] as const) : (["mapped", "streamed"] as const)).map((holding) => ({
@@ -175,10 +180,8 @@ const copies = 6;
 type StepChoice = Choice & Pick<Execution, "sequential"> & { readonly holding: Holding };
 
 function stepChoices(context: Context): StepChoice[] {
-  const { draft, guidanceScale } = context.request;
-  const isGuided = guidanceScale !== 1 || (draft && draft.guidanceScale !== 1);
-  return [false, ...(isGuided ? [true] : [])].flatMap((sequential) => {
-    const stages = draft ? planTwoStages(context, draft, sequential) : planOneStage(context, sequential);
+  return [false, ...(hasBatches(context.request) ? [true] : [])].flatMap((sequential) => {
+    const stages = stagesOf(context, sequential);
     return holdingsOf(context).map((holding) => ({
       holding,
       sequential,
@@ -199,10 +202,32 @@ const steady = ({ once }: Context) => (once ? { steady: steadyInputs } : {});
 /** Runs of the transformer a step. */
 const turnsOf = (guidanceScale: number, batch: number): number => (guidanceScale === 1 ? 1 : 2) / batch;
 
-function planOneStage(context: Context, sequential: boolean): Stages {
-  const { model, keeps, request } = context;
-  const { made, sigmas, guidanceScale, guidance, given } = request;
-  const grid = gridOf(made, model.vae.config);
+/** Whether any step runs the transformer on more than one item: with and without the prompt, or perturbed. */
+const hasBatches = ({ draft, ...request }: PlannedRequest): boolean =>
+  [request, ...(draft ? [draft] : [])].some(
+    ({ guidance, guidanceScale }) => guidanceScale !== 1 || (guidance && mostPredictions(guidance) > 1),
+  );
+
+function stagesOf(context: Context, sequential: boolean): Stages {
+  const { draft, made } = context.request;
+  if (draft?.upscaled) return planMultiScale(context, draft, sequential);
+  if (draft) return planTwoStages(context, draft, sequential);
+  return planPass(context, { ...context.request, name: "denoise", size: made, sequential });
+}
+
+interface Pass extends Pick<PlannedRequest, "sigmas" | "guidance" | "guidanceScale" | "given"> {
+  readonly name: "denoise" | "draft" | "refine";
+  readonly size: VideoSize;
+  readonly sequential: boolean;
+}
+
+/** Steps of the transformer at one size. */
+function planPass(
+  context: Context,
+  { name, size, sequential, sigmas, guidanceScale, guidance, given }: Pass,
+): Stages {
+  const { model, keeps } = context;
+  const grid = gridOf(size, model.vae.config);
   const tokens = tokensOf(grid) + (given?.extraTokens ?? 0);
   const predictions = guidance ? mostPredictions(guidance) : batchOf(guidanceScale, { sequential: false });
   const batch = sequential ? 1 : predictions;
@@ -215,7 +240,25 @@ function planOneStage(context: Context, sequential: boolean): Stages {
     extraBytes: copies * tokens * model.transformer.config.channels * float,
     tokens,
   } as const;
-  return (holding) => [stageOf("denoise", program, context, { ...options, holding })];
+  return (holding) => [stageOf(name, program, context, { ...options, holding })];
+}
+
+function planMultiScale(context: Context, draft: Draft, sequential: boolean): Stages {
+  const { model, keeps, request } = context;
+  const { config, weights } = model.upsampler!;
+  const grid = gridOf(draft, model.vae.config);
+  // Tokens that stand for given pictures are as many times fewer as the whole.
+  const given = request.given && { extraTokens: request.given.extraTokens / 4 };
+  const first = planPass(context, { ...draft, given, name: "draft", size: draft, sequential });
+  const second = planPass(context, { ...request, name: "refine", size: request.made, sequential });
+  const upscaled = stageOf("upscale", upscaleProgram(config, grid, keeps), context, {
+    holding: "widened",
+    weights,
+    runs: 1,
+    extraBytes: copies * tokensOf(grid) * 4 * config.channels * float,
+    tokens: tokensOf(grid),
+  });
+  return (holding) => [...first(holding), upscaled, ...second(holding)];
 }
 
 function planTwoStages(context: Context, draft: Draft, sequential: boolean): Stages {

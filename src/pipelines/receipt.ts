@@ -3,7 +3,7 @@ import { CheckpointError } from "../base/errors.ts";
 import { version } from "../base/version.ts";
 import type { GuidanceStage } from "../samplers/guidance.ts";
 import type { Receipt, ReceiptDraft } from "../schema/receipt.ts";
-import { hrModule } from "./assemble.ts";
+import { hrModule, upsamplerModule } from "./assemble.ts";
 import type { Tiling } from "./decode.ts";
 import type { Draft } from "./draft.ts";
 import { defaultTiling } from "./execution.ts";
@@ -29,7 +29,8 @@ export function draftReceipt(
   { runtime, device, model, given, tiling }: Maker,
 ): ReceiptDraft {
   const { prompt, negativePrompt, seed, sigmas, guidanceScale, guidance, compat, fps, asked, made, draft } = request;
-  const used = files.filter(({ name }) => draft || name !== hrModule);
+  const unused = [...(draft?.upscaled ? [] : [upsamplerModule]), ...(draft && !draft.upscaled ? [] : [hrModule])];
+  const used = files.filter(({ name }) => !unused.includes(name));
   return {
     engine: { name: "turbo2k", version },
     models: used.map(({ name, sha256 }) => ({ name, sha256 })),
@@ -57,11 +58,20 @@ export function draftReceipt(
   };
 }
 
-const draftFields = ({ width, height, sigmas, guidanceScale }: Draft): NonNullable<Receipt["draft"]> => ({
+const draftFields = ({
+  width,
+  height,
+  sigmas,
+  guidanceScale,
+  guidance,
+  upscaled,
+}: Draft): NonNullable<Receipt["draft"]> => ({
   width,
   height,
   sigmas: [...sigmas],
   guidanceScale,
+  ...(guidance ? { guidance: guidance.map(plainStage) } : {}),
+  ...(upscaled ? { upscaled } : {}),
 });
 
 const plainStage = ({ blocks, ...stage }: GuidanceStage) => ({ ...stage, ...(blocks ? { blocks: [...blocks] } : {}) });

@@ -8,6 +8,7 @@ import { type Compat, type GenerateRequest, parseImage, parseSize } from "../sch
 import { type Draft, draftSigmas, draftSize, hrSettings, wantsTwoStages } from "./draft.ts";
 import { gridOf, snap, type VideoSize } from "./latents.ts";
 import { defaultSigmas, guidanceOf, sigmasOf, type TextToVideoModel } from "./model.ts";
+import { firstSigmas, passSizes, secondSigmas } from "./multi-scale-passes.ts";
 
 export interface ResolvedRequest {
   readonly prompt: string;
@@ -69,7 +70,7 @@ export function checkRequest({
 /** @throws InputError as `checkRequest` does */
 export function resolveRequest(
   request: GenerateRequest & { readonly seed: number },
-  model: Pick<TextToVideoModel, "settings" | "vae" | "hr"> & {
+  model: Pick<TextToVideoModel, "settings" | "vae" | "hr" | "upsampler"> & {
     readonly transformer: Pick<TextToVideoModel["transformer"], "config">;
   },
 ): ResolvedRequest {
@@ -78,23 +79,29 @@ export function resolveRequest(
   const { prompt = "", negativePrompt = settings.negativePrompt ?? "", seed } = request;
   const fps = request.fps ?? settings.fps;
   const asked = { ...sizeOf(request, settings), frames: framesOf(request, fps, settings.frames) };
-  const made = snap(asked, vae.config);
-  const tokens = tokensOf(gridOf(made, vae.config));
   const given = (request.image?.length ?? 0) > 0 || request.extend !== undefined;
-  if (given && request.stages === 2)
+  const isMultiScale = model.upsampler !== undefined && request.stages !== 1;
+  const passes = isMultiScale ? passSizes(asked, model) : undefined;
+  const made = passes?.second ?? snap(asked, vae.config);
+  const tokens = tokensOf(gridOf(made, vae.config));
+  if (given && request.stages === 2 && !isMultiScale)
     throw new InputError("pictures and clips can be given to one stage only", { hint: "leave out --stages 2" });
   const stages = request.stages ?? (wantsTwoStages(made, model) && !given ? 2 : 1);
+  const noise = () => {
+    if (passes) return multiScaleOf(request, passes, model);
+    return stages === 2 ? twoStagesOf(request, made, model) : oneStageOf(request, tokens, model);
+  };
   return {
     prompt,
     negativePrompt,
     seed,
     fps,
     ...(request.compat ? { compat: request.compat } : {}),
-    ...(stages === 2 ? twoStagesOf(request, made, model) : oneStageOf(request, tokens, model)),
+    ...noise(),
     ...(given ? { given: { extraTokens: extraTokens(request.image ?? [], made, model) } } : {}),
     asked,
     made,
-    notices: movesOf(asked, made, compression(vae.config)),
+    notices: movesOf(asked, made, compression(vae.config), isMultiScale),
   };
 }
 
@@ -121,13 +128,19 @@ function oneStageOf(
     throw new InputError("this video is made in one stage: there is no draft and no high-resolution stage", {
       hint: "two stages make large pictures (--size 2k), and any with --stages 2, where the model can",
     });
-  const guidance = guidanceOf(settings, request);
-  checkBlocks(guidance, transformer.config.layers);
+  return {
+    ...guided(guidanceOf(settings, request), transformer.config.layers),
+    sigmas: sigmas ? explicit(sigmas) : defaultSigmas(settings, steps, tokens),
+  };
+}
+
+/** Guidance as a scale, and by noise level where it is more than that. @throws InputError as `checkBlocks` does */
+function guided(guidance: GuidanceStage[], layers: number): Pick<Noise, "guidanceScale" | "guidance"> {
+  checkBlocks(guidance, layers);
   const isPlain = guidance.length === 1 && Object.keys(guidance[0]!).length === 2;
   return {
     guidanceScale: Math.max(...guidance.map(({ scale }) => scale)),
     ...(isPlain ? {} : { guidance }),
-    sigmas: sigmas ? explicit(sigmas) : defaultSigmas(settings, steps, tokens),
   };
 }
 
@@ -163,6 +176,34 @@ function twoStagesOf(
   };
 }
 
+/** As in two stages, what is asked for is the first pass's; the second goes on as the release has it. */
+function multiScaleOf(
+  request: GenerateRequest,
+  { first, second }: ReturnType<typeof passSizes>,
+  { settings, vae, transformer }: PassModel,
+): Noise {
+  const { sigmas, steps, hrSteps } = request;
+  const { layers } = transformer.config;
+  const passes = settings.multiScale;
+  const ofFirst = passes?.first?.guidance ? { ...settings, guidance: passes.first.guidance } : settings;
+  // Without any of its own the second pass goes unguided: what there is to be seen is decided.
+  const ofSecond: GuidanceStage[] = passes?.second?.guidance ?? [{ from: 0, scale: 1 }];
+  return {
+    draft: {
+      ...first,
+      upscaled: true,
+      sigmas: sigmas ? explicit(sigmas) : firstSigmas(steps, first, { settings, vae }),
+      ...guided(guidanceOf(ofFirst, request), layers),
+    },
+    ...guided([...ofSecond], layers),
+    sigmas: secondSigmas(hrSteps, second, { settings, vae }),
+  };
+}
+
+type PassModel = Pick<TextToVideoModel, "settings" | "vae"> & {
+  readonly transformer: Pick<TextToVideoModel["transformer"], "config">;
+};
+
 function sizeOf({ size, width, height }: GenerateRequest, defaults: { width: number; height: number }) {
   return size === undefined ? { width: width ?? defaults.width, height: height ?? defaults.height } : parseSize(size);
 }
@@ -171,10 +212,16 @@ const framesOf = ({ frames, seconds }: GenerateRequest, fps: number, fallback: n
   seconds === undefined ? (frames ?? fallback) : Math.max(1, Math.round(seconds * fps));
 
 /** Sentences about what is made larger or longer than asked. */
-function movesOf(asked: VideoSize, made: VideoSize, [t, h, w]: readonly [number, number, number]): string[] {
+function movesOf(
+  asked: VideoSize,
+  made: VideoSize,
+  [t, h, w]: readonly [number, number, number],
+  isScaled: boolean,
+): string[] {
   const size = ({ width, height }: VideoSize) => `${width}x${height}`;
   const moves: string[] = [];
-  if (size(asked) !== size(made))
+  if (size(asked) !== size(made) && isScaled) moves.push(`${size(made)} is made and resized to ${size(asked)}`);
+  else if (size(asked) !== size(made))
     moves.push(
       `${size(asked)} is off the model's grid (multiples of ${w === h ? w : `${w} and ${h}`}): ${size(made)} is made and cropped`,
     );

@@ -2,28 +2,19 @@
 import { CancelledError, InputError } from "../base/errors.ts";
 import { gaussian } from "../base/philox.ts";
 import { type Grid, tokensOf } from "../models/ltx/rope.ts";
-import { euler } from "../samplers/euler.ts";
 import { type GuidanceStage, isGuided } from "../samplers/guidance.ts";
 import { explicit } from "../samplers/schedules.ts";
-import { stochastic } from "../samplers/stochastic.ts";
 import type { Runtime } from "../tensor/runtime.ts";
 import type { Frame } from "../video/frame.ts";
-import {
-  type Condition,
-  type Conditioned,
-  type ConditionOptions,
-  condition,
-  type EncodedCondition,
-} from "./conditioning.ts";
+import type { Condition } from "./conditioning.ts";
 import { decodeFrames } from "./decode.ts";
 import { withDecodeNoise } from "./decode-noise.ts";
-import { positionsOf } from "./denoiser.ts";
-import { encodeFrames } from "./encode-frames.ts";
 import { type Execution, roomy } from "./execution.ts";
-import { openGuidedDenoiser } from "./guided-denoiser.ts";
 import { denormalise, gridOf, pack, unpack, type VideoSize } from "./latents.ts";
 import { defaultSigmas, guidanceOf, type TextToVideoModel } from "./model.ts";
 import { encodeText, type TextCache } from "./text.ts";
+import { toneMapped } from "./tone-map.ts";
+import { walk } from "./walk.ts";
 
 export interface TextToVideoRequest extends VideoSize {
   readonly prompt: string;
@@ -55,7 +46,7 @@ export type PipelineEvent =
   | { readonly type: "text"; readonly truncated: boolean }
   | {
       readonly type: "step";
-      /** Of two-stage synthesis: `draft`, then `refine`. */
+      /** In two stages: `draft`, then `refine`. */
       readonly stage: "denoise" | "draft" | "refine";
       readonly index: number;
       readonly steps: number;
@@ -63,7 +54,7 @@ export type PipelineEvent =
       /** The clean estimate, to preview. */
       readonly estimate: () => Float32Array;
     }
-  /** Two-stage synthesis: the low-resolution latents are there; then what the second stage takes from them. */
+  /** In two stages: the low-resolution latents are there; then what the second stage takes from them. */
   | { readonly type: "draft"; readonly latents: Float32Array; readonly grid: Grid }
   | { readonly type: "guide" }
   | { readonly type: "latents"; readonly latents: Float32Array; readonly grid: Grid }
@@ -97,60 +88,15 @@ export async function* textToVideo(
   yield { type: "text", truncated: text.truncated.at(-1)! };
   check();
 
-  const channels = model.transformer.config.channels;
-  const noise = initialNoise(channels, grid, seed);
   const { conditions = [] } = request;
-  const conditioned = await conditionedBy(model, runtime, { conditions, grid, noise, seed, fps });
-  const own = conditioned?.own ?? ((tokens: Float32Array) => tokens);
-  const clean = (tokens: Float32Array) => denormalise(unpack(own(tokens), channels, grid), model.statistics);
-  const options = { grid, fps, text, guidance, execution, conditioned };
-  const { denoise, dispose } = await openGuidedDenoiser(model, runtime, options);
-  let x = conditioned?.initial ?? noise;
-  const fresh = (index: number) => pack(gaussian(x.length, seed, `step ${index}`), channels);
-  // Fresh noise would be laid on what is given too.
-  const isStochastic = settings.sampler === "stochastic" && !conditioned;
-  const steps = isStochastic ? stochastic(denoise, x, sigmas, fresh) : euler(denoise, x, sigmas);
-  try {
-    for await (const step of steps) {
-      x = step.x;
-      const { index, sigma } = step;
-      yield {
-        type: "step",
-        stage: "denoise",
-        index,
-        steps: sigmas.length - 1,
-        sigma,
-        estimate: () => clean(step.denoised),
-      };
-      check();
-    }
-  } finally {
-    dispose();
-  }
-  const latents = clean(x);
+  const { channels } = model.transformer.config;
+  const start = initialNoise(channels, grid, seed);
+  const pass = { stage: "denoise", grid, fps, seed, text, guidance, sigmas, start, conditions, execution, check } as const;
+  const tokens = yield* walk(model, runtime, pass);
+  const latents = denormalise(unpack(tokens, channels, grid), model.statistics);
   yield { type: "latents", latents, grid };
   check();
   yield* decode(model, runtime, latents, grid, request, { signal, execution });
-}
-
-interface Given extends Pick<ConditionOptions, "grid" | "noise"> {
-  readonly conditions: readonly Condition[];
-  readonly seed: number;
-  readonly fps: number;
-}
-
-/** Encodes what is given and finds its place; undefined where nothing is. */
-async function conditionedBy(
-  model: TextToVideoModel,
-  runtime: Runtime,
-  { conditions, grid, noise, seed, fps }: Given,
-): Promise<Conditioned | undefined> {
-  if (!conditions.length) return undefined;
-  const encoded: EncodedCondition[] = [];
-  for (const { frames, frame, strength } of conditions)
-    encoded.push({ ...(await encodeFrames(model, runtime, frames)), frame, strength });
-  const draw = (length: number, of: string) => gaussian(length, seed, of);
-  return condition(encoded, { grid, noise, gaussian: draw, positions: positionsOf(model, fps) });
 }
 
 /** Standard normal tokens [N, C] of a seed, the same on every device. */
@@ -161,6 +107,8 @@ export interface DecodeRequest {
   readonly frames: number;
   /** Of the noise that some decoders take. */
   readonly seed: number;
+  /** Compression of strong latents, from 0 to 1, as the second pass of some releases has it. */
+  readonly toneMap?: number | undefined;
 }
 
 /** The last stage alone, for latents that an earlier run saved. */
@@ -169,13 +117,14 @@ export async function* decode(
   runtime: Runtime,
   latents: Float32Array,
   grid: Grid,
-  { frames, seed }: DecodeRequest,
+  { frames, seed, toneMap = 0 }: DecodeRequest,
   { signal, execution = roomy }: PipelineOptions = {},
 ): AsyncGenerator<PipelineEvent> {
   let index = 0;
   const noisy = withDecodeNoise(latents, settings, { config: vae.config, statistics, seed });
+  const mapped = toneMap ? toneMapped(noisy, toneMap, statistics) : noisy;
   const options = { ...execution, timestep: settings.decode?.timestep, seed };
-  for await (const frame of decodeFrames({ vae }, runtime, noisy, grid, options)) {
+  for await (const frame of decodeFrames({ vae }, runtime, mapped, grid, options)) {
     if (signal?.aborted) throw new CancelledError();
     yield { type: "frame", index, frames, frame };
     index++;

@@ -109,3 +109,13 @@ async function encodeTokens(
     executable.dispose();
   }
 }
+
+/** The states of the second of two prompts alone. */
+export function secondOf({ states, mask, truncated }: TextStates): TextStates {
+  const half = (x: TextStates["states"]) => ({
+    ...x,
+    shape: [1, ...x.shape.slice(1)],
+    data: x.data.slice(x.data.length / 2),
+  });
+  return { states: half(states), mask: half(mask), truncated: truncated.slice(1) };
+}

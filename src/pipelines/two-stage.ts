@@ -13,15 +13,8 @@ import { type FinishedDraft, openGuide } from "./guide.ts";
 import { denormalise, gridOf, unpack, type VideoSize } from "./latents.ts";
 import type { TextToVideoModel } from "./model.ts";
 import { openRefiner } from "./refiner.ts";
-import { encodeText, type TextStates } from "./text.ts";
-import {
-  decode,
-  initialNoise,
-  type PipelineEvent,
-  type PipelineOptions,
-  type TextToVideoRequest,
-  textToVideo,
-} from "./text-to-video.ts";
+import { encodeText, secondOf, type TextStates } from "./text.ts";
+import { decode, initialNoise, type PipelineEvent, type PipelineOptions } from "./text-to-video.ts";
 
 export interface TwoStageRequest extends VideoSize {
   readonly prompt: string;
@@ -33,21 +26,6 @@ export interface TwoStageRequest extends VideoSize {
   /** Of the second stage; 1 is off. */
   readonly guidanceScale: number;
   readonly draft: Draft;
-}
-
-/** What either way takes; pictures can be given where there is one stage. */
-export type SynthesisRequest = Omit<TwoStageRequest, "draft"> &
-  Pick<TextToVideoRequest, "guidance" | "conditions"> & { readonly draft?: Draft | undefined };
-
-/** One of the two ways to a video: in two stages where the request has a draft. */
-export function synthesise(
-  model: TextToVideoModel,
-  runtime: Runtime,
-  request: SynthesisRequest,
-  options: PipelineOptions = {},
-): AsyncGenerator<PipelineEvent> {
-  const { draft, ...rest } = request;
-  return draft ? twoStage(model, runtime, { ...rest, draft }, options) : textToVideo(model, runtime, rest, options);
 }
 
 /**
@@ -162,14 +140,4 @@ async function* drawDraft(
   } finally {
     dispose();
   }
-}
-
-/** The states of the second of two prompts alone. */
-function secondOf({ states, mask, truncated }: TextStates): TextStates {
-  const half = (x: TextStates["states"]) => ({
-    ...x,
-    shape: [1, ...x.shape.slice(1)],
-    data: x.data.slice(x.data.length / 2),
-  });
-  return { states: half(states), mask: half(mask), truncated: truncated.slice(1) };
 }

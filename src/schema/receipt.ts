@@ -44,9 +44,17 @@ export const receiptSchema = z.strictObject({
   generatedWidth: size,
   generatedHeight: size,
   frames: size,
-  /** Two-stage synthesis: the low-resolution stage. Noise levels and guidance above are those of the second. */
+  /** In two stages: the low-resolution one. Noise levels and guidance above are those of the second. */
   draft: z
-    .strictObject({ width: size, height: size, sigmas: z.array(z.number()), guidanceScale: z.number() })
+    .strictObject({
+      width: size,
+      height: size,
+      sigmas: z.array(z.number()),
+      guidanceScale: z.number(),
+      guidance: z.array(guidanceStageSchema).optional(),
+      /** The second stage went on from its latents, upscaled. */
+      upscaled: z.boolean().optional(),
+    })
     .optional(),
   /** Pictures and clips that were given: files, how many of their last frames, where they stand. */
   given: z

@@ -158,6 +158,8 @@ export const requestSchema = z
     textEncoder: z.string(),
     /** Where its autoencoder lies, if it has none. */
     vae: z.string(),
+    /** Where its latent upsampler lies, for the multi-scale pipeline. */
+    upsampler: z.string(),
     /** A ComfyUI folder; the model is then a file in it. */
     comfyRoot: z.string(),
     compat: z.enum(compats),

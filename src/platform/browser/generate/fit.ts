@@ -1,7 +1,7 @@
 /** Whether a video fits into what a tab may take, before anything is computed. */
 import { DoesNotFitError } from "../../../base/errors.ts";
-import { draftSize } from "../../../pipelines/draft.ts";
-import { snap, type VideoSize } from "../../../pipelines/latents.ts";
+import { resized } from "../../../pipelines/draft.ts";
+import type { VideoSize } from "../../../pipelines/latents.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
 import { planVideo, smaller } from "../../../pipelines/plan.ts";
 import type { ResolvedRequest } from "../../../pipelines/resolve.ts";
@@ -16,8 +16,7 @@ export function refuseTooLarge(
   { runtime, limitBytes }: Device,
 ): void {
   const bytesOf = (asked: VideoSize): number => {
-    const made = snap(asked, model.vae.config);
-    const draft = request.draft && { ...request.draft, ...draftSize(made, model) };
+    const { made, draft } = resized(asked, request.draft, model);
     return planVideo(model, { ...request, asked, made, draft }, { gflops: 1, baseBytes: 0, keeps: runtime.keeps })
       .peakBytes;
   };

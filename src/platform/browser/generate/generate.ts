@@ -6,7 +6,7 @@ import { gridOf } from "../../../pipelines/latents.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
 import { draftReceipt, refuseOther, requestOfReceipt } from "../../../pipelines/receipt.ts";
 import { type ResolvedRequest, resolveRequest } from "../../../pipelines/resolve.ts";
-import { synthesise } from "../../../pipelines/two-stage.ts";
+import { synthesise } from "../../../pipelines/synthesise.ts";
 import { formatReceipt, type Receipt } from "../../../schema/receipt.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Frame } from "../../../video/frame.ts";

@@ -5,7 +5,7 @@ import { presets } from "../../../data/world/draw.ts";
 import { testPrompts } from "../../../data/world/split.ts";
 import { type Accuracy, accuracyOf, type Marks } from "../../../metrics/world.ts";
 import { fitFrames } from "../../../pipelines/fit-frames.ts";
-import { synthesise } from "../../../pipelines/two-stage.ts";
+import { synthesise } from "../../../pipelines/synthesise.ts";
 import type { Frame } from "../../../video/frame.ts";
 import type { Prepared } from "../generate/prepare.ts";
 

@@ -1,6 +1,7 @@
 /** Saved latents to a finished file: the engine of `turbo2k decode`. */
 import { CancelledError, MediaError } from "../../../base/errors.ts";
 import type { OpenedModel } from "../../../pipelines/assemble.ts";
+import { toneMapOf } from "../../../pipelines/draft.ts";
 import { defaultTiling, roomy } from "../../../pipelines/execution.ts";
 import { fitFrames } from "../../../pipelines/fit-frames.ts";
 import { gridOf, snap } from "../../../pipelines/latents.ts";
@@ -28,9 +29,9 @@ export async function* decodeLatents(path: string, request: DecodeRequest): Asyn
   const { signal } = request;
   const saved = await readLatents(path);
   const { runtime, news } = await openDevice(request.device);
-  const { comfyRoot, textEncoder, vae } = request;
+  const { comfyRoot, textEncoder, vae, upsampler } = request;
   const place = { comfyRoot, model: request.model ?? (comfyRoot === undefined ? saved.model : undefined) };
-  const model = await openModel(await locateModel(place), { textEncoder, vae, compat: saved.draft.compat });
+  const model = await openModel(await locateModel(place), { textEncoder, vae, upsampler, compat: saved.draft.compat });
   let writer: VideoWriter | undefined;
   try {
     const { draft, latents, grid } = saved;
@@ -40,7 +41,7 @@ export async function* decodeLatents(path: string, request: DecodeRequest): Asyn
     writer = await openVideoWriter(output, { ...draft, force: request.force, title: draft.prompt });
     if (signal?.aborted) throw new CancelledError();
     const execution = { ...roomy, decoder: "mapped", tiling: draft.tiling ?? defaultTiling } as const;
-    const asked = { ...made, seed: draft.seed };
+    const asked = { ...made, seed: draft.seed, toneMap: toneMapOf(model, draft.draft) };
     const frames = fitFrames(decode(model, runtime, latents, grid, asked, { signal, execution }), draft);
     const written = yield* withNews(writeFrames(frames, writer, draft, clock), news);
     yield { type: "finished", result: { ...written, stages: clock.stop() } };

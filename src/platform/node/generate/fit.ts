@@ -1,8 +1,7 @@
 /** Whether a video fits into this machine's memory, before anything is loaded. */
 import { DoesNotFitError } from "../../../base/errors.ts";
-import { draftSize } from "../../../pipelines/draft.ts";
+import { resized } from "../../../pipelines/draft.ts";
 import type { Execution } from "../../../pipelines/execution.ts";
-import { snap } from "../../../pipelines/latents.ts";
 import { planVideo, smaller, type VideoPlan } from "../../../pipelines/plan.ts";
 import { isWebGpu } from "../../../runtimes/webgpu/webgpu.ts";
 import { freeMemory } from "../inspect/memory.ts";
@@ -66,8 +65,7 @@ export function refuseTooLarge(prepared: Prepared): VideoPlan {
 function hintFor(prepared: Prepared, limit: number): string {
   const { model, request } = prepared;
   for (const asked of smaller(request.asked, model)) {
-    const made = snap(asked, model.vae.config);
-    const draft = request.draft && { ...request.draft, ...draftSize(made, model) };
+    const { made, draft } = resized(asked, request.draft, model);
     if (planFor({ ...prepared, request: { ...request, asked, made, draft } }, { limit }).peakBytes > limit) continue;
     const { width, height, frames } = asked;
     const isSameSize = width === request.asked.width && height === request.asked.height;

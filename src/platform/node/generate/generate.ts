@@ -5,6 +5,7 @@ import { unknownWordNotices } from "../../../data/world/notices.ts";
 import type { Grid } from "../../../models/ltx/rope.ts";
 import type { OpenedModel } from "../../../pipelines/assemble.ts";
 import type { Condition } from "../../../pipelines/conditioning.ts";
+import { toneMapOf } from "../../../pipelines/draft.ts";
 import type { Execution } from "../../../pipelines/execution.ts";
 import { fitFrames } from "../../../pipelines/fit-frames.ts";
 import { notFinite } from "../../../pipelines/not-finite.ts";
@@ -12,7 +13,7 @@ import { draftReceipt } from "../../../pipelines/receipt.ts";
 import type { ResolvedRequest } from "../../../pipelines/resolve.ts";
 import type { TextCache } from "../../../pipelines/text.ts";
 import { decode } from "../../../pipelines/text-to-video.ts";
-import { synthesise } from "../../../pipelines/two-stage.ts";
+import { synthesise } from "../../../pipelines/synthesise.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { textCache } from "../cache/text-cache.ts";
 import { defaultOutputPath } from "../video/output-path.ts";
@@ -86,9 +87,10 @@ export async function* generate(
         clock.enter("draft video");
         yield { type: "saved", what: "draft", path: await kept.write(signal) };
       }
+      const toneMap = toneMapOf(model, resolved.draft);
       const frames = fitFrames(
-        decode(model, runtime, latents, grid, { ...made, seed: resolved.seed }, { signal, execution }),
-        asked,
+        decode(model, runtime, latents, grid, { ...made, seed: resolved.seed, toneMap }, { signal, execution }),
+        { ...asked, draft: resolved.draft },
       );
       const written = yield* withNews(writeFrames(frames, writer, draft, clock, plan.stages), device.news);
       if (request.keepLatents) yield { type: "saved", what: "latents", path: saved };
@@ -147,7 +149,7 @@ async function* denoise(
       clock.enter("save");
       const path = await kept?.save(event);
       if (path) yield { type: "saved", what: "draft", path };
-      clock.enter("guide");
+      clock.enter(draft?.upscaled ? "upscale" : "guide");
     } else if (event.type === "guide") {
       clock.enter("refine");
       yield { type: "progress", stage: "refine", done: 0, of: sigmas.length - 1 };

@@ -1,4 +1,4 @@
-/** Pictures and clips that a request gives, at the size that is generated. */
+/** Pictures and clips that a request gives. */
 import { basename } from "node:path";
 import { InputError } from "../../../base/errors.ts";
 import { compression } from "../../../models/ltx-vae/config.ts";
@@ -8,7 +8,6 @@ import type { TextToVideoModel } from "../../../pipelines/model.ts";
 import type { Receipt } from "../../../schema/receipt.ts";
 import { type GenerateRequest, parseExtend, parseImage } from "../../../schema/request.ts";
 import type { Frame } from "../../../video/frame.ts";
-import { coverFrame } from "../../../video/resize.ts";
 import { hashFiles } from "../cache/file-hash.ts";
 import { readImage, readVideo } from "../video/read.ts";
 
@@ -38,7 +37,7 @@ export async function openGiven(
         where: path,
         hint: `its last one is ${made.frames - 1}`,
       });
-    const frames = [fit(await readImage(path), made)];
+    const frames = [await readImage(path)];
     const sha256 = await hashFiles([path]);
     const file = { name: basename(path), sha256, kind: "image", frames: 1, frame, strength } as const;
     given.push({ condition: { frames, frame, strength }, file });
@@ -53,7 +52,7 @@ async function openVideo(text: string, made: VideoSize, { vae }: Pick<TextToVide
   const most = Math.min(asked ?? usualTail, made.frames - t);
   let tail: Frame[] = [];
   for await (const frame of readVideo(path)) {
-    tail.push(fit(frame, made));
+    tail.push(frame);
     if (tail.length > most) tail.shift();
   }
   const count = tail.length - ((tail.length - 1) % t);
@@ -66,8 +65,6 @@ async function openVideo(text: string, made: VideoSize, { vae }: Pick<TextToVide
   const file = { name: basename(path), sha256: await hashFiles([path]), kind: "video", frames: count } as const;
   return { condition: { frames: tail, frame: 0, strength: 1 }, file: { ...file, frame: 0, strength: 1 } };
 }
-
-const fit = (frame: Frame, { width, height }: VideoSize): Frame => coverFrame(frame, width, height);
 
 /** The same files again, found among those named now. @throws InputError that says which are missing */
 export async function givenAgain(

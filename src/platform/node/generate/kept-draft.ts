@@ -35,7 +35,8 @@ export async function openKeptDraft(
   const { draft, ...rest } = request;
   const size = draft!;
   // What one stage alone would say of itself: the draft can be decoded and replayed like any other video.
-  const receipt = draftReceipt({ ...rest, ...size, asked: size, made: size }, model, maker);
+  const { upscaled: _, ...alone } = size;
+  const receipt = draftReceipt({ ...rest, guidance: undefined, ...alone, asked: size, made: size }, model, maker);
   const path = draftPath(output);
   const writer: VideoWriter = await openVideoWriter(path, { ...size, fps: rest.fps, force, title: rest.prompt });
   let kept: { latents: Float32Array; grid: Grid } | undefined;

@@ -29,8 +29,8 @@ export async function prepare(request: SeededRequest): Promise<Prepared> {
   const isShipped = (request.model ?? defaultModel) === defaultModel && request.comfyRoot === undefined;
   const folder = await locateModel(request);
   const loras = await locateLoras(request);
-  const { compat, textEncoder, vae } = request;
-  const bare = await openModel(folder, { compat, textEncoder, vae });
+  const { compat, textEncoder, vae, upsampler } = request;
+  const bare = await openModel(folder, { compat, textEncoder, vae, upsampler });
   let model = bare;
   try {
     model = await openLoras(bare, loras, device.runtime);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { vocabulary } from "../../../data/world/captions.ts";
 import { HrTransformer } from "../../../models/ltx/two-stage.ts";
 import type { HrConfig } from "../../../models/ltx/two-stage-config.ts";
+import { LatentUpsampler } from "../../../models/ltx-upsampler/upsampler.ts";
 import type { LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
 import { LtxVae } from "../../../models/ltx-vae/vae.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
@@ -16,7 +17,7 @@ import { TextToVideoNet } from "../../../training/flow-task.ts";
 import { initialWeights } from "../../../training/initial.ts";
 import type { FlowRecipe } from "../../../training/recipe.ts";
 import { openModel } from "../models/open-model.ts";
-import { saveHr, saveTextToVideo, saveVae } from "../models/save-model.ts";
+import { saveHr, saveTextToVideo, saveUpsampler, saveVae } from "../models/save-model.ts";
 import { under } from "../training/job.ts";
 
 const vae: LtxVaeConfig = {
@@ -80,6 +81,12 @@ export async function addTinyHr(folder: string, change: Partial<Omit<HrConfig, "
   const path = join(folder, "turbo2k.json");
   const hr = { steps: 2, schedule: { kind: "uniform", shift: 2 }, guidanceScale: 1 };
   await writeFile(path, JSON.stringify({ ...(JSON.parse(await readFile(path, "utf8")) as object), hr }));
+}
+
+/** Writes a latent upsampler for a tiny model. */
+export async function saveTinyUpsampler(folder: string): Promise<void> {
+  const config = { channels: vae.latentChannels, width: 32, blocks: 1, space: true, time: false };
+  await saveUpsampler(folder, config, initialWeights(mount(new LatentUpsampler(config)), 3));
 }
 
 /** Writes the folder of a model whose videos are noise, but the same for the same seed. */

@@ -6,7 +6,7 @@ import { comfyCheckpoint, comfyLora, comfyModels } from "./comfy.ts";
 import { type LoraFile, parseLoraFile } from "./open-lora.ts";
 
 /** Where a model and the parts that may lie apart are. */
-export type ModelPlaces = Pick<GenerateRequest, "model" | "comfyRoot" | "textEncoder" | "vae">;
+export type ModelPlaces = Pick<GenerateRequest, "model" | "comfyRoot" | "textEncoder" | "vae" | "upsampler">;
 
 type Named = Pick<GenerateRequest, "model" | "lora" | "comfyRoot">;
 

@@ -7,16 +7,22 @@ import { openTokenizer } from "../files/open-tokenizer.ts";
 import { findInFolder } from "./diffusers-folder.ts";
 import type { FoundModel } from "./found-model.ts";
 import { findInFile, type SingleFileOptions } from "./single-file.ts";
+import { findUpsampler } from "./upsampler.ts";
 
 export interface OpenOptions extends SingleFileOptions {
   /** Whose defaults a published checkpoint gets where its makers' code and diffusers differ; its makers' by default. */
   readonly compat?: Compat | undefined;
+  /** File or folder of a latent upsampler; by default the one in the model's folder, or beside its file. */
+  readonly upsampler?: string | undefined;
 }
 
 /** Opens a folder in the diffusers layout, or an original file. */
 export async function openModel(path: string, options: OpenOptions = {}): Promise<OpenedModel> {
-  const { modules, tokenizer, ...found } = await findModel(path, options);
+  const { tokenizer, ...found } = await findModel(path, options);
+  let { modules } = found;
   try {
+    const latent_upsampler = await findUpsampler(path, options.upsampler);
+    if (latent_upsampler) modules = { ...modules, latent_upsampler };
     return await assembleModel({
       ...found,
       modules,

@@ -5,6 +5,8 @@ import * as ltx from "../../../models/ltx/config.ts";
 import { hrName } from "../../../models/ltx/hr-weights.ts";
 import { type HrConfig, toJson } from "../../../models/ltx/two-stage-config.ts";
 import * as ltxWeights from "../../../models/ltx/weights.ts";
+import * as upsampler from "../../../models/ltx-upsampler/config.ts";
+import { publishedName } from "../../../models/ltx-upsampler/weights.ts";
 import * as vae from "../../../models/ltx-vae/config.ts";
 import * as vaeWeights from "../../../models/ltx-vae/weights.ts";
 import { type T5Config, toTransformers } from "../../../models/t5/encoder.ts";
@@ -54,6 +56,12 @@ export async function saveVae(
 export async function saveHr(folder: string, config: HrConfig, values: Values, base: string): Promise<void> {
   const file = "diffusion_pytorch_model.safetensors";
   await saveModule(folder, file, { ...toJson(config), base }, values, hrName);
+}
+
+/** A latent upsampler, in f16 as everything here. */
+export async function saveUpsampler(folder: string, config: upsampler.UpsamplerConfig, values: Values): Promise<void> {
+  const file = "diffusion_pytorch_model.safetensors";
+  await saveModule(folder, file, upsampler.toDiffusers(config), values, publishedName);
 }
 
 export interface TextToVideoParts {

@@ -6,7 +6,7 @@ import { hrModule, type OpenedModel } from "../../../pipelines/assemble.ts";
 import { gridOf } from "../../../pipelines/latents.ts";
 import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
 import { resolveRequest } from "../../../pipelines/resolve.ts";
-import { synthesise } from "../../../pipelines/two-stage.ts";
+import { synthesise } from "../../../pipelines/synthesise.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import type { LatentSet } from "../../../training/flow-task.ts";
 import { FrozenDraft } from "../../../training/hr-draft.ts";
