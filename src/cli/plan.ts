@@ -43,7 +43,19 @@ export async function printConfig(request: SeededRequest, terminal: Terminal): P
   const { model, request: resolved } = await prepare(request);
   await model.close();
   const { prompt, negativePrompt, asked, fps, seed, draft } = resolved;
-  const { output, device = "auto", keepStages, lora, textEncoder, vae, upsampler, comfyRoot, image, extend, memory } = request;
+  const {
+    output,
+    device = "auto",
+    keepStages,
+    lora,
+    textEncoder,
+    vae,
+    upsampler,
+    comfyRoot,
+    image,
+    extend,
+    memory,
+  } = request;
   const { model: name = comfyRoot === undefined ? defaultModel : undefined } = request;
   const places = { model: name, textEncoder, vae, upsampler, comfyRoot, lora };
   const { sigmas, guidanceScale } = draft ?? resolved;
@@ -75,7 +87,11 @@ function describe(prepared: Prepared, plan: VideoPlan): string {
   const moved = asked.width !== made.width || asked.height !== made.height || asked.frames !== made.frames;
   const lines = [
     `${model.settings.name}: ${asked.width}x${asked.height}, ${asked.frames} frames at ${fps} fps, ${describeSteps(request)}`,
-    ...(moved ? [`made at ${made.width}x${made.height} with ${made.frames} frames, then ${request.draft?.upscaled ? "resized" : "cropped"}`] : []),
+    ...(moved
+      ? [
+          `made at ${made.width}x${made.height} with ${made.frames} frames, then ${request.draft?.upscaled ? "resized" : "cropped"}`,
+        ]
+      : []),
     ...plan.stages.map(({ name, runs, flops, seconds, peakBytes }) => {
       const work = flops ? `${runs} x ${(flops / runs / 1e9).toPrecision(3)} GFLOP` : `${runs} frames`;
       return `  ${name.padEnd(8)} ${duration(seconds).padStart(12)} ${bytes(peakBytes).padStart(9)}   ${work}`;

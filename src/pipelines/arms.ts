@@ -11,9 +11,9 @@ import { encodeTiled } from "./encode.ts";
 import { denormalise, gridOf, normalise, pack, unpack } from "./latents.ts";
 import type { TextToVideoModel } from "./model.ts";
 import type { ResolvedRequest } from "./resolve.ts";
+import { synthesise } from "./synthesise.ts";
 import { encodeText } from "./text.ts";
 import { decode, initialNoise, textToVideo } from "./text-to-video.ts";
-import { synthesise } from "./synthesise.ts";
 
 /** A stage begins, or a frame at the full size is there. */
 export type ArmEvent =

@@ -62,7 +62,8 @@ export interface Machine {
 
 export type PlannedModel = Pick<TextToVideoModel, "settings"> & {
   readonly [part in "text" | "transformer" | "vae"]: Planned<TextToVideoModel[part]>;
-} & { readonly hr?: Planned<NonNullable<TextToVideoModel["hr"]>> | undefined;
+} & {
+  readonly hr?: Planned<NonNullable<TextToVideoModel["hr"]>> | undefined;
   readonly upsampler?: Planned<NonNullable<TextToVideoModel["upsampler"]>> | undefined;
 };
 
@@ -222,10 +223,7 @@ interface Pass extends Pick<PlannedRequest, "sigmas" | "guidance" | "guidanceSca
 }
 
 /** Steps of the transformer at one size. */
-function planPass(
-  context: Context,
-  { name, size, sequential, sigmas, guidanceScale, guidance, given }: Pass,
-): Stages {
+function planPass(context: Context, { name, size, sequential, sigmas, guidanceScale, guidance, given }: Pass): Stages {
   const { model, keeps } = context;
   const grid = gridOf(size, model.vae.config);
   const tokens = tokensOf(grid) + (given?.extraTokens ?? 0);

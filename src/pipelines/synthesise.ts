@@ -2,12 +2,7 @@
 import type { Runtime } from "../tensor/runtime.ts";
 import type { TextToVideoModel } from "./model.ts";
 import { multiScale } from "./multi-scale.ts";
-import {
-  type PipelineEvent,
-  type PipelineOptions,
-  type TextToVideoRequest,
-  textToVideo,
-} from "./text-to-video.ts";
+import { type PipelineEvent, type PipelineOptions, type TextToVideoRequest, textToVideo } from "./text-to-video.ts";
 import { type TwoStageRequest, twoStage } from "./two-stage.ts";
 
 /** What any way takes; a draft's features leave no room for pictures that are given. */

@@ -91,7 +91,19 @@ export async function* textToVideo(
   const { conditions = [] } = request;
   const { channels } = model.transformer.config;
   const start = initialNoise(channels, grid, seed);
-  const pass = { stage: "denoise", grid, fps, seed, text, guidance, sigmas, start, conditions, execution, check } as const;
+  const pass = {
+    stage: "denoise",
+    grid,
+    fps,
+    seed,
+    text,
+    guidance,
+    sigmas,
+    start,
+    conditions,
+    execution,
+    check,
+  } as const;
   const tokens = yield* walk(model, runtime, pass);
   const latents = denormalise(unpack(tokens, channels, grid), model.statistics);
   yield { type: "latents", latents, grid };

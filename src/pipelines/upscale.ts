@@ -18,11 +18,7 @@ const shapeOf = ({ channels }: UpsamplerConfig, { frames, height, width }: Grid)
 ];
 
 /** Latents, not normalised, [1, C, f, h, w] to [1, C, f, 2 h, 2 w]. */
-export function upscaleProgram(
-  config: UpsamplerConfig,
-  grid: Grid,
-  keep: Runtime["keeps"] = () => false,
-): Program {
+export function upscaleProgram(config: UpsamplerConfig, grid: Grid, keep: Runtime["keeps"] = () => false): Program {
   const upscaled = mount(new LatentUpsampler(config)).forward(input("latents", shapeOf(config, grid)));
   return buildProgram({ upscaled }, { keep });
 }
