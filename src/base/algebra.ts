@@ -11,7 +11,11 @@ export function eigen(matrix: Float64Array, n: number): { values: Float64Array; 
     let off = 0;
     let all = 0;
     for (let i = 0; i < n; i++)
-      for (let j = 0; j < n; j++) (all += a[i * n + j]! ** 2), i !== j && (off += a[i * n + j]! ** 2);
+      for (let j = 0; j < n; j++) {
+        const square = a[i * n + j]! ** 2;
+        all += square;
+        if (i !== j) off += square;
+      }
     if (off <= 1e-20 * all) break;
     for (let p = 0; p < n - 1; p++) for (let q = p + 1; q < n; q++) rotate(a, v, n, p, q);
   }

@@ -4,9 +4,10 @@ import { reference } from "../runtimes/reference/reference.ts";
 import { type HostTensor, hostTensor, sizeOf } from "./dtype.ts";
 import { tangentsOf } from "./forward.ts";
 import { buildProgram } from "./program.ts";
+import { recompute } from "./region.ts";
 import { gradients } from "./reverse.ts";
 import { type OpSample, opSamples, sampleInputs } from "./samples.ts";
-import { input, recompute, type Tensor } from "./tensor.ts";
+import { input, type Tensor } from "./tensor.ts";
 
 async function value(
   outputs: Record<string, Tensor>,

@@ -3,8 +3,9 @@ import { randomProgram } from "../testing/random-program.ts";
 import { bytesPerElement, sizeOf } from "./dtype.ts";
 import { type Buffer, planMemory } from "./liveness.ts";
 import { buildProgram, type Program } from "./program.ts";
+import { recompute } from "./region.ts";
 import { gradients } from "./reverse.ts";
-import { fill, input, parameter, recompute, type Tensor } from "./tensor.ts";
+import { fill, input, parameter, type Tensor } from "./tensor.ts";
 import { verify } from "./verify.ts";
 
 const seeds = Array.from({ length: 60 }, (_, seed) => [seed, randomProgram(seed, 5 + seed)] as const);

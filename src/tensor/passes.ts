@@ -1,8 +1,9 @@
 /** Rewrites that leave a program's meaning alone: constant folding, common subexpressions, dead code. */
 import { type Shape, sizeOf } from "./dtype.ts";
-import { evaluate, hostValues, type Value, type Values } from "./evaluate.ts";
+import { evaluate } from "./evaluate.ts";
 import type { OpAttributes } from "./ops.ts";
 import type { Node, Program } from "./program.ts";
+import { hostValues, type Value, type Values } from "./values.ts";
 
 /** Results of folding larger than this stay computed: a program should not carry big tables that are cheap to make. */
 const foldLimit = 1 << 16;

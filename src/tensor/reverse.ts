@@ -5,8 +5,9 @@
 import { convInputGradient, convWeightGradient, dilate } from "./conv-gradients.ts";
 import type { Shape } from "./dtype.ts";
 import type { OpAttributes, OpName } from "./ops.ts";
+import type { Region } from "./region.ts";
 import { within } from "./scope.ts";
-import { apply, call, fill, type Region, type Tensor } from "./tensor.ts";
+import { apply, call, fill, type Tensor } from "./tensor.ts";
 
 type Gradients = (Tensor | undefined)[];
 type Pullback<K extends OpName> = (

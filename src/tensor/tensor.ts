@@ -1,18 +1,14 @@
 import { ShapeError } from "../base/errors.ts";
 import { type DType, formatShape, type HostTensor, hostTensor, type Shape, sizeOf } from "./dtype.ts";
+import { infer } from "./infer.ts";
 import type { Kernel } from "./kernel.ts";
-import { infer, type OpAttributes, type OpName, type Typed } from "./ops.ts";
+import type { OpAttributes, OpName, Typed } from "./ops.ts";
+import { currentRegion, type Region } from "./region.ts";
 import { currentScope } from "./scope.ts";
 
 type Operand = Tensor | number;
 
 let count = 0;
-let region: Region | undefined;
-
-/** A part of the graph that reverse mode recomputes instead of keeping its intermediate values. */
-export interface Region {
-  readonly id: number;
-}
 
 /**
  * A value in a tensor program: an operation applied to other tensors. Nothing is computed when one is made; shape
@@ -27,7 +23,7 @@ export class Tensor<K extends OpName = OpName> {
   readonly dtype: DType;
   /** Path of the layer that made it. */
   readonly scope = currentScope();
-  readonly region: Region | undefined = region;
+  readonly region: Region | undefined = currentRegion();
   /** Weight name of a parameter, set by `mount`. */
   name: string | undefined;
   /** What a kernel call means in primitives, once someone asked (gradients, or a runtime without a fast form). */
@@ -311,20 +307,4 @@ export function call<O extends object>(kernel: Kernel<O>, inputs: readonly Tenso
   ) as unknown as Tensor;
   node.expansion = traced;
   return node;
-}
-
-let regions = 0;
-
-/**
- * Runs `body`; what it makes is recomputed in the backward pass instead of being kept for it (per-block
- * rematerialisation, Chen et al. 2016). Inside another `recompute` it belongs to the outer one.
- */
-export function recompute<T>(body: () => T): T {
-  if (region) return body();
-  region = { id: ++regions };
-  try {
-    return body();
-  } finally {
-    region = undefined;
-  }
 }

@@ -1,7 +1,8 @@
 /** Checks that a program is what runtimes take it for. Passes and hand-made programs are tested with it. */
 import { ShapeError } from "../base/errors.ts";
 import { type DType, formatShape, sizeOf } from "./dtype.ts";
-import { infer, type OpAttributes, type OpName, type Typed } from "./ops.ts";
+import { infer } from "./infer.ts";
+import type { OpAttributes, OpName, Typed } from "./ops.ts";
 import type { Node, Program } from "./program.ts";
 import { input } from "./tensor.ts";
 

@@ -6,6 +6,7 @@ import { WorldClips } from "../data/world/source.ts";
 import { TextTokenizer } from "../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../models/t5/word-tokenizer.ts";
 import { openOrt } from "../platform/node/devices/ort.ts";
+import { tinyVae } from "../platform/node/generate/testing.ts";
 import { FlowTask, type LatentSet } from "./flow-task.ts";
 import { type FlowRecipe, parseRecipe, type VaeRecipe } from "./recipe.ts";
 import { type Task, Trainer } from "./trainer.ts";
@@ -18,25 +19,10 @@ const vaeRecipe = parseRecipe(
     seed: 5,
     world: "mini",
     model: {
+      ...tinyVae,
       latentChannels: 24,
-      patch: 4,
-      encoder: {
-        channels: [8, 16, 32, 64],
-        layers: [1, 0, 0, 0],
-        down: ["both", "both", "both"],
-        downsampler: "space-to-depth",
-        causal: true,
-      },
-      decoder: {
-        channels: [16, 32, 64],
-        layers: [1, 0, 0, 0],
-        up: [true, true, true],
-        injectNoise: [false, false, false, false],
-        residual: [true, true, true],
-        factor: [2, 2, 2],
-        causal: false,
-        timestep: false,
-      },
+      encoder: { ...tinyVae.encoder, layers: [1, 0, 0, 0] },
+      decoder: { ...tinyVae.decoder, layers: [1, 0, 0, 0] },
     },
     startClips: 12,
     loss: { object: 3, gradient: 0.5, kl: 0.0001 },

@@ -10,8 +10,9 @@ import { type HostTensor, hostTensor } from "../../tensor/dtype.ts";
 import { mount, parametersOf } from "../../tensor/mount.ts";
 import { printSummary } from "../../tensor/print.ts";
 import { buildProgram, type Program } from "../../tensor/program.ts";
+import { recompute } from "../../tensor/region.ts";
 import { gradients } from "../../tensor/reverse.ts";
-import { constant, input, parameter, recompute, type Tensor } from "../../tensor/tensor.ts";
+import { constant, input, parameter, type Tensor } from "../../tensor/tensor.ts";
 import { adam, adamDefaults, initialMoments } from "../../training/optimiser.ts";
 import { createNull, planProgram } from "./null.ts";
 

@@ -1,9 +1,10 @@
 /** The definition of every program: primitives one after the other, in float64 on the host. Tests only. */
 import type { HostTensor } from "../../tensor/dtype.ts";
-import { evaluate, hostValues, type Value, type Values } from "../../tensor/evaluate.ts";
+import { evaluate } from "../../tensor/evaluate.ts";
 import { checkInputs, weightsFor } from "../../tensor/hand-in.ts";
 import type { Program } from "../../tensor/program.ts";
 import type { CompileOptions, Executable, Runtime, State } from "../../tensor/runtime.ts";
+import { hostValues, type Value, type Values } from "../../tensor/values.ts";
 
 class ReferenceState implements State {
   readonly values: Map<string, HostTensor>;

@@ -3,9 +3,9 @@ import { partsOf, productKernel } from "../../kernels/tile.ts";
 import type { Product } from "../../kernels/tile-operand.ts";
 import { f32Literal, type WebGpuForm, type WgslDevice, type WgslKernel } from "../../kernels/wgsl.ts";
 import { type Shape, sizeOf } from "../../tensor/dtype.ts";
-import { stridesOf } from "../../tensor/evaluate.ts";
 import type { OpAttributes } from "../../tensor/ops.ts";
 import type { Node } from "../../tensor/program.ts";
+import { stridesOf } from "../../tensor/values.ts";
 import { Code, Place, plus, times } from "./code.ts";
 import { wgslType } from "./format.ts";
 

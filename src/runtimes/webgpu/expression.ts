@@ -1,9 +1,9 @@
 /** What elementwise and layout operations mean in WGSL, one element at a time. */
 import { f32Literal } from "../../kernels/wgsl.ts";
 import { type DType, type Shape, sizeOf } from "../../tensor/dtype.ts";
-import { hostValues } from "../../tensor/evaluate.ts";
 import type { OpAttributes, OpName } from "../../tensor/ops.ts";
 import type { Node } from "../../tensor/program.ts";
+import { hostValues } from "../../tensor/values.ts";
 import { type Code, Place, plus, times } from "./code.ts";
 import { wgslType } from "./format.ts";
 

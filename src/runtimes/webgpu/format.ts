@@ -1,6 +1,6 @@
 /** How elements lie in device memory, how WGSL reads and writes them, and how host values become them. */
 import { type DType, type HostTensor, isFloat, sizeOf } from "../../tensor/dtype.ts";
-import { hostValues } from "../../tensor/evaluate.ts";
+import { hostValues } from "../../tensor/values.ts";
 
 /**
  * - `f32`, `i32`: as they are; `u32`: a bool in four bytes;

@@ -1,7 +1,7 @@
-import { type Shape, shapes } from "../scene.ts";
+import type { Shape } from "../scene.ts";
 import { type Blob, innerPixels } from "./blobs.ts";
 import { median } from "./lab.ts";
-import { drawingSize, drawnHeight, solidDrawings } from "./templates.ts";
+import { bestMatches, drawingSize, drawnHeight, type Match, solidDrawings, type Template } from "./templates.ts";
 
 /** Cells along each side of the common grid, and how many of them a body covers there. */
 const side = 40,
@@ -69,12 +69,6 @@ function toGrid(at: (column: number, row: number) => number, x: number, y: numbe
   return out;
 }
 
-interface Template {
-  readonly shape: Shape;
-  readonly grid: Float32Array;
-  readonly scale: number;
-}
-
 let templates: Template[] | undefined;
 
 /** The drawings, sharp and blurred. */
@@ -118,27 +112,6 @@ function blur(values: Float32Array<ArrayBuffer>, size: number, radius: number): 
   return from;
 }
 
-/** For each shape the best overlap with a template, and the height of the solid in roots of the area. */
-export function matchCover(
-  { grid }: Cover,
-  candidates: readonly Shape[],
-): Record<Shape, { overlap: number; scale: number }> {
-  const best = Object.fromEntries(shapes.map((shape) => [shape, { overlap: 0, scale: 1 }])) as Record<
-    Shape,
-    { overlap: number; scale: number }
-  >;
-  for (const template of allTemplates()) {
-    if (!candidates.includes(template.shape)) continue;
-    let both = 0,
-      either = 0;
-    for (let cell = 0; cell < grid.length; cell++) {
-      const a = grid[cell]!,
-        b = template.grid[cell]!;
-      both += Math.min(a, b);
-      either += Math.max(a, b);
-    }
-    if (both / either > best[template.shape].overlap)
-      best[template.shape] = { overlap: both / either, scale: template.scale };
-  }
-  return best;
-}
+/** For each shape the best overlap with a template, sharp or blurred. */
+export const matchCover = ({ grid }: Cover, candidates: readonly Shape[]): Record<Shape, Match> =>
+  bestMatches(grid, allTemplates(), candidates);

@@ -1,6 +1,6 @@
-import { type Shape, shapes } from "../scene.ts";
+import type { Shape } from "../scene.ts";
 import { type Blob, measure } from "./blobs.ts";
-import { drawingSize, drawnHeight, solidDrawings } from "./templates.ts";
+import { bestMatches, drawingSize, drawnHeight, type Match, solidDrawings, type Template } from "./templates.ts";
 
 /** Rows of a convex outline: columns [left, right) of each picture row from `top` on. */
 export interface Outline {
@@ -82,13 +82,6 @@ function grid(outline: Outline, covered?: (x: number, y: number) => boolean): Ui
   return out;
 }
 
-interface Template {
-  readonly shape: Shape;
-  readonly grid: Uint8Array;
-  /** World height of the solid over the square root of its outline's area in parts of the picture's height, at depth 0. */
-  readonly scale: number;
-}
-
 let templates: Template[] | undefined;
 
 function allTemplates(): Template[] {
@@ -107,13 +100,13 @@ function blobOf(mask: Uint8Array, width: number): Blob {
   );
 }
 
-/** For each shape the best overlap (IoU) with a template, and that template's scale. */
+/** For each shape the best overlap with a template. */
 export function matchShapes(
   outline: Outline,
   mask: Uint8Array,
   width: number,
   candidates: readonly Shape[],
-): Record<Shape, { overlap: number; scale: number }> {
+): Record<Shape, Match> {
   const covered = (x: number, y: number): boolean => mask[y * width + x]! > 0;
   let seen = grid(outline);
   // A hole in the middle is a ring's; anywhere else it is a flaw of the mask.
@@ -135,20 +128,5 @@ export function matchShapes(
       covered((outline.right[line]! - part * wide) | 0, outline.y | 0),
   );
   if (closed && open > 0.4 * count) seen = grid(outline, covered);
-  const best = Object.fromEntries(shapes.map((shape) => [shape, { overlap: 0, scale: 1 }])) as Record<
-    Shape,
-    { overlap: number; scale: number }
-  >;
-  for (const template of allTemplates()) {
-    if (!candidates.includes(template.shape)) continue;
-    let both = 0,
-      either = 0;
-    for (let index = 0; index < seen.length; index++) {
-      both += seen[index]! & template.grid[index]!;
-      either += seen[index]! | template.grid[index]!;
-    }
-    if (both / either > best[template.shape].overlap)
-      best[template.shape] = { overlap: both / either, scale: template.scale };
-  }
-  return best;
+  return bestMatches(seen, allTemplates(), candidates);
 }

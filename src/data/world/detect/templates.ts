@@ -48,3 +48,39 @@ function draw(shape: Shape, yaw: number, lift: number): Uint8Array {
   const picture = { width: drawingSize, height: drawingSize, frames: 2, range: { first: 1, count: 1 } };
   return render({ ...emptyScene("overcast"), bodies: [body] }, picture).masks[0]!;
 }
+
+/** A drawing on a detector's common grid: how much of each cell the solid covers, 0 to 1. */
+export interface Template {
+  readonly shape: Shape;
+  readonly grid: ArrayLike<number>;
+  /** World height of the solid over the square root of its area in parts of the picture's height, at depth 0. */
+  readonly scale: number;
+}
+
+/** How well a body's grid fits the best template of a shape. */
+export interface Match {
+  /** Intersection over union. */
+  readonly overlap: number;
+  /** That template's. */
+  readonly scale: number;
+}
+
+/** For each shape the template that overlaps most; 0 where a shape is no candidate. */
+export function bestMatches(
+  grid: ArrayLike<number>,
+  templates: readonly Template[],
+  candidates: readonly Shape[],
+): Record<Shape, Match> {
+  const best = Object.fromEntries(shapes.map((shape) => [shape, { overlap: 0, scale: 1 }])) as Record<Shape, Match>;
+  for (const { shape, grid: drawn, scale } of templates) {
+    if (!candidates.includes(shape)) continue;
+    let both = 0,
+      either = 0;
+    for (let cell = 0; cell < grid.length; cell++) {
+      both += Math.min(grid[cell]!, drawn[cell]!);
+      either += Math.max(grid[cell]!, drawn[cell]!);
+    }
+    if (both / either > best[shape].overlap) best[shape] = { overlap: both / either, scale };
+  }
+  return best;
+}

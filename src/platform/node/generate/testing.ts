@@ -20,7 +20,8 @@ import { openModel } from "../models/open-model.ts";
 import { saveHr, saveTextToVideo, saveUpsampler, saveVae } from "../models/save-model.ts";
 import { under } from "../training/job.ts";
 
-const vae: LtxVaeConfig = {
+/** The autoencoder of `saveTinyModel`. */
+export const tinyVae: LtxVaeConfig = {
   latentChannels: 16,
   patch: 4,
   encoder: {
@@ -71,7 +72,7 @@ export const tinyHr = {
 
 /** Gives a tiny model a second stage whose fusions do something. */
 export async function addTinyHr(folder: string, change: Partial<Omit<HrConfig, "transformer">> = {}): Promise<void> {
-  const { transformer } = modelConfigs(recipe, 1, vae.latentChannels);
+  const { transformer } = modelConfigs(recipe, 1, tinyVae.latentChannels);
   const config = { transformer, ...tinyHr, ...change };
   const values = initialWeights(mount(new HrTransformer(config)), 2);
   const base = await openModel(folder);
@@ -92,11 +93,11 @@ export async function saveTinyUpsampler(folder: string): Promise<void> {
 /** Writes the folder of a model whose videos are noise, but the same for the same seed. */
 export async function saveTinyModel(folder: string, change: Partial<Settings> = {}): Promise<void> {
   const statistics = { mean: new Float32Array(16), deviation: new Float32Array(16).fill(1) };
-  await saveVae(join(folder, "vae"), vae, initialWeights(mount(new LtxVae(vae)), 1), statistics);
+  await saveVae(join(folder, "vae"), tinyVae, initialWeights(mount(new LtxVae(tinyVae)), 1), statistics);
   const tokenizer = buildWordTokenizer(vocabulary());
   const words = new TextTokenizer(tokenizer).size;
-  const values = initialFlowWeights(new TextToVideoNet(recipe, words, vae.latentChannels), 1);
-  const configs = modelConfigs(recipe, words, vae.latentChannels);
+  const values = initialFlowWeights(new TextToVideoNet(recipe, words, tinyVae.latentChannels), 1);
+  const configs = modelConfigs(recipe, words, tinyVae.latentChannels);
   await saveTextToVideo(folder, {
     settings: { ...settings, ...change },
     tokenizer,

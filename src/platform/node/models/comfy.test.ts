@@ -12,41 +12,9 @@ import { storeFloat32, writeSafetensors } from "../../../weights/safetensors-wri
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { prepare } from "../generate/prepare.ts";
 import { saveTinyModel } from "../generate/testing.ts";
+import { tinyOriginal } from "./testing.ts";
 
-const resnets = (layers: number) => ["res_x", { num_layers: layers }];
-const up = ["compress_all", { residual: true, multiplier: 2 }];
-const down = ["compress_all_res", { multiplier: 2 }];
-/** `saveTinyModel` in the words of original files. */
-const vae = {
-  _class_name: "CausalVideoAutoencoder",
-  dims: 3,
-  latent_channels: 16,
-  encoder_blocks: [resnets(1), down, resnets(1), down, resnets(1), down, resnets(0)],
-  decoder_blocks: [resnets(1), up, resnets(1), up, resnets(1), up, resnets(1)],
-  encoder_base_channels: 8,
-  decoder_base_channels: 8,
-  norm_layer: "pixel_norm",
-  patch_size: 4,
-  latent_log_var: "uniform",
-  use_quant_conv: false,
-  causal_decoder: false,
-  timestep_conditioning: false,
-};
-const transformer = {
-  _class_name: "Transformer3DModel",
-  num_layers: 1,
-  num_attention_heads: 2,
-  attention_head_dim: 16,
-  in_channels: 16,
-  out_channels: 16,
-  caption_channels: 32,
-  qk_norm: "rms_norm",
-  standardization_norm: "rms_norm",
-  positional_embedding_theta: 10000,
-  positional_embedding_max_pos: [20, 2048, 2048],
-  timestep_scale_multiplier: 1000,
-};
-const scheduler = { _class_name: "RectifiedFlowScheduler", sampler: "LinearQuadratic", shifting: null };
+const { vae: _, ...diffusion } = tinyOriginal;
 
 type Values = Map<string, { shape: readonly number[]; data: Float32Array }>;
 let folder = "";
@@ -88,7 +56,7 @@ beforeAll(async () => {
     text: await valuesOf("text_encoder", (name) => name),
   };
   const both = new Map([...prefixed("model.diffusion_model.", parts.transformer), ...prefixed("vae.", parts.vae)]);
-  await save(models("checkpoints", "video", whole), both, { transformer, vae, scheduler });
+  await save(models("checkpoints", "video", whole), both, tinyOriginal);
   await save(models("text_encoders", "t5xxl_fp16.safetensors"), parts.text);
   await save(
     models("text_encoders", "clip_l.safetensors"),
@@ -138,8 +106,8 @@ describe("ComfyUI's folder", () => {
   });
 
   test("has parts that lie apart, in GGUF and without it", async () => {
-    await save(models("unet", "ltx-video-2b-v0.9.6.gguf"), parts.transformer, { transformer, scheduler });
-    await save(models("vae", "ltx-vae.safetensors"), parts.vae, { vae });
+    await save(models("unet", "ltx-video-2b-v0.9.6.gguf"), parts.transformer, diffusion);
+    await save(models("vae", "ltx-vae.safetensors"), parts.vae, { vae: tinyOriginal.vae });
     await expectSame({ comfyRoot: at("ComfyUI"), model: "ltx-video-2b-v0.9.6.gguf" });
     await expectSame({ model: models("unet", "ltx-video-2b-v0.9.6.gguf") });
     await expect(prepare({ prompt: "x", seed: 1, comfyRoot: at("ComfyUI") })).rejects.toMatchObject({
@@ -159,8 +127,8 @@ describe("ComfyUI's folder", () => {
 describe("parts that are named one by one", () => {
   test("make a model, wherever they lie", async () => {
     const apart = at("apart");
-    await save(join(apart, "t", "ltx-video-2b-v0.9.6.safetensors"), parts.transformer, { transformer, scheduler });
-    await save(join(apart, "v", "vae.safetensors"), parts.vae, { vae });
+    await save(join(apart, "t", "ltx-video-2b-v0.9.6.safetensors"), parts.transformer, diffusion);
+    await save(join(apart, "v", "vae.safetensors"), parts.vae, { vae: tinyOriginal.vae });
     await save(join(apart, "e", "t5.gguf"), parts.text);
     const model = join(apart, "t", "ltx-video-2b-v0.9.6.safetensors");
     const textEncoder = join(apart, "e", "t5.gguf");

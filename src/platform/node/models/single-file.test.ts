@@ -16,41 +16,7 @@ import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { saveTinyModel } from "../generate/testing.ts";
 import { describeModel } from "../inspect/describe-model.ts";
 import { openModel } from "./open-model.ts";
-
-const resnets = (layers: number) => ["res_x", { num_layers: layers }];
-const up = ["compress_all", { residual: true, multiplier: 2 }];
-const down = ["compress_all_res", { multiplier: 2 }];
-/** The autoencoder of `saveTinyModel` in the words of original files. */
-const vae = {
-  _class_name: "CausalVideoAutoencoder",
-  dims: 3,
-  latent_channels: 16,
-  encoder_blocks: [resnets(1), down, resnets(1), down, resnets(1), down, resnets(0)],
-  decoder_blocks: [resnets(1), up, resnets(1), up, resnets(1), up, resnets(1)],
-  encoder_base_channels: 8,
-  decoder_base_channels: 8,
-  norm_layer: "pixel_norm",
-  patch_size: 4,
-  latent_log_var: "uniform",
-  use_quant_conv: false,
-  causal_decoder: false,
-  timestep_conditioning: false,
-};
-const transformer = {
-  _class_name: "Transformer3DModel",
-  num_layers: 1,
-  num_attention_heads: 2,
-  attention_head_dim: 16,
-  in_channels: 16,
-  out_channels: 16,
-  caption_channels: 32,
-  qk_norm: "rms_norm",
-  standardization_norm: "rms_norm",
-  positional_embedding_theta: 10000,
-  positional_embedding_max_pos: [20, 2048, 2048],
-  timestep_scale_multiplier: 1000,
-};
-const scheduler = { _class_name: "RectifiedFlowScheduler", sampler: "LinearQuadratic", shifting: null };
+import { tinyOriginal } from "./testing.ts";
 
 let folder: string;
 const file = () => join(folder, "single", "ltxv-2b-0.9.6-dev.safetensors");
@@ -84,7 +50,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "turbo2k-single-"));
   await saveTinyModel(join(folder, "diffusers"));
   await mkdir(join(folder, "single"));
-  await writeSingle(file(), { transformer, vae, scheduler });
+  await writeSingle(file(), tinyOriginal);
   for (const part of ["text_encoder", "tokenizer"])
     await cp(join(folder, "diffusers", part), join(folder, "single", part), { recursive: true });
 }, 60_000);
@@ -160,7 +126,10 @@ describe("an original file", () => {
 
   test("with settings that belong to another model, lists what does not fit", async () => {
     const other = join(folder, "single", "other.safetensors");
-    await writeSingle(other, { transformer: { ...transformer, num_layers: 2 }, vae, scheduler });
+    await writeSingle(other, {
+      ...tinyOriginal,
+      transformer: { ...tinyOriginal.transformer, num_layers: 2 },
+    });
     const error = await openModel(other).catch((cause: unknown) => cause as CheckpointError);
     expect(error).toBeInstanceOf(CheckpointError);
     expect((error as CheckpointError).message).toMatch(/missing.*transformer_blocks\.1/s);
