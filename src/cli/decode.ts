@@ -13,7 +13,6 @@ export function addDecode(program: Command, terminal: Terminal): void {
     .description("make the video of saved latents")
     .option("-o, --output <file>", "as for generate (default: outputs/DATE/…)")
     .option("--model <model>", "where the model is now, if it was moved")
-    .option("--text-encoder <path>", "text encoder of a single-file checkpoint")
     .option("--force", "replace an existing file")
     .option("--json", "print one JSON object on stdout");
   addParts(command);

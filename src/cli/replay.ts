@@ -13,7 +13,6 @@ export function addReplay(program: Command, terminal: Terminal): void {
     .description("make a video again from its receipt and compare the frames")
     .option("--model <model>", "the folder of the model that made it (default: mini)")
     .option("-o, --output <file>", "keep the new video")
-    .option("--text-encoder <path>", "text encoder of a single-file checkpoint")
     .option("--force", "replace an existing file")
     .option("--json", "print one JSON object on stdout");
   addLora(command);

@@ -82,6 +82,16 @@ describe("a large video", () => {
     expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("made in one stage") });
   });
 
+  test("refuses guidance that it would not use", async () => {
+    for (const flags of [
+      ["--stg-scale", "1", "--stg-blocks", "0"],
+      ["--guidance-rescale", "0.5"],
+    ]) {
+      const { code, err } = await generate("none.mp4", "--stages", "2", ...flags);
+      expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("know a guidance scale only") });
+    }
+  });
+
   test("comes from a model that info describes", async () => {
     const { code, out } = await run(["info", bench.model, "--json"]);
     expect(code).toBe(0);

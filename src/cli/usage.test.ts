@@ -1,9 +1,10 @@
-import { writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { version } from "../base/version.ts";
-import { kebab } from "./program.ts";
+import { kebab, programFor } from "./program.ts";
 import { openBench, run } from "./testing.ts";
 
 let bench: Awaited<ReturnType<typeof openBench>>;
@@ -102,6 +103,49 @@ test("an image that is not there is named", async () => {
   const { code, err } = await run(["generate", "x", "--model", bench.model, "--image", "nowhere.png"]);
   expect(err).toContain("nowhere.png: cannot read: no such file");
   expect(code).toBe(1);
+});
+
+describe("what would have no effect is refused", () => {
+  test.each([
+    ["--compat", "diffusers", 2, "tiny says itself what it is run with", "leave out --compat"],
+    ["--vae", "somewhere", 2, "has its own text encoder and autoencoder", "leave out --vae"],
+    ["--text-encoder", "somewhere", 2, "has its own text encoder and autoencoder", "leave out --text-encoder"],
+    ["--lora", "none/style.safetensors", 3, "there is no such LoRA", "ORG/NAME/FILE.safetensors"],
+  ])("%s %s", async (flag, value, exit, message, hint) => {
+    const { code, err } = await run(["generate", "x", "--model", bench.model, flag, value]);
+    expect(err).toContain(message);
+    expect(err).toContain(hint);
+    expect(code).toBe(exit);
+  });
+});
+
+test("the guides use commands and flags that there are", async () => {
+  const root = join(import.meta.dirname, "../..");
+  const guides = (await readdir(join(root, "docs/guides"))).map((name) => join(root, "docs/guides", name));
+  const texts = await Promise.all([join(root, "README.md"), ...guides].map((path) => readFile(path, "utf8")));
+  // A line of code, or a span of it in a sentence, without a comment, quoted words and what follows a pipe.
+  const lines = texts.flatMap((text) =>
+    [...text.matchAll(/(?:^(?:npx )?|`(?:npx )?)turbo2k ([^`\n]*)/gm)].map(([, line]) =>
+      line!.replace(/\s#.*|\s[|>].*/, ""),
+    ),
+  );
+  expect(lines.length).toBeGreaterThan(40);
+  const program = programFor({ out() {}, note() {}, progress() {}, signal: new AbortController().signal });
+  for (const line of lines) {
+    const words = line
+      .replace(/"[^"]*"/g, "")
+      .split(/\s+/)
+      .filter(Boolean);
+    let command: Command | undefined = program;
+    while (command?.commands.length) {
+      const name: string | undefined = words.shift();
+      if (name === undefined || name.startsWith("-")) break;
+      command = command.commands.find((one) => one.name() === name);
+    }
+    expect(command, line).toBeDefined();
+    const known = command!.options.flatMap(({ long, short }) => [long, short]);
+    for (const word of words.filter((word) => /^--?[a-z]/.test(word))) expect(known, line).toContain(word);
+  }
 });
 
 describe("settings", () => {

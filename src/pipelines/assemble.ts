@@ -1,5 +1,5 @@
 /** Opened modules as a text-to-video model. Where their bytes come from is a platform's affair. */
-import { CheckpointError } from "../base/errors.ts";
+import { CheckpointError, InputError } from "../base/errors.ts";
 import * as ltx from "../models/ltx/config.ts";
 import { hrName } from "../models/ltx/hr-weights.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
@@ -65,7 +65,7 @@ export interface ModelParts {
  * Reads the configs and finds every weight; no tensor but the latents' statistics is read. Closing the model closes its
  * modules.
  * @throws CheckpointError that lists all that is missing, unexpected or misshapen in a module, or says why modules do
- * not belong together
+ * not belong together; InputError for `compat` with a model that has settings of its own
  */
 export async function assembleModel(parts: ModelParts): Promise<OpenedModel> {
   const { tokenizer, modules } = parts;
@@ -152,6 +152,10 @@ function identify(
   configs: Pick<Evidence, "transformer" | "vae" | "text">,
 ): { settings: Settings; causalPositions: boolean } {
   if (!settings) return recognise({ ...configs, names: [], ...evidence }, compat);
+  if (compat)
+    throw new InputError(`${settings.name} says itself what it is run with`, {
+      hint: "leave out --compat; it is for published checkpoints",
+    });
   checkWidths(configs);
   return { settings, causalPositions: configs.transformer.causalPositions ?? false };
 }

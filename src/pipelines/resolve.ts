@@ -157,10 +157,14 @@ function checkBlocks(guidance: readonly GuidanceStage[], layers: number): void {
 
 /** Steps, noise levels and guidance that are asked for are those of the draft, which decides what is to be seen. */
 function twoStagesOf(
-  { sigmas, steps, hrSteps, guidanceScale }: GenerateRequest,
+  { sigmas, steps, hrSteps, guidanceScale, guidanceRescale, stgScale, stgBlocks }: GenerateRequest,
   made: VideoSize,
   model: Pick<TextToVideoModel, "settings" | "vae" | "hr">,
 ): Noise {
+  if (guidanceRescale !== undefined || stgScale !== undefined || stgBlocks)
+    throw new InputError("two stages know a guidance scale only: no rescaling and no spatio-temporal guidance", {
+      hint: "leave them out, or make the video in one stage: --stages 1",
+    });
   const { settings, vae } = model;
   const hr = hrSettings(model);
   const size = draftSize(made, model);

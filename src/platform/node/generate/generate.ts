@@ -59,7 +59,7 @@ export async function* generate(
       // A path would tell strangers about the disk that the video was made on.
       model: name === defaultModel ? name : model.settings.name,
     };
-    if (request.keepStages) kept = await openKeptDraft(prepared, { output, maker, force: request.force });
+    if (request.keepStages) kept = await openKeptDraft(prepared, { output, maker, execution, force: request.force });
     if (signal?.aborted) throw new CancelledError();
     yield { type: "started", request: resolved, model: model.settings.name, output };
     for (const text of [...device.news(), ...resolved.notices]) yield { type: "notice", text };

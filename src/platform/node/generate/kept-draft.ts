@@ -1,6 +1,7 @@
 /** The first of two stages as files of its own: latents at once, a video when the second stage is done. */
 import { basename, dirname, extname, join } from "node:path";
 import type { Grid } from "../../../models/ltx/rope.ts";
+import type { Execution } from "../../../pipelines/execution.ts";
 import { draftReceipt, type Maker } from "../../../pipelines/receipt.ts";
 import { decode } from "../../../pipelines/text-to-video.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
@@ -24,13 +25,15 @@ export function draftPath(output: string): string {
 interface KeptDraftOptions {
   readonly output: string;
   readonly maker: Maker;
+  /** As for the large video: the receipt of both tells of its tiling. */
+  readonly execution: Execution;
   readonly force: boolean | undefined;
 }
 
 /** Reserves the names beside `output`, so that what is taken is found before anything is computed. */
 export async function openKeptDraft(
   { model, runtime, request, name }: Prepared,
-  { output, maker, force }: KeptDraftOptions,
+  { output, maker, execution, force }: KeptDraftOptions,
 ): Promise<KeptDraft> {
   const { draft, ...rest } = request;
   const size = draft!;
@@ -47,7 +50,8 @@ export async function openKeptDraft(
     },
     async write(signal) {
       const { latents, grid } = kept!;
-      for await (const event of decode(model, runtime, latents, grid, { ...size, seed: rest.seed }, { signal }))
+      const made = { ...size, seed: rest.seed };
+      for await (const event of decode(model, runtime, latents, grid, made, { signal, execution }))
         if (event.type === "frame") await writer.write(event.frame);
       const framesSha256 = await writer.framesSha256();
       const written = await writer.finish({ ...receipt, framesSha256, created: new Date().toISOString() });

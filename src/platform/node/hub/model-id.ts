@@ -15,8 +15,8 @@ const pattern = new RegExp(`^(${part}/${part})(?:@([\\w.-]+))?(?:/(?!/)([^@]+\\.
 /** `ORG/NAME`, `ORG/NAME@REVISION` or `ORG/NAME/FILE.safetensors`; `undefined` for anything else, such as a path. */
 export function parseModelId(text: string): ModelId | undefined {
   const [, name, revision = "main", file] = pattern.exec(text) ?? [];
-  if (name === undefined || [name, revision, file ?? ""].some((text) => /(^|\/)\.\.?(\/|$)|--/.test(text)))
-    return undefined;
+  if (name === undefined || /\.(safetensors|gguf)$/.test(name)) return undefined;
+  if ([name, revision, file ?? ""].some((text) => /(^|\/)\.\.?(\/|$)|--/.test(text))) return undefined;
   return { name, revision, file };
 }
 

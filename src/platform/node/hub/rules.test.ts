@@ -64,6 +64,7 @@ describe("a model's id", () => {
     "a/../b.gguf",
     "a/b/c",
     "a/b/../../x.gguf",
+    "loras/style.safetensors",
     "a//b",
     "",
     "a/b@",

@@ -1,7 +1,9 @@
 /** What a request names, as paths on this disk. */
 import { stat } from "node:fs/promises";
+import { CheckpointError } from "../../../base/errors.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
 import { defaultModel, modelPath } from "../generate/package-root.ts";
+import { parseModelId } from "../hub/model-id.ts";
 import { comfyCheckpoint, comfyLora, comfyModels } from "./comfy.ts";
 import { type LoraFile, parseLoraFile } from "./open-lora.ts";
 
@@ -23,7 +25,13 @@ export async function locateLoras({ lora = [], comfyRoot }: Named): Promise<Lora
   return Promise.all(
     lora.map(parseLoraFile).map(async ({ path, weight }) => {
       if (await isThere(path)) return { path, weight };
-      return { path: (models && (await comfyLora(models, path))) ?? (await modelPath(path)), weight };
+      const inComfy = models && (await comfyLora(models, path));
+      if (inComfy === undefined && !parseModelId(path))
+        throw new CheckpointError("there is no such LoRA", {
+          where: path,
+          hint: "name a .safetensors file, or ORG/NAME/FILE.safetensors of a hub",
+        });
+      return { path: inComfy ?? (await modelPath(path)), weight };
     }),
   );
 }

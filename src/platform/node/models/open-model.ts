@@ -1,6 +1,6 @@
 /** A model on disk as a text-to-video model. Weights stay in their files. */
 import { stat } from "node:fs/promises";
-import { CheckpointError } from "../../../base/errors.ts";
+import { CheckpointError, InputError } from "../../../base/errors.ts";
 import { assembleModel, type OpenedModel } from "../../../pipelines/assemble.ts";
 import type { Compat } from "../../../schema/request.ts";
 import { openTokenizer } from "../files/open-tokenizer.ts";
@@ -35,9 +35,16 @@ export async function openModel(path: string, options: OpenOptions = {}): Promis
   }
 }
 
-/** Where the parts of a model lie. */
+/** Where the parts of a model lie. @throws InputError where a part is named that the model would not take */
 export async function findModel(path: string, options: OpenOptions = {}): Promise<FoundModel> {
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new CheckpointError("there is no such model", { where: path, hint: "--model mini, or a folder" });
-  return found.isDirectory() ? findInFolder(path) : findInFile(path, options);
+  if (!found.isDirectory()) return findInFile(path, options);
+  const [flag] = (["textEncoder", "vae"] as const).filter((part) => options[part] !== undefined);
+  if (flag)
+    throw new InputError("a model's folder has its own text encoder and autoencoder", {
+      where: path,
+      hint: `leave out --${flag === "vae" ? "vae" : "text-encoder"}; it is for checkpoints of one file`,
+    });
+  return findInFolder(path);
 }

@@ -124,6 +124,13 @@ describe("an original file", () => {
     await (await openModel(alone, { textEncoder: join(textEncoder, "text_encoder") })).close();
   });
 
+  test("takes an autoencoder that is named in place of its own", async () => {
+    const model = await openModel(file(), { vae: join(folder, "diffusers", "vae") });
+    const [own, named] = ["transformer", "vae"].map((part) => model.files.find(({ name }) => name === part)!.sha256);
+    await model.close();
+    expect(named).not.toBe(own); // one file holds both, so they would be the same
+  });
+
   test("with settings that belong to another model, lists what does not fit", async () => {
     const other = join(folder, "single", "other.safetensors");
     await writeSingle(other, {

@@ -24,7 +24,7 @@ type Tensors = ReadonlyMap<string, TensorEntry>;
 export interface SingleFileOptions {
   /** File or folder of the text encoder, or a folder with `text_encoder` and `tokenizer`; by default what lies around. */
   readonly textEncoder?: string | undefined;
-  /** File or folder of the autoencoder, for checkpoints without one. */
+  /** File or folder of the autoencoder; by default the checkpoint's own, or what lies around. */
   readonly vae?: string | undefined;
 }
 
@@ -45,7 +45,9 @@ export async function findInFile(path: string, { textEncoder, vae }: SingleFileO
     const place = textEncoder ?? (models && (await comfyFile(models, "text", isForIt))) ?? dirname(path);
     const text = await findTextEncoder(place, path);
     opened.push(text.module.checkpoint);
-    const autoencoder = parts.vae ? module(parts.vae) : await openVae(vae ?? (await vaeAround(path, models)), path);
+    const own = vae === undefined && parts.vae;
+    const autoencoder = own ? module(own) : await openVae(vae ?? (await vaeAround(path, models)), path);
+    if (!own) opened.push(autoencoder.checkpoint);
     return {
       modules: { transformer, vae: autoencoder, text_encoder: text.module },
       tokenizer: text.tokenizer,
