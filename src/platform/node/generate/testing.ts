@@ -86,7 +86,7 @@ export async function addTinyHr(folder: string, change: Partial<Omit<HrConfig, "
 
 /** Writes a latent upsampler for a tiny model. */
 export async function saveTinyUpsampler(folder: string): Promise<void> {
-  const config = { channels: vae.latentChannels, width: 32, blocks: 1, space: true, time: false };
+  const config = { channels: tinyVae.latentChannels, width: 32, blocks: 1, space: true, time: false };
   await saveUpsampler(folder, config, initialWeights(mount(new LatentUpsampler(config)), 3));
 }
 
