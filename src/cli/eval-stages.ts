@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { type ArmName, arms } from "../pipelines/arms.ts";
+import { hashesOf } from "../pipelines/receipt.ts";
 import { type ArmResult, compareArms } from "../platform/node/evaluate/arms.ts";
 import { prepare } from "../platform/node/generate/prepare.ts";
 import { encodePng } from "../video/png.ts";
@@ -40,7 +41,7 @@ export function addEvalStages(group: Command, terminal: Terminal): void {
           if (!json) terminal.out(describe(result));
         }
         const { asked, draft, seed } = prepared.request;
-        const report = { prompt, seed, asked, draft, models: prepared.model.files, arms: results };
+        const report = { prompt, seed, asked, draft, models: await hashesOf(prepared.model.files), arms: results };
         await writeFile(join(output, "results.json"), `${JSON.stringify(report, null, 2)}\n`);
         if (json) terminal.out(JSON.stringify(report));
       } finally {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { formatAccuracy } from "../metrics/world.ts";
+import { hashesOf } from "../pipelines/receipt.ts";
 import { evaluateWorld, type WorldEvaluation, type WorldPreset } from "../platform/node/evaluate/world.ts";
 import { prepare } from "../platform/node/generate/prepare.ts";
 import type { SheetClip } from "../video/contact-sheet.ts";
@@ -35,7 +36,12 @@ export function addEvalWorld(group: Command, terminal: Terminal): void {
           void (clips.length < shown && clips.push({ frames, caption: prompt }));
         const result = await collect(events, terminal, each, flags.prompts);
         const { prompt: _, notices: __, ...settings } = prepared.request;
-        const sheet = await saveResults(output, clips, { preset, models: prepared.model.files, settings, ...result });
+        const sheet = await saveResults(output, clips, {
+          preset,
+          models: await hashesOf(prepared.model.files),
+          settings,
+          ...result,
+        });
         terminal.out(flags.json ? JSON.stringify(result) : `${describeWorld(result)}\n${sheet}`);
       } finally {
         await prepared.model.close();

@@ -1,4 +1,5 @@
 /** Opened modules as a text-to-video model. Where their bytes come from is a platform's affair. */
+import type { ContentHash } from "../base/content-hash.ts";
 import { CheckpointError, InputError } from "../base/errors.ts";
 import * as ltx from "../models/ltx/config.ts";
 import { hrName } from "../models/ltx/hr-weights.ts";
@@ -46,7 +47,7 @@ export interface Module {
   readonly config: Readonly<Record<string, unknown>>;
   readonly checkpoint: Checkpoint;
   /** Of the weight files, in the order of their names. */
-  readonly sha256: string;
+  readonly hash: ContentHash;
 }
 
 export interface ModelParts {
@@ -90,26 +91,57 @@ export async function assembleModel(parts: ModelParts): Promise<OpenedModel> {
       config: ltxConfig,
       weights: named(new LtxTransformer(ltxConfig), transformer.checkpoint, ltxWeights.diffusersName),
     },
-    hr: hr && highResolution(hr, transformer, ltxConfig),
+    hr: hr && (await highResolution(hr, transformer, ltxConfig)),
     upsampler: latent_upsampler && upsamplerFor(latent_upsampler, ltxConfig, parts.settings ? undefined : vaeConfig),
     text: {
       config: t5Config,
       weights: named(new T5Encoder(t5Config), text.checkpoint, t5Weights.transformersName, t5Weights.isAlias),
     },
-    vae: {
-      config: vaeConfig,
-      weights: named(new LtxVae(vaeConfig), autoencoder.checkpoint, vaeWeights.diffusersName, vaeWeights.isStatistic),
-    },
+    vae: autoencoderPart(vaeConfig, autoencoder),
     statistics: await statisticsOf(autoencoder.checkpoint, vaeConfig.latentChannels),
-    files: files.map(({ name, sha256 }) => ({ name, sha256 })),
+    files: files.map(({ name, hash }) => ({ name, hash })),
     async close() {
+      for (const { hash } of files) hash.stop?.();
       await Promise.all(files.map(({ checkpoint }) => checkpoint.close()));
     },
   };
 }
 
+/** A model as far as latents need it to become frames. */
+export type OpenedDecoder = Pick<OpenedModel, "settings" | "vae" | "statistics" | "files" | "close">;
+
+export interface DecoderParts extends Pick<ModelParts, "settings" | "evidence" | "compat"> {
+  readonly modules: Pick<ModelParts["modules"], "transformer" | "vae">;
+}
+
+/** As `assembleModel`, without a text encoder; of the transformer only the settings are looked at. */
+export async function assembleDecoder(parts: DecoderParts): Promise<OpenedDecoder> {
+  const { transformer, vae: autoencoder } = parts.modules;
+  const config = await vaeConfigOf(autoencoder);
+  const { settings } = identify(parts, { transformer: ltx.fromDiffusers(transformer.config), vae: config });
+  return {
+    settings,
+    vae: autoencoderPart(config, autoencoder),
+    statistics: await statisticsOf(autoencoder.checkpoint, config.latentChannels),
+    files: [{ name: "vae", hash: autoencoder.hash }],
+    async close() {
+      autoencoder.hash.stop?.();
+      await Promise.all([transformer, autoencoder].map(({ checkpoint }) => checkpoint.close()));
+    },
+  };
+}
+
+const autoencoderPart = (config: LtxVaeConfig, { checkpoint }: Module): Part<LtxVaeConfig> => ({
+  config,
+  weights: named(new LtxVae(config), checkpoint, vaeWeights.diffusersName, vaeWeights.isStatistic),
+});
+
 /** @throws CheckpointError for a model that was trained on the features of another one */
-function highResolution({ config: json, checkpoint }: Module, base: Module, baseConfig: ltx.LtxConfig): Part<HrConfig> {
+async function highResolution(
+  { config: json, checkpoint }: Module,
+  base: Module,
+  baseConfig: ltx.LtxConfig,
+): Promise<Part<HrConfig>> {
   const where = hrModule;
   let config: HrConfig;
   try {
@@ -119,7 +151,7 @@ function highResolution({ config: json, checkpoint }: Module, base: Module, base
   }
   const { causalPositions } = baseConfig;
   const [own, other] = [{ causalPositions, ...config.transformer }, baseConfig].map(ltx.toDiffusers);
-  if (JSON.stringify(own) !== JSON.stringify(other) || json["base"] !== base.sha256)
+  if (JSON.stringify(own) !== JSON.stringify(other) || json["base"] !== (await base.hash.sha256()))
     throw new CheckpointError("the high-resolution model belongs to another low-resolution model", {
       where,
       hint: `it was trained on the features of transformer ${String(json["base"]).slice(0, 12)}…; train it anew for this one`,
@@ -148,7 +180,7 @@ function upsamplerFor(
 
 /** What a model is run with. One with settings of its own is no published one: only widths have to agree then. */
 function identify(
-  { settings, evidence, compat }: ModelParts,
+  { settings, evidence, compat }: Pick<ModelParts, "settings" | "evidence" | "compat">,
   configs: Pick<Evidence, "transformer" | "vae" | "text">,
 ): { settings: Settings; causalPositions: boolean } {
   if (!settings) return recognise({ ...configs, names: [], ...evidence }, compat);

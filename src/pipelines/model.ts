@@ -1,5 +1,6 @@
 /** What a text-to-video pipeline is made of. Platforms load it; see `platform/node/models`. */
 import { z } from "zod";
+import type { ContentHash } from "../base/content-hash.ts";
 import type { LtxConfig } from "../models/ltx/config.ts";
 import type { HrConfig } from "../models/ltx/two-stage-config.ts";
 import type { UpsamplerConfig } from "../models/ltx-upsampler/config.ts";
@@ -148,8 +149,8 @@ export interface TextToVideoModel {
   readonly vae: Part<LtxVaeConfig>;
   /** Per latent channel: models see (z - mean) / deviation. */
   readonly statistics: { readonly mean: Float32Array; readonly deviation: Float32Array };
-  /** Files and hashes, for receipts. */
-  readonly files: readonly { readonly name: string; readonly sha256: string }[];
+  /** Modules with the hashes of their files, for receipts. */
+  readonly files: readonly { readonly name: string; readonly hash: ContentHash }[];
   /** What its transformer was adapted with. */
   readonly loras?: Receipt["loras"];
 }

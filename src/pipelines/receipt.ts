@@ -23,17 +23,17 @@ export interface Maker {
 }
 
 /** The receipt as far as it is known before decoding. */
-export function draftReceipt(
+export async function draftReceipt(
   request: ResolvedRequest,
   { files, loras }: Pick<TextToVideoModel, "files" | "loras">,
   { runtime, device, model, given, tiling }: Maker,
-): ReceiptDraft {
+): Promise<ReceiptDraft> {
   const { prompt, negativePrompt, seed, sigmas, guidanceScale, guidance, compat, fps, asked, made, draft } = request;
   const unused = [...(draft?.upscaled ? [] : [upsamplerModule]), ...(draft && !draft.upscaled ? [] : [hrModule])];
   const used = files.filter(({ name }) => !unused.includes(name));
   return {
     engine: { name: "turbo2k", version },
-    models: used.map(({ name, sha256 }) => ({ name, sha256 })),
+    models: await hashesOf(used),
     ...(loras ? { loras } : {}),
     prompt,
     negativePrompt,
@@ -56,6 +56,13 @@ export function draftReceipt(
     runtime,
     extra: { model },
   };
+}
+
+/** Names and hashes of modules, one after another: a disk reads no faster for two. */
+export async function hashesOf(files: TextToVideoModel["files"]): Promise<Receipt["models"]> {
+  const hashes: Receipt["models"] = [];
+  for (const { name, hash } of files) hashes.push({ name, sha256: await hash.sha256() });
+  return hashes;
 }
 
 const draftFields = ({
@@ -98,15 +105,15 @@ export function requestOfReceipt(receipt: Receipt, { vae }: Pick<TextToVideoMode
 }
 
 /** @throws CheckpointError where one of these modules has other weights than a receipt names */
-export function refuseOther(
+export async function refuseOther(
   model: Pick<TextToVideoModel, "files" | "settings">,
   { models }: Pick<ReceiptDraft, "models">,
   modules?: readonly string[],
-): void {
+): Promise<void> {
   for (const { name, sha256 } of models) {
     if (modules && !modules.includes(name)) continue;
     const here = model.files.find((file) => file.name === name);
-    if (here?.sha256 !== sha256)
+    if ((await here?.hash.sha256()) !== sha256)
       throw new CheckpointError(`${model.settings.name} is not the model that made this: its ${name} differs`, {
         hint: "use the model that did (--model FOLDER)",
       });

@@ -84,7 +84,7 @@ const maskOf = (encoded: readonly EncodedText[], length: number): HostTensor =>
 
 /** Everything that decides the states of a prompt. */
 const keyOf = ({ files, settings, text }: TextToVideoModel, ids: Int32Array, mask: Int32Array): string => {
-  const encoder = files.find(({ name }) => name === "text_encoder")?.sha256;
+  const encoder = files.find(({ name }) => name === "text_encoder")?.hash.identity;
   return JSON.stringify([encoder, text.config, [...ids], [...mask], ...(seesMask(settings) ? [] : ["unmasked"])]);
 };
 

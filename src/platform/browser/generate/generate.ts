@@ -62,7 +62,7 @@ export async function* generate(asked: BrowserRequest, options: GenerateOptions)
 
 /** Makes the frames of a receipt again. @throws CheckpointError where another model made them; UnsupportedError for LoRAs */
 export async function* replay(receipt: Receipt, options: GenerateOptions): AsyncGenerator<GenerateEvent> {
-  refuseOther(options.model, receipt);
+  await refuseOther(options.model, receipt);
   if (receipt.loras?.length)
     throw new UnsupportedError(
       `this was made with ${receipt.loras.map(({ name }) => name).join(", ")}, which no page loads`,
@@ -122,7 +122,7 @@ async function* perform(
     yield enter("encode", 1);
     const maker = { runtime: runtime.name, device: device.label, model: model.settings.name };
     const receipt: Receipt = {
-      ...draftReceipt(request, model, maker),
+      ...(await draftReceipt(request, model, maker)),
       stages: times.soFar(),
       framesSha256: await hash.digest(),
       created: new Date().toISOString(),

@@ -1,4 +1,5 @@
 /** A pipeline's folder (diffusers layout) on a web server as a text-to-video model. */
+import { knownHash } from "../../../base/content-hash.ts";
 import { CheckpointError } from "../../../base/errors.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import {
@@ -36,7 +37,14 @@ export async function openModel(folder: string | URL, options: KeepOptions = {})
       const config = await text(`${name}/config.json`);
       if (config === undefined || sha256 === undefined)
         throw new CheckpointError(`this model lacks its ${name}`, { where });
-      return [name, { config: JSON.parse(config), checkpoint: await openWeights(blobs, `${name}/`, where), sha256 }];
+      return [
+        name,
+        {
+          config: JSON.parse(config),
+          checkpoint: await openWeights(blobs, `${name}/`, where),
+          hash: knownHash(sha256),
+        },
+      ];
     }),
   );
   return assembleModel({

@@ -1,6 +1,6 @@
 /** Saved latents to a finished file: the engine of `turbo2k decode`. */
 import { CancelledError, MediaError } from "../../../base/errors.ts";
-import type { OpenedModel } from "../../../pipelines/assemble.ts";
+import type { OpenedDecoder } from "../../../pipelines/assemble.ts";
 import { toneMapOf } from "../../../pipelines/draft.ts";
 import { defaultTiling, roomy } from "../../../pipelines/execution.ts";
 import { fitFrames } from "../../../pipelines/fit-frames.ts";
@@ -10,7 +10,7 @@ import { decode } from "../../../pipelines/text-to-video.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
 import { openDevice } from "../devices/open-device.ts";
 import { locateModel, type ModelPlaces } from "../models/locate.ts";
-import { openModel } from "../models/open-model.ts";
+import { openDecoder } from "../models/open-decoder.ts";
 import { defaultOutputPath } from "../video/output-path.ts";
 import { openVideoWriter, type VideoWriter } from "../video/write.ts";
 import { type GenerateEvent, withNews } from "./events.ts";
@@ -29,13 +29,13 @@ export async function* decodeLatents(path: string, request: DecodeRequest): Asyn
   const { signal } = request;
   const saved = await readLatents(path);
   const { runtime, news } = await openDevice(request.device);
-  const { comfyRoot, textEncoder, vae, upsampler } = request;
+  const { comfyRoot, vae } = request;
   const place = { comfyRoot, model: request.model ?? (comfyRoot === undefined ? saved.model : undefined) };
-  const model = await openModel(await locateModel(place), { textEncoder, vae, upsampler, compat: saved.draft.compat });
+  const model = await openDecoder(await locateModel(place), { vae, compat: saved.draft.compat });
   let writer: VideoWriter | undefined;
   try {
     const { draft, latents, grid } = saved;
-    refuseOther(model, draft, ["vae"]);
+    await refuseOther(model, draft, ["vae"]);
     const made = madeSize(saved, model, path);
     const output = request.output ?? (await defaultOutputPath(draft.prompt, draft.seed));
     writer = await openVideoWriter(output, { ...draft, force: request.force, title: draft.prompt });
@@ -53,7 +53,7 @@ export async function* decodeLatents(path: string, request: DecodeRequest): Asyn
 }
 
 /** The size that latents decode to, which must be the one that their receipt tells of. */
-function madeSize({ draft, latents, grid }: SavedLatents, { vae }: OpenedModel, where: string) {
+function madeSize({ draft, latents, grid }: SavedLatents, { vae }: OpenedDecoder, where: string) {
   const { generatedWidth: width, generatedHeight: height, frames } = draft;
   const made = snap({ width, height, frames }, vae.config);
   const wanted = gridOf(made, vae.config);

@@ -9,7 +9,7 @@ import { toneMapOf } from "../../../pipelines/draft.ts";
 import type { Execution } from "../../../pipelines/execution.ts";
 import { fitFrames } from "../../../pipelines/fit-frames.ts";
 import { notFinite } from "../../../pipelines/not-finite.ts";
-import { draftReceipt } from "../../../pipelines/receipt.ts";
+import { draftReceipt, hashesOf } from "../../../pipelines/receipt.ts";
 import type { ResolvedRequest } from "../../../pipelines/resolve.ts";
 import { synthesise } from "../../../pipelines/synthesise.ts";
 import type { TextCache } from "../../../pipelines/text.ts";
@@ -61,6 +61,7 @@ export async function* generate(
     };
     if (request.keepStages) kept = await openKeptDraft(prepared, { output, maker, execution, force: request.force });
     if (signal?.aborted) throw new CancelledError();
+    void hashesOf(model.files).catch(() => {}); // for the receipt, which waits for it: files are read while the model runs
     yield { type: "started", request: resolved, model: model.settings.name, output };
     for (const text of [...device.news(), ...resolved.notices]) yield { type: "notice", text };
     const unknown = unknownWordNotices(model, prompt);
@@ -80,7 +81,7 @@ export async function* generate(
     if (!latents.every(Number.isFinite))
       throw await notFinite("the model's latents", model, ["text", "transformer", "hr"]);
     clock.enter("save");
-    const draft = draftReceipt(resolved, model, maker);
+    const draft = await draftReceipt(resolved, model, maker);
     const saved = await saveLatents(output, { latents, grid, draft, model: name });
     try {
       if (kept) {

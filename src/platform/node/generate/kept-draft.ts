@@ -39,14 +39,14 @@ export async function openKeptDraft(
   const size = draft!;
   // What one stage alone would say of itself: the draft can be decoded and replayed like any other video.
   const { upscaled: _, ...alone } = size;
-  const receipt = draftReceipt({ ...rest, guidance: undefined, ...alone, asked: size, made: size }, model, maker);
+  const receipt = () => draftReceipt({ ...rest, guidance: undefined, ...alone, asked: size, made: size }, model, maker);
   const path = draftPath(output);
   const writer: VideoWriter = await openVideoWriter(path, { ...size, fps: rest.fps, force, title: rest.prompt });
   let kept: { latents: Float32Array; grid: Grid } | undefined;
   return {
     async save(made) {
       kept = made;
-      return saveLatents(path, { ...made, draft: receipt, model: name });
+      return saveLatents(path, { ...made, draft: await receipt(), model: name });
     },
     async write(signal) {
       const { latents, grid } = kept!;
@@ -54,7 +54,7 @@ export async function openKeptDraft(
       for await (const event of decode(model, runtime, latents, grid, made, { signal, execution }))
         if (event.type === "frame") await writer.write(event.frame);
       const framesSha256 = await writer.framesSha256();
-      const written = await writer.finish({ ...receipt, framesSha256, created: new Date().toISOString() });
+      const written = await writer.finish({ ...(await receipt()), framesSha256, created: new Date().toISOString() });
       return written.path;
     },
     abort: () => writer.abort(),

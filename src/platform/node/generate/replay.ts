@@ -50,7 +50,7 @@ export async function* replay(path: string, request: ReplayRequest): AsyncGenera
   const comparison = new Comparison(path);
   let writer: VideoWriter | undefined;
   try {
-    refuseOther(bare, receipt);
+    await refuseOther(bare, receipt);
     model = await openLoras(bare, loras, runtime);
     const again = requestOfReceipt(receipt, model);
     const given = await openGiven(await givenAgain(receipt.given ?? [], request), again.made, model);

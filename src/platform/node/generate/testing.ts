@@ -76,8 +76,8 @@ export async function addTinyHr(folder: string, change: Partial<Omit<HrConfig, "
   const config = { transformer, ...tinyHr, ...change };
   const values = initialWeights(mount(new HrTransformer(config)), 2);
   const base = await openModel(folder);
+  const hash = await base.files.find(({ name }) => name === "transformer")!.hash.sha256();
   await base.close();
-  const hash = base.files.find(({ name }) => name === "transformer")!.sha256;
   await saveHr(join(folder, "hr_transformer"), config, values, hash);
   const path = join(folder, "turbo2k.json");
   const hr = { steps: 2, schedule: { kind: "uniform", shift: 2 }, guidanceScale: 1 };

@@ -5,11 +5,25 @@ import { hrModule, type Module, type ModuleName, moduleNames } from "../../../pi
 import type { Settings } from "../../../pipelines/model.ts";
 import { type Evidence, versionIn } from "../../../pipelines/recognise.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
-import { type FoundModel, hashFolder, isThere, type Json, readJson, readSettings } from "./found-model.ts";
+import {
+  type FoundBody,
+  type FoundModel,
+  hashFolder,
+  isThere,
+  type Json,
+  readJson,
+  readSettings,
+} from "./found-model.ts";
 
 export async function findInFolder(folder: string): Promise<FoundModel> {
-  const settings = await readSettings(folder);
   const names = [...moduleNames, ...((await isThere(join(folder, hrModule))) ? [hrModule] : [])];
+  return { ...(await openModules(folder, names)), tokenizer: join(folder, "tokenizer") };
+}
+
+export const findBodyInFolder = (folder: string): Promise<FoundBody> => openModules(folder, ["transformer", "vae"]);
+
+async function openModules(folder: string, names: readonly string[]): Promise<Omit<FoundModel, "tokenizer">> {
+  const settings = await readSettings(folder);
   const opened = await Promise.allSettled(
     names.map(async (name) => [name, await openModule(join(folder, name))] as const),
   );
@@ -21,7 +35,6 @@ export async function findInFolder(folder: string): Promise<FoundModel> {
   }
   return {
     modules: Object.fromEntries(modules) as Record<ModuleName, Module>,
-    tokenizer: join(folder, "tokenizer"),
     evidence: await evidenceOf(folder),
     settings,
   };
@@ -37,7 +50,7 @@ export async function openModule(path: string): Promise<Module> {
   const { config, checkpoint } = await openCheckpointPath(path);
   try {
     if (!config) throw new CheckpointError("no config.json beside the weights", { where: path });
-    return { config, checkpoint, sha256: await hashFolder(path) };
+    return { config, checkpoint, hash: await hashFolder(path) };
   } catch (cause) {
     await checkpoint.close();
     throw cause;

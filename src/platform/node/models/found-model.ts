@@ -1,18 +1,24 @@
 /** The parts of a model where they were found, whatever the layout. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import type { ContentHash } from "../../../base/content-hash.ts";
 import { CheckpointError } from "../../../base/errors.ts";
 import { type ModelParts, parseSettings } from "../../../pipelines/assemble.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import type { Evidence } from "../../../pipelines/recognise.ts";
-import { hashFiles } from "../cache/file-hash.ts";
+import { openHash } from "../cache/file-hash.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
-export interface FoundModel {
+export interface FoundModel extends Omit<FoundBody, "modules"> {
   readonly modules: ModelParts["modules"];
   /** Folder of the tokenizer's files, or one file of them. */
   readonly tokenizer: string;
+}
+
+/** What there is without the text encoder. */
+export interface FoundBody {
+  readonly modules: Pick<ModelParts["modules"], "transformer" | "vae">;
   /** What files say of the version besides their tensors and settings. */
   readonly evidence: Pick<Evidence, "names" | "allowedSigmas" | "schedule" | "era">;
   /** Of a turbo2k.json, which has the last word. */
@@ -44,8 +50,8 @@ export const isThere = (path: string): Promise<boolean> =>
     () => false,
   );
 
-/** SHA-256 of a module's weight files, in the order of their names. */
-export async function hashFolder(folder: string): Promise<string> {
+/** Of a module's weight files, in the order of their names. */
+export async function hashFolder(folder: string): Promise<ContentHash> {
   const files = (await readdir(folder)).filter((entry) => /\.(safetensors|gguf)$/.test(entry)).sort();
-  return hashFiles(files.map((file) => join(folder, file)));
+  return openHash(files.map((file) => join(folder, file)));
 }

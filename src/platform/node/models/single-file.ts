@@ -12,11 +12,11 @@ import type { Settings } from "../../../pipelines/model.ts";
 import type { Evidence } from "../../../pipelines/recognise.ts";
 import type { Checkpoint } from "../../../weights/checkpoint.ts";
 import type { TensorEntry } from "../../../weights/safetensors.ts";
-import { hashFiles } from "../cache/file-hash.ts";
+import { openHash } from "../cache/file-hash.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { comfyAround, comfyFile } from "./comfy.ts";
 import { openModule } from "./diffusers-folder.ts";
-import { type FoundModel, isThere, type Json, readSettings } from "./found-model.ts";
+import { type FoundBody, type FoundModel, isThere, type Json, readSettings } from "./found-model.ts";
 import { findTextEncoder } from "./text-encoder.ts";
 
 type Tensors = ReadonlyMap<string, TensorEntry>;
@@ -30,32 +30,40 @@ export interface SingleFileOptions {
 
 /** A checkpoint's file with what it lacks: named, or beside it, or in ComfyUI's folders around it. */
 export async function findInFile(path: string, { textEncoder, vae }: SingleFileOptions = {}): Promise<FoundModel> {
-  const { checkpoint, evidence, ...parts } = await openSingleFile(path);
-  const opened: Checkpoint[] = [checkpoint];
+  const body = await findBodyInFile(path, { vae });
   try {
     const models = await comfyAround(path);
-    const sha256 = await hashFiles([path]);
+    const isForIt = (tensors: Tensors) => widthOf(tensors) === body.modules.transformer.config["caption_channels"];
+    const place = textEncoder ?? (models && (await comfyFile(models, "text", isForIt))) ?? dirname(path);
+    const text = await findTextEncoder(place, path);
+    return { ...body, modules: { ...body.modules, text_encoder: text.module }, tokenizer: text.tokenizer };
+  } catch (cause) {
+    for (const { checkpoint } of Object.values(body.modules)) await checkpoint.close();
+    throw cause;
+  }
+}
+
+/** The same without the text encoder. */
+export async function findBodyInFile(path: string, { vae }: Pick<SingleFileOptions, "vae">): Promise<FoundBody> {
+  const { checkpoint, evidence, ...parts } = await openSingleFile(path);
+  try {
+    const hash = await openHash([path]);
     const module = ({ config, tensors }: SinglePart): Module => ({
       config,
       checkpoint: { ...checkpoint, tensors },
-      sha256,
+      hash,
     });
-    const transformer = module(parts.transformer);
-    const isForIt = (tensors: Tensors) => widthOf(tensors) === parts.transformer.config["caption_channels"];
-    const place = textEncoder ?? (models && (await comfyFile(models, "text", isForIt))) ?? dirname(path);
-    const text = await findTextEncoder(place, path);
-    opened.push(text.module.checkpoint);
     const own = vae === undefined && parts.vae;
-    const autoencoder = own ? module(own) : await openVae(vae ?? (await vaeAround(path, models)), path);
-    if (!own) opened.push(autoencoder.checkpoint);
+    const autoencoder = own
+      ? module(own)
+      : await openVae(vae ?? (await vaeAround(path, await comfyAround(path))), path);
     return {
-      modules: { transformer, vae: autoencoder, text_encoder: text.module },
-      tokenizer: text.tokenizer,
+      modules: { transformer: module(parts.transformer), vae: autoencoder },
       evidence,
       settings: await readSettings(dirname(path)),
     };
   } catch (cause) {
-    for (const one of opened) await one.close();
+    await checkpoint.close();
     throw cause;
   }
 }
@@ -81,7 +89,7 @@ async function openVae(path: string | undefined, checkpointPath: string): Promis
     return {
       config: part.config,
       checkpoint: { ...checkpoint, tensors: part.tensors },
-      sha256: await hashFiles([path]),
+      hash: await openHash([path]),
     };
   } catch (cause) {
     await checkpoint.close();

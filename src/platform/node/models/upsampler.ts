@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
 import { type Module, upsamplerModule } from "../../../pipelines/assemble.ts";
 import { versionIn } from "../../../pipelines/recognise.ts";
-import { hashFiles } from "../cache/file-hash.ts";
+import { openHash } from "../cache/file-hash.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { comfyAround } from "./comfy.ts";
 import { openModule } from "./diffusers-folder.ts";
@@ -30,7 +30,7 @@ async function openUpsamplerFile(path: string): Promise<Module> {
   try {
     if (!checkpoint.tensors.has("post_upsample_res_blocks.0.conv1.weight"))
       throw new CheckpointError("this file holds no latent upsampler", { where: path });
-    return { config: config ?? {}, checkpoint, sha256: await hashFiles([path]) };
+    return { config: config ?? {}, checkpoint, hash: await openHash([path]) };
   } catch (cause) {
     await checkpoint.close();
     throw cause;

@@ -16,7 +16,9 @@ export async function modelFilesOf(folder: string): Promise<ModelFiles> {
     files.push({ path, bytes: (await stat(file)).size, sha256: hash.digest("hex") });
   }
   const names = [...moduleNames, hrModule].filter((name) => files.some(({ path }) => path.startsWith(`${name}/`)));
-  const modules = await Promise.all(names.map(async (name) => [name, await hashFolder(join(folder, name))]));
+  const modules = await Promise.all(
+    names.map(async (name) => [name, await (await hashFolder(join(folder, name))).sha256()]),
+  );
   return { files, modules: Object.fromEntries(modules) as Record<string, string> };
 }
 

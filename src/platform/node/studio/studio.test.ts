@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { hashesOf } from "../../../pipelines/receipt.ts";
 import { parseModelFiles } from "../../../schema/model-files.ts";
 import { saveTinyModel } from "../generate/testing.ts";
 import { openModel } from "../models/open-model.ts";
@@ -46,7 +47,7 @@ test("the server sends the page isolated, and the model with a list of its files
       }
       const model = await openModel(folders.model);
       await model.close();
-      expect(Object.entries(modules)).toEqual(model.files.map(({ name, sha256 }) => [name, sha256]));
+      expect(Object.entries(modules)).toEqual((await hashesOf(model.files)).map(({ name, sha256 }) => [name, sha256]));
       expect((await fetch(url, { method: "POST" })).status).toBe(405);
     } finally {
       await close();

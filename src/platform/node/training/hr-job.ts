@@ -84,7 +84,7 @@ async function openedHrJob(
         await cp(folder, target, { recursive: true, filter: isPart });
       }
       await rm(join(target, hrModule), { recursive: true, force: true });
-      const { sha256 } = model.files.find(({ name }) => name === "transformer")!;
+      const sha256 = await model.files.find(({ name }) => name === "transformer")!.hash.sha256();
       await saveHr(join(target, hrModule), config, values, sha256);
       await writeFile(join(target, "turbo2k.json"), `${JSON.stringify(settings, null, 2)}\n`);
     },

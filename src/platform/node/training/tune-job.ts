@@ -149,7 +149,7 @@ async function captionStates(
   const places = new Map(captions.map((caption, at) => [caption, at]));
   const { textLength } = model.settings;
   const size = textLength * model.text.config.width;
-  const encoder = model.files.find(({ name }) => name === "text_encoder")?.sha256;
+  const encoder = await model.files.find(({ name }) => name === "text_encoder")?.hash.sha256();
   const id = createHash("sha256")
     .update(JSON.stringify([encoder, textLength, captions]))
     .digest("hex")
