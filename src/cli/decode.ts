@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { decodeLatents } from "../platform/node/generate/decode-latents.ts";
 import { follow } from "./follow.ts";
 import { fetchModel } from "./pull.ts";
-import { addDevice, addParts } from "./request.ts";
+import { addDecoderParts, addDevice } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** `turbo2k decode LATENTS`. */
@@ -15,7 +15,7 @@ export function addDecode(program: Command, terminal: Terminal): void {
     .option("--model <model>", "where the model is now, if it was moved")
     .option("--force", "replace an existing file")
     .option("--json", "print one JSON object on stdout");
-  addParts(command);
+  addDecoderParts(command);
   addDevice(command).action(async (latents: string, flags) => {
     await fetchModel(flags.model, terminal);
     const result = await follow(decodeLatents(latents, { ...flags, signal: terminal.signal }), terminal);

@@ -88,10 +88,16 @@ export const addDevice = (command: Command): Command =>
 
 /** Where the parts of a model are that lie apart. */
 export const addParts = (command: Command): Command =>
+  addDecoderParts(
+    command
+      .option("--text-encoder <path>", "text encoder of a single-file checkpoint: a file or folder")
+      .option("--upsampler <path>", "latent upsampler for the multi-scale pipeline: a file or folder"),
+  );
+
+/** Of those the ones that decoding needs. */
+export const addDecoderParts = (command: Command): Command =>
   command
-    .option("--text-encoder <path>", "text encoder of a single-file checkpoint: a file or folder")
     .option("--vae <path>", "autoencoder of a single-file checkpoint: a file or folder")
-    .option("--upsampler <path>", "latent upsampler for the multi-scale pipeline: a file or folder")
     .option("--comfy-root <folder>", "ComfyUI's folder: the model, its parts and LoRAs are looked for there");
 
 /** `--lora FILE[:WEIGHT]`, as often as wanted. */

@@ -18,7 +18,9 @@ import { readLatents, type SavedLatents } from "./latents-file.ts";
 import { StageClock } from "./stage-clock.ts";
 import { writeFrames } from "./write-frames.ts";
 
-export interface DecodeRequest extends ModelPlaces, Pick<GenerateRequest, "output" | "force" | "device"> {
+export interface DecodeRequest
+  extends Pick<ModelPlaces, "model" | "comfyRoot" | "vae">,
+    Pick<GenerateRequest, "output" | "force" | "device"> {
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -142,7 +142,7 @@ describe("parts that are named one by one", () => {
     await cp(at("diffusers", "tokenizer"), join(apart, "e"), { recursive: true });
     await expectSame({ model, textEncoder, vae: ownVae });
     await rename(join(apart, "e", "t5.gguf"), join(apart, "e", "t5.bin"));
-    const pickle = prepare({ prompt: "x", seed: 1, model, textEncoder: join(apart, "e", "t5.bin") });
+    const pickle = prepare({ prompt: "x", seed: 1, model, textEncoder: join(apart, "e", "t5.bin"), vae: ownVae });
     await expect(pickle).rejects.toThrow("can run any code");
   });
 });

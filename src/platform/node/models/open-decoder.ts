@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { CheckpointError } from "../../../base/errors.ts";
 import { assembleDecoder, type OpenedDecoder } from "../../../pipelines/assemble.ts";
 import { findBodyInFolder } from "./diffusers-folder.ts";
-import type { OpenOptions } from "./open-model.ts";
+import { type OpenOptions, refuseParts } from "./open-model.ts";
 import { findBodyInFile } from "./single-file.ts";
 
 export async function openDecoder(
@@ -12,6 +12,7 @@ export async function openDecoder(
 ): Promise<OpenedDecoder> {
   const stats = await stat(path).catch(() => undefined);
   if (!stats) throw new CheckpointError("there is no such model", { where: path, hint: "--model mini, or a folder" });
+  if (stats.isDirectory()) refuseParts(path, { vae });
   const found = stats.isDirectory() ? await findBodyInFolder(path) : await findBodyInFile(path, { vae });
   try {
     return await assembleDecoder({ ...found, compat });

@@ -40,11 +40,16 @@ export async function findModel(path: string, options: OpenOptions = {}): Promis
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new CheckpointError("there is no such model", { where: path, hint: "--model mini, or a folder" });
   if (!found.isDirectory()) return findInFile(path, options);
+  refuseParts(path, options);
+  return findInFolder(path);
+}
+
+/** @throws InputError for parts that are named beside a folder, which has its own */
+export function refuseParts(path: string, options: Pick<OpenOptions, "textEncoder" | "vae">): void {
   const [flag] = (["textEncoder", "vae"] as const).filter((part) => options[part] !== undefined);
   if (flag)
     throw new InputError("a model's folder has its own text encoder and autoencoder", {
       where: path,
       hint: `leave out --${flag === "vae" ? "vae" : "text-encoder"}; it is for checkpoints of one file`,
     });
-  return findInFolder(path);
 }
