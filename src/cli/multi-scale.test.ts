@@ -90,6 +90,15 @@ test("a plan has every pass; steps of both are the user's where asked", async ()
   ]);
 });
 
+test("info tells of a latent upsampler in a model's folder", async () => {
+  const model = path("described");
+  await saveTinyModel(model);
+  await saveTinyUpsampler(join(model, "latent_upsampler"));
+  const { code, out } = await run(["info", model]);
+  expect(code).toBe(0);
+  expect(out).toContain("LTXLatentUpsamplerModel");
+});
+
 test("what is no latent upsampler is refused", async () => {
   const vae = await generate("no.mp4", "--upsampler", join(bench.model, "vae"));
   expect(vae).toMatchObject({ code: 3 });

@@ -9,7 +9,7 @@ import { openCheckpointPath } from "../platform/node/files/open-checkpoint.ts";
 import { probe } from "../platform/node/probe.ts";
 import { reference } from "../runtimes/reference/reference.ts";
 import { parametersOf } from "../tensor/mount.ts";
-import type { Runtime, Weights } from "../tensor/runtime.ts";
+import type { Runtime, WeightSource, Weights } from "../tensor/runtime.ts";
 import { floatsOf, type Golden, goldenFile, goldenFolder, goldenModel } from "../testing/goldens.ts";
 import { relativeError } from "../testing/relative-error.ts";
 import { openCheckpoint } from "../weights/checkpoint.ts";
@@ -218,4 +218,23 @@ describe("a LoRA that cannot be used", () => {
       `"${key}"`,
     );
   });
+});
+
+test("the trunk of a second stage is adapted like the model that it came from, and nothing else of it", async () => {
+  const { config, weights } = model.transformer;
+  const data = Float32Array.of(1, 2);
+  const own: WeightSource = { dtype: "f32", shape: [2], read: async () => ({ dtype: "f32", shape: [2], data }) };
+  const trunk = [...weights].map(([path, weight]): [string, WeightSource] => [`transformer.${path}`, weight]);
+  const fusion = "fusion.0.join.linH.weight";
+  const both = { ...model, hr: { config: { transformer: config }, weights: new Map([...trunk, [fusion, own]]) } };
+  const adapted = adapt(both as unknown as TextToVideoModel, await uses((name) => lora(name)), reference);
+  let changed = 0;
+  for (const [path, weight] of adapted.transformer.weights) {
+    if (weight === weights.get(path)) continue;
+    changed++;
+    const second = adapted.hr!.weights.get(`transformer.${path}`)!;
+    expect((await second.read()).data).toEqual((await weight.read()).data);
+  }
+  expect(changed).toBeGreaterThan(0);
+  expect(adapted.hr!.weights.get(fusion)).toBe(own);
 });

@@ -1,4 +1,4 @@
-/** LoRAs on a text-to-video model's transformer. */
+/** LoRAs on a text-to-video model's transformers. */
 import { originalName } from "../models/ltx/layouts.ts";
 import { diffusersName } from "../models/ltx/weights.ts";
 import { hostTensor } from "../tensor/dtype.ts";
@@ -17,7 +17,7 @@ export interface LoraUse {
 }
 
 /**
- * The model with its transformer adapted, wherever its weights come from.
+ * The model with its transformer adapted, and that of a second stage alike, wherever their weights come from.
  * @throws CheckpointError for a LoRA of another model
  */
 export function adapt<M extends TextToVideoModel>(model: M, uses: readonly LoraUse[], runtime: Runtime): M {
@@ -29,8 +29,20 @@ export function adapt<M extends TextToVideoModel>(model: M, uses: readonly LoraU
   });
   const matched = uses.map(({ lora, weight }) => ({ name: lora.name, weight, layers: matchLora(lora, targets) }));
   const loras = uses.map(({ lora, weight, sha256 }) => ({ name: nameOf(lora), weight, sha256 }));
-  return { ...model, loras, transformer: { config, weights: withLoras(weights, matched, productOn(runtime)) } };
+  const product = productOn(runtime);
+  return {
+    ...model,
+    loras,
+    transformer: { config, weights: withLoras(weights, matched, product) },
+    hr: model.hr && { ...model.hr, weights: withLoras(model.hr.weights, matched.map(inTrunk), product) },
+  };
 }
+
+/** On the high-resolution model, whose trunk is the same transformer, trained on from it. */
+const inTrunk = <U extends { readonly layers: ReadonlyMap<string, unknown> }>({ layers, ...use }: U) => ({
+  ...use,
+  layers: new Map([...layers].map(([path, pair]) => [`transformer.${path}`, pair])) as U["layers"],
+});
 
 /** Without the folder, which is nobody's business. */
 const nameOf = ({ name }: Lora): string => name.replace(/^.*[/\\]/, "");

@@ -113,3 +113,15 @@ test("where a batch of two does not fit, prompts take turns, and tiles become sm
   expect(tight.execution.tiling.frames).toBeLessThan(7);
   expect(tight.seconds).toBeGreaterThan(roomy.seconds);
 });
+
+test("perturbed predictions alone take turns too where memory is short, at the same cost", () => {
+  const made = { width: 256, height: 256, frames: 9 };
+  const guidance = [{ from: 0, scale: 1, stg: 1, blocks: [19] }];
+  const request = { made, asked: made, sigmas: [1, 0], guidanceScale: 1, guidance };
+  const [wide, tight] = [Number.POSITIVE_INFINITY, 1].map((memoryBytes) =>
+    planVideo(ltx, request, { ...machine, memoryBytes }),
+  );
+  expect([wide!.execution.sequential, tight!.execution.sequential]).toEqual([false, true]);
+  const [together, inTurn] = [stage("denoise", wide!), stage("denoise", tight!)];
+  expect(inTurn.flops / together.flops).toBeCloseTo(1, 2);
+});

@@ -5,7 +5,7 @@ import * as ltx from "../../../models/ltx/config.ts";
 import { asDiffusers } from "../../../models/ltx/layouts.ts";
 import * as vae from "../../../models/ltx-vae/config.ts";
 import { fromTransformers } from "../../../models/t5/encoder.ts";
-import { hrModule, parseSettings } from "../../../pipelines/assemble.ts";
+import { optionalModules, parseSettings } from "../../../pipelines/assemble.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import { recognise } from "../../../pipelines/recognise.ts";
 import { type JsonObject, openCheckpointPath } from "../files/open-checkpoint.ts";
@@ -48,8 +48,9 @@ async function describeFolder(path: string): Promise<ModelDescription> {
   const modules: ModuleDescription[] = [];
   const configs: Partial<Record<(typeof parts)[number], JsonObject>> = {};
   const faults: string[] = [];
-  const hasHr = await isThere(join(path, hrModule));
-  for (const part of [...parts, ...(hasHr ? [hrModule] : [])] as (typeof parts)[number][]) {
+  const more: string[] = [];
+  for (const name of optionalModules) if (await isThere(join(path, name))) more.push(name);
+  for (const part of [...parts, ...more] as (typeof parts)[number][]) {
     const folder = join(path, part);
     if (!(await isThere(folder))) {
       faults.push(`${part} is missing`);

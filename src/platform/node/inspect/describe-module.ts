@@ -5,6 +5,9 @@ import { LtxTransformer } from "../../../models/ltx/transformer.ts";
 import { HrTransformer } from "../../../models/ltx/two-stage.ts";
 import { fromJson, hrClass } from "../../../models/ltx/two-stage-config.ts";
 import * as ltxWeights from "../../../models/ltx/weights.ts";
+import * as upsampler from "../../../models/ltx-upsampler/config.ts";
+import { LatentUpsampler } from "../../../models/ltx-upsampler/upsampler.ts";
+import { publishedName } from "../../../models/ltx-upsampler/weights.ts";
 import * as vae from "../../../models/ltx-vae/config.ts";
 import { LtxVae } from "../../../models/ltx-vae/vae.ts";
 import * as vaeWeights from "../../../models/ltx-vae/weights.ts";
@@ -76,6 +79,15 @@ const known: Readonly<Record<string, Known>> = {
     },
     rename: vaeWeights.diffusersName,
     ignore: vaeWeights.isStatistic,
+  },
+  LTXLatentUpsamplerModel: {
+    model: (config) => new LatentUpsampler(upsampler.fromDiffusers(config)),
+    sizes: (config) => {
+      const { channels, width } = upsampler.fromDiffusers(config);
+      return { channels, width };
+    },
+    rename: publishedName,
+    ignore: () => false,
   },
   T5EncoderModel: {
     model: (config) => new T5Encoder(fromTransformers(config)),
