@@ -11,6 +11,7 @@ import type { Terminal } from "./terminal.ts";
 interface Flags {
   readonly output?: string;
   readonly resume?: boolean;
+  readonly force?: boolean;
   readonly minutes?: number;
   readonly steps?: number;
   readonly device?: GenerateRequest["device"];
@@ -29,6 +30,7 @@ export function addTrain(program: Command, terminal: Terminal): void {
     .description("train models from recipes; Ctrl-C saves and stops, --resume goes on to the same bits")
     .option("-o, --output <folder>", "run folder, for one recipe (default: runs/NAME)")
     .option("--resume", "go on from the run folder's snapshot")
+    .option("--force", "begin anew in a folder that holds a run, and replace it")
     .option("--minutes <n>", "stop each run after this many minutes", numberFor("--minutes", limits.minutes))
     .option("--steps <n>", "stop each run after this many steps", numberFor("--steps", limits.steps));
   addDevice(command).action(async (recipes: string[], { device: wanted, ...flags }: Flags) => {
@@ -36,6 +38,7 @@ export function addTrain(program: Command, terminal: Terminal): void {
       throw new InputError("--output names one run folder, but there are several recipes", {
         hint: "leave it out: each run gets runs/NAME",
       });
+    if (flags.resume && flags.force) throw new InputError("--resume goes on with a run, --force replaces it: give one");
     const device = await openDevice(wanted);
     for (const text of device.news()) terminal.note(text);
     for (const recipe of recipes) await run(recipe, device, flags, terminal);

@@ -76,13 +76,16 @@ test(
         Buffer.concat([whole.subarray(0, -4), Buffer.from([1, 2, 3, 4])]),
       ]) {
         await writeFile(shard, damaged);
-        const again = await run(home);
+        await expect(run(home)).rejects.toThrow("holds a run already");
+        const again = await run(home, { force: true });
         expect(again.notes.at(-1)).toBe(`${shard} is damaged and is made again`);
         expect(again.losses).toEqual(first.losses);
         expect(await readFile(shard)).toEqual(whole);
       }
 
-      const stopped = await run(home, { steps: 2 });
+      const log = await readFile(join(home, "runs/own/log.jsonl"), "utf8");
+      expect(log.trim().split("\n").length).toBe(4); // of the last run alone
+      const stopped = await run(home, { steps: 2, force: true });
       const resumed = await run(home, { resume: true });
       expect([...stopped.losses, ...resumed.losses]).toEqual(first.losses);
     }),

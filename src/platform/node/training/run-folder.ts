@@ -1,7 +1,7 @@
 /** What a training run leaves on disk: settings, a log, checkpoints to resume from, weights to use. */
-import { appendFile, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CheckpointError } from "../../../base/errors.ts";
+import { CheckpointError, InputError } from "../../../base/errors.ts";
 import type { HostTensor } from "../../../tensor/dtype.ts";
 import type { StepReport } from "../../../training/trainer.ts";
 import { contactSheet, type SheetClip } from "../../../video/contact-sheet.ts";
@@ -12,6 +12,13 @@ import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 
+/** All that a run needs to go on. */
+export interface Snapshot {
+  readonly values: Map<string, HostTensor>;
+  /** Steps done. */
+  readonly step: number;
+}
+
 export class RunFolder {
   readonly path: string;
 
@@ -19,9 +26,25 @@ export class RunFolder {
     this.path = path;
   }
 
+  /** @throws InputError where a run has left a snapshot: hours of work, which a new run would replace */
+  async refuseUsed(): Promise<void> {
+    if (await stat(this.#snapshot).catch(() => undefined))
+      throw new InputError("this folder holds a run already", {
+        where: this.path,
+        hint: "--resume goes on with it, -o names another folder, --force replaces it",
+      });
+  }
+
+  /** Begins a run; nothing of an earlier one is left among what it writes. */
   async create(recipe: unknown): Promise<void> {
+    for (const left of ["snapshot.safetensors", "log.jsonl", "previews.jsonl", "previews"])
+      await rm(join(this.path, left), { recursive: true, force: true });
     await mkdir(join(this.path, "previews"), { recursive: true });
     await writeFile(join(this.path, "recipe.json"), `${JSON.stringify(recipe, null, 2)}\n`);
+  }
+
+  get #snapshot(): string {
+    return join(this.path, "snapshot.safetensors");
   }
 
   async log(report: StepReport): Promise<void> {
@@ -40,25 +63,29 @@ export class RunFolder {
 
   /** Everything needed to go on to the same bits, in f32, replacing the previous one at once. */
   async saveSnapshot(values: ReadonlyMap<string, HostTensor>, step: number): Promise<void> {
-    await writeSafetensorsFile(join(this.path, "snapshot.safetensors"), stored(values), {
+    await writeSafetensorsFile(this.#snapshot, stored(values), {
       metadata: { step: String(step) },
     });
   }
 
-  async loadSnapshot(): Promise<{ values: Map<string, HostTensor>; step: number }> {
-    const path = join(this.path, "snapshot.safetensors");
+  async loadSnapshot(): Promise<Snapshot> {
+    const path = this.#snapshot;
     if (!(await stat(path).catch(() => undefined)))
       throw new CheckpointError("there is no snapshot to resume from", {
         where: path,
         hint: "leave --resume out to start anew",
       });
     const { checkpoint } = await openCheckpointPath(path);
-    const values = new Map<string, HostTensor>();
-    for (const [name, entry] of checkpoint.tensors)
-      values.set(name, { dtype: "f32", shape: entry.shape, data: await readFloat32(entry) });
-    const step = Number(checkpoint.metadata["step"]);
-    await checkpoint.close();
-    return { values, step };
+    try {
+      const values = new Map<string, HostTensor>();
+      for (const [name, entry] of checkpoint.tensors)
+        values.set(name, { dtype: "f32", shape: entry.shape, data: await readFloat32(entry) });
+      const step = Number(checkpoint.metadata["step"]);
+      if (!Number.isInteger(step)) throw new CheckpointError("this is no snapshot of a run", { where: path });
+      return { values, step };
+    } finally {
+      await checkpoint.close();
+    }
   }
 
   /** Drops reports behind `step`: a resumed run writes them again. */

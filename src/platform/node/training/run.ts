@@ -6,12 +6,15 @@ import { InputError } from "../../../base/errors.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { parseRecipe, type Recipe } from "../../../training/recipe.ts";
 import { type StepReport, Trainer } from "../../../training/trainer.ts";
-import { RunFolder } from "./run-folder.ts";
+import type { Job } from "./job.ts";
+import { RunFolder, type Snapshot } from "./run-folder.ts";
 import { openJob } from "./tasks.ts";
 
 export interface TrainOptions {
   readonly folder?: string;
   readonly resume?: boolean;
+  /** Begin anew in a folder that holds a run; what it left is replaced. */
+  readonly force?: boolean;
   /** Stop after this many minutes, with a snapshot to go on from. */
   readonly minutes?: number;
   /** Stop after this many steps of this sitting. */
@@ -48,9 +51,13 @@ export async function readRecipe(path: string): Promise<Recipe> {
   return parseRecipe(value, path);
 }
 
+/** @throws InputError where the run folder holds a run that is neither to go on nor to be replaced */
 export async function* train(path: string, runtime: Runtime, options: TrainOptions = {}): AsyncGenerator<TrainEvent> {
   const recipe = await readRecipe(path);
   const folder = new RunFolder(resolve(options.folder ?? join("runs", recipe.name)));
+  // What the folder says comes before data is prepared, which may take an hour.
+  const snapshot = options.resume ? await folder.loadSnapshot() : undefined;
+  if (!snapshot && !options.force) await folder.refuseUsed();
   const job = await openJob(recipe, runtime, {
     base: dirname(resolve(path)),
     cache: join(dirname(folder.path), "latents"),
@@ -58,12 +65,32 @@ export async function* train(path: string, runtime: Runtime, options: TrainOptio
     report: options.prepare ?? (() => {}),
     note: options.note,
   });
+  try {
+    yield* runJob(job, { path, recipe, runtime, folder, snapshot, options });
+  } finally {
+    job.dispose();
+  }
+}
+
+interface Run {
+  /** Of the recipe. */
+  readonly path: string;
+  readonly recipe: Recipe;
+  readonly runtime: Runtime;
+  readonly folder: RunFolder;
+  readonly snapshot: Snapshot | undefined;
+  readonly options: TrainOptions;
+}
+
+async function* runJob(
+  job: Job,
+  { path, recipe, runtime, folder, snapshot, options }: Run,
+): AsyncGenerator<TrainEvent> {
   const { task } = job;
   let trainer: Trainer;
-  if (options.resume) {
-    const { values, step } = await folder.loadSnapshot();
-    trainer = await Trainer.resume(task, runtime, values, step, recipe.optimiser);
-    await folder.forgetAfter(step);
+  if (snapshot) {
+    trainer = await Trainer.resume(task, runtime, snapshot.values, snapshot.step, recipe.optimiser);
+    await folder.forgetAfter(snapshot.step);
   } else {
     await folder.create(recipe);
     trainer = await Trainer.start(task, runtime, await task.initial(), recipe.optimiser);
@@ -107,7 +134,6 @@ export async function* train(path: string, runtime: Runtime, options: TrainOptio
     yield await save();
   } finally {
     trainer.dispose();
-    job.dispose();
   }
   yield { type: "finished", folder: folder.path, step: trainer.step, done: trainer.done };
 }

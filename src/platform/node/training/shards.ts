@@ -16,7 +16,7 @@ export interface ShardRequest {
   /** Rows, and numbers in each. */
   readonly count: number;
   readonly size: number;
-  /** Makes a row; asked in order, one ahead. */
+  /** Makes a row; asked in order. */
   readonly make: (index: number) => Promise<Float32Array>;
   readonly signal?: AbortSignal | undefined;
   readonly report?: ((done: number, count: number) => void) | undefined;
