@@ -42,7 +42,7 @@ export async function printPlan(request: SeededRequest, terminal: Terminal, json
 export async function printConfig(request: SeededRequest, terminal: Terminal): Promise<void> {
   const { model, request: resolved } = await prepare(request);
   await model.close();
-  const { prompt, negativePrompt, asked, fps, seed, draft } = resolved;
+  const { prompt, negativePrompt, asked: size, fps, seed, draft } = resolved;
   const {
     output,
     device = "auto",
@@ -55,12 +55,25 @@ export async function printConfig(request: SeededRequest, terminal: Terminal): P
     image,
     extend,
     memory,
+    compat,
+    cache,
+    guidanceRescale,
+    stgScale,
+    stgBlocks,
   } = request;
   const { model: name = comfyRoot === undefined ? defaultModel : undefined } = request;
   const places = { model: name, textEncoder, vae, upsampler, comfyRoot, lora };
-  const { sigmas, guidanceScale } = draft ?? resolved;
-  const second = draft ? { stages: 2, hrSteps: resolved.sigmas.length - 1, keepStages } : { stages: 1 };
-  const noise = { ...(request.sigmas ? { sigmas } : { steps: sigmas.length - 1 }), ...second };
+  const { sigmas, guidanceScale, guidance } = draft ?? resolved;
+  const hrSteps = resolved.sigmas.length - 1;
+  // Noise levels that are a release's own are no number of steps.
+  const asked = { sigmas: request.sigmas, steps: request.steps, hrSteps: request.hrSteps };
+  const counted = request.sigmas ? { sigmas } : { steps: sigmas.length - 1 };
+  const noise = draft?.upscaled
+    ? { ...asked, keepStages }
+    : {
+        ...(model.settings.sigmas ? asked : counted),
+        ...(draft ? { stages: 2, hrSteps, keepStages } : { stages: 1 }),
+      };
   const config = {
     prompt,
     ...places,
@@ -68,10 +81,16 @@ export async function printConfig(request: SeededRequest, terminal: Terminal): P
     extend,
     memory,
     output,
-    ...asked,
+    ...size,
     fps,
     ...noise,
-    guidanceScale,
+    // One number cannot stand for guidance by noise level.
+    guidanceScale: guidance ? request.guidanceScale : guidanceScale,
+    guidanceRescale,
+    stgScale,
+    stgBlocks,
+    compat,
+    cache,
     negativePrompt,
     seed,
     device,

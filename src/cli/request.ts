@@ -70,6 +70,8 @@ export function addRequestFlags(command: Command): Command {
   addParts(command);
   addDevice(command);
   command.option("--memory <size>", "what it may take: 12GB (default: what the machine has)");
+  // Beside it --no-cache has no value of its own, which would go before a config file's.
+  command.addOption(new Option("--cache", "the opposite of --no-cache").hideHelp());
   command.option("--no-cache", "encode the prompt anew, and keep nothing of it");
   command.option("--config <file>", "settings from a yaml or json file; flags have the last word");
   for (const [flags, key] of [

@@ -2,8 +2,9 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { version } from "../base/version.ts";
+import { saveTinyModel } from "../platform/node/generate/testing.ts";
 import { kebab, programFor } from "./program.ts";
 import { openBench, run } from "./testing.ts";
 
@@ -65,6 +66,8 @@ describe("a wrong command line exits with 2 and says what helps", () => {
     [["generate", "x", "--cfg_scale", "1e999"], '--cfg-scale must be a number from 0 to 100, got "1e999"', ""],
     [["train", "r.yaml", "--minutes", "soon"], "--minutes must be a number", ""],
     [["probe", "--module", "unet"], "unet", ""],
+    [["decode", "video.mp4"], "video.mp4: this is no file of latents", "turbo2k replay"],
+    [["train", "r.yaml", "--resume", "--force"], "give one", ""],
   ])("%j", async (argv, message, hint) => {
     const { code, out, err } = await run(argv);
     expect(code).toBe(2);
@@ -202,6 +205,24 @@ describe("settings", () => {
     const printed = await run(["generate", "x", "--model", bench.model, "--print-config", "--size", "96x64"]);
     const path = await config("printed.yaml", printed.out);
     expect((await run(["generate", "--print-config", "--config", path])).out).toBe(printed.out);
+  });
+
+  test("printed as a file hold guidance that is more than a scale, and no scale of ours in its place", async () => {
+    const flags = ["--stg-scale", "1", "--stg-blocks", "0", "--guidance-rescale", "0.5", "--no-cache"];
+    const printed = await settings("x", ...flags);
+    const more = { "stg-scale": 1, "stg-blocks": [0], "guidance-rescale": 0.5, cache: false };
+    expect(printed).toMatchObject(more);
+    expect(printed).not.toHaveProperty("guidance-scale");
+    const path = await config("guided.yaml", stringify(printed));
+    expect(await settings("--config", path)).toEqual(printed);
+  });
+
+  test("printed as a file leave noise levels to a model that has its own", async () => {
+    const model = join(bench.folder, "levels");
+    await saveTinyModel(model, { sigmas: [1, 0.9, 0.2, 0] });
+    const { out } = await run(["generate", "x", "--model", model, "--print-config"]);
+    expect(parse(out)).not.toHaveProperty("steps");
+    expect(parse(out)).not.toHaveProperty("sigmas");
   });
 
   test.each([

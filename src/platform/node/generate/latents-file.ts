@@ -1,6 +1,6 @@
 /** Latents on disk between denoising and decoding, with all that the finished video's receipt needs. */
 import { basename, dirname, join } from "node:path";
-import { MediaError } from "../../../base/errors.ts";
+import { InputError, MediaError } from "../../../base/errors.ts";
 import type { Grid } from "../../../models/ltx/rope.ts";
 import { draftSchema, type ReceiptDraft } from "../../../schema/receipt.ts";
 import { readFloat32 } from "../../../weights/safetensors.ts";
@@ -42,8 +42,13 @@ export async function saveLatents(output: string, { latents, grid, draft, model 
   }
 }
 
-/** @throws MediaError for any other safetensors file, and for damaged ones */
+/** @throws InputError for a file of another kind; MediaError for any other safetensors file, and for damaged ones */
 export async function readLatents(path: string): Promise<SavedLatents> {
+  if (!path.endsWith(".safetensors"))
+    throw new InputError("this is no file of latents", {
+      where: path,
+      hint: "generate --keep-latents leaves NAME.latents.safetensors; turbo2k replay makes a video again from its receipt",
+    });
   const { checkpoint } = await openCheckpointPath(path);
   try {
     const { receipt, model } = checkpoint.metadata;

@@ -89,7 +89,7 @@ test(
       const resumed = await run(home, { resume: true });
       expect([...stopped.losses, ...resumed.losses]).toEqual(first.losses);
     }),
-  60_000,
+  180_000,
 );
 
 test("a folder that holds nothing long enough says what stands in the way", () =>
