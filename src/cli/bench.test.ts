@@ -7,7 +7,7 @@ import { addBench } from "./bench.ts";
 
 async function run(...words: string[]): Promise<{ out: string[]; notes: string[] }> {
   const [out, notes]: [string[], string[]] = [[], []];
-  const program = new Command("turbo2k").exitOverride();
+  const program = new Command("turbo2k").enablePositionalOptions().exitOverride();
   addBench(program, {
     out: (text) => void out.push(text),
     note: (text) => void notes.push(text),
@@ -46,4 +46,10 @@ test.each([
   [["--case", "block", "--config", "/nowhere.json"], "/nowhere.json: no settings"],
 ])("%j is told why", async (words, message) => {
   await expect(run(...words)).rejects.toThrow(message);
+});
+
+test("extrapolates steps of large models, with flags of its own", { timeout: 120_000 }, async () => {
+  const { out, notes } = await run("efficiency", "--tiny", "--reps", "1", "--json");
+  expect(JSON.parse(out.join("\n"))).toMatchObject({ runtime: "ort", device: "cpu", models: { length: 3 } });
+  expect(notes).toHaveLength(14);
 });

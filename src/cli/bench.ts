@@ -3,6 +3,8 @@ import { dirname } from "node:path";
 import { type Command, Option } from "commander";
 import { InputError } from "../base/errors.ts";
 import { type BenchRequest, bench, benchCases, type CaseResult } from "../platform/node/bench/bench.ts";
+import { type EfficiencyRequest, efficiency } from "../platform/node/bench/efficiency.ts";
+import { efficiencyTables } from "../platform/node/bench/efficiency-tables.ts";
 import { devices } from "../schema/request.ts";
 import { quantity } from "../tensor/print.ts";
 import { numberFor, parseList } from "./numbers.ts";
@@ -31,8 +33,9 @@ interface Flags {
 
 /** `turbo2k bench`. */
 export function addBench(program: Command, terminal: Printer): void {
-  program
+  const command = program
     .command("bench")
+    .enablePositionalOptions()
     .description("time products, attention, convolutions, an LTX layer, its autoencoder and training steps")
     .option("--case <name...>", `which (default: all): ${benchCases.map(({ name }) => name).join(", ")}`)
     .option("--shape <sizes>", "other sizes for one case", (text) => parseList(text, "--shape", sizes))
@@ -47,6 +50,36 @@ export function addBench(program: Command, terminal: Printer): void {
     .option("-o, --output <file>", "write the figures here too")
     .option("--json", "print one JSON object on stdout")
     .action((flags: Flags) => run(flags, terminal));
+  addEfficiency(command, terminal);
+}
+
+interface EfficiencyFlags extends EfficiencyRequest {
+  readonly output?: string;
+  readonly json?: boolean;
+}
+
+/** `turbo2k bench efficiency`. */
+function addEfficiency(command: Command, terminal: Printer): void {
+  command
+    .command("efficiency")
+    .description("seconds of a denoising step at 2560x1440 for large models, extrapolated from layers that fit")
+    .option("--reps <n>", "runs that count of each size", numberFor("--reps", counts), 2)
+    .option("--threads <n>", "threads (default: all)", numberFor("--threads", counts))
+    .option("--python <path>", "compare with PyTorch: interpreter of an environment with tools/parity/requirements.txt")
+    .option("--tiny", "the smallest sizes, to see that everything runs")
+    .option("-o, --output <file>", "write the figures here too")
+    .option("--json", "print one JSON object on stdout")
+    .action(async ({ output, json, ...request }: EfficiencyFlags) => {
+      for await (const event of efficiency(request, terminal.signal)) {
+        if (event.type === "result") {
+          terminal.note(line(event.result));
+          continue;
+        }
+        const text = JSON.stringify(event.report, null, 2);
+        if (output) await write(output, text, terminal);
+        terminal.out(json ? text : efficiencyTables(event.report));
+      }
+    });
 }
 
 async function run(
@@ -70,13 +103,15 @@ async function run(
       continue;
     }
     const text = JSON.stringify(event.report, null, 2);
-    if (output) {
-      await mkdir(dirname(output), { recursive: true });
-      await writeFile(output, `${text}\n`);
-      terminal.note(`figures: ${output}`);
-    }
+    if (output) await write(output, text, terminal);
     if (json) terminal.out(text);
   }
+}
+
+async function write(file: string, text: string, terminal: Printer): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `${text}\n`);
+  terminal.note(`figures: ${file}`);
 }
 
 async function readConfig(path: string): Promise<Record<string, unknown>> {

@@ -47,6 +47,7 @@ export function programFor(terminal: Terminal): Command {
     .description("text to 2K video on your own machine")
     .version(version)
     .showSuggestionAfterError(false)
+    .enablePositionalOptions() // what follows `bench efficiency` is its own
     .configureHelp({ helpWidth: 110, showGlobalOptions: false })
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),

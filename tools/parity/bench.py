@@ -4,6 +4,7 @@
     python bench.py --case attention  --shape 1,32,3570,64              batch,heads,tokens,head_dim
     python bench.py --case conv3d     --shape 1,128,128,9,68,120        batch,in,out,frames,height,width; 3x3x3
     python bench.py --case block      --shape 1,7,17,30,128             batch,frames,height,width (latent),text
+    python bench.py --case joint-block --shape 1,7,17,30,256            batch,frames,height,width (tokens),text
     python bench.py --case vae-decode --shape 1,7,17,30                 batch,frames,height,width (latent)
     python bench.py --case vae-encode --shape 1,49,544,960              batch,frames,height,width (pixels)
     python bench.py --case train-transformer --config C --shape 4,4,6,14,24   as block, in latent sizes
@@ -28,7 +29,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from modules import DTYPES, no_injected_noise
+from modules import DTYPES, injected_noise
 
 
 def read_config(path) -> dict:
@@ -87,6 +88,25 @@ def block(args, new):
     return no_grad(lambda: module(x, caption, temb, rotary, bias)), flops
 
 
+def joint_block(args, new):
+    from diffusers.models.transformers.transformer_hunyuan_video import (
+        HunyuanVideoRotaryPosEmbed,
+        HunyuanVideoSingleTransformerBlock,
+    )
+
+    config = read_config(args.config) if args.config else {}
+    heads, head_dim = config.get("num_attention_heads", 24), config.get("attention_head_dim", 128)
+    axes = config.get("rope_axes_dim", [16, 56, 56])
+    dim = heads * head_dim
+    batch, *grid, text = args.shape
+    tokens = math.prod(grid)
+    module = HunyuanVideoSingleTransformerBlock(heads, head_dim, mlp_ratio=4.0).to(args.device, args.dtype).eval()
+    rotary = HunyuanVideoRotaryPosEmbed(1, 1, axes)(new(batch, 1, *grid))
+    x, caption, temb = new(batch, tokens, dim), new(batch, text, dim), new(batch, dim)
+    flops = batch * (24 * dim * dim * (tokens + text) + 4 * dim * (tokens + text) ** 2)
+    return no_grad(lambda: module(x, caption, temb, None, rotary)), flops
+
+
 def no_grad(function):
     def run():
         with torch.inference_mode():
@@ -108,7 +128,7 @@ def vae_decode(args, new):
     temb = torch.full((batch,), 0.05, device=args.device) if model.config.timestep_conditioning else None
 
     def run():
-        with no_injected_noise():
+        with injected_noise():
             return model.decode(latents, temb).sample
 
     return no_grad(run), None
@@ -159,7 +179,7 @@ def train_vae(args, new):
     temb = torch.full((batch,), 0.05, device=args.device) if model.config.timestep_conditioning else None
 
     def forward():
-        with no_injected_noise():
+        with injected_noise():
             return model.decode(model.encode(video).latent_dist.mean, temb).sample
 
     with torch.no_grad():
@@ -174,6 +194,7 @@ CASES = {
     "attention": attention,
     "conv3d": conv3d,
     "block": block,
+    "joint-block": joint_block,
     "vae-decode": vae_decode,
     "vae-encode": vae_encode,
     "train-transformer": train_transformer,

@@ -6,14 +6,15 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import { openDevice } from "../devices/open-device.ts";
 import { openOrt } from "../devices/ort.ts";
 import type { BenchCase } from "./case.ts";
+import { jointBlock } from "./joint-block.ts";
 import { kernelCases } from "./kernel-cases.ts";
 import { type Machine, machine, source } from "./machine.ts";
-import { prepare, timesOf } from "./measure.ts";
+import { type Clock, prepare, timesOf } from "./measure.ts";
 import { modelCases } from "./model-cases.ts";
 import { timePython } from "./python.ts";
 import { trainingCases } from "./training-cases.ts";
 
-export const benchCases: readonly BenchCase[] = [...kernelCases, ...modelCases, ...trainingCases];
+export const benchCases: readonly BenchCase[] = [...kernelCases, ...modelCases, jointBlock, ...trainingCases];
 
 export interface BenchRequest {
   /** Names; all by default. */
@@ -30,6 +31,8 @@ export interface BenchRequest {
   /** Runs before them. */
   readonly warmup?: number;
   readonly threads?: number;
+  /** What counts as seconds; the processor's time means something for one thread only. */
+  readonly clock?: Clock;
   /** What computes; the CPU by default, so that figures compare. */
   readonly device?: GenerateRequest["device"];
   /** Interpreter of an environment with PyTorch. */
@@ -107,13 +110,14 @@ export function chosen({ cases = [], shape, config }: BenchRequest): BenchCase[]
   return list;
 }
 
-async function runCase(
+/** One case, ours and PyTorch's in turn. */
+export async function runCase(
   one: BenchCase,
   runtime: Runtime,
   request: BenchRequest,
   signal?: AbortSignal,
 ): Promise<CaseResult> {
-  const { rounds = 3, reps = 3, warmup = 1, python, tiny, threads = availableParallelism() } = request;
+  const { rounds = 3, reps = 3, warmup = 1, python, tiny, threads = availableParallelism(), clock = "wall" } = request;
   const shape = request.shape ?? (tiny ? one.tiny : one.shape);
   const config = request.config ?? (tiny ? one.tinyConfig : await one.config?.());
   const before = loadavg()[0]!;
@@ -123,12 +127,12 @@ async function runCase(
     const theirs: number[][] = [];
     let about: { torch: string; dtype: string; peakBytes: number } | undefined;
     for (let round = 0; round < rounds; round++) {
-      ours.push(await timesOf(prepared.run, { warmup, reps, signal }));
+      ours.push(await timesOf(prepared.run, { warmup, reps, clock, signal }));
       if (!python) continue;
       const settings = config && Object.keys(config).length ? config : undefined;
       const result = await timePython(
         python,
-        { name: one.name, shape, config: settings, reps, warmup, threads },
+        { name: one.name, shape, config: settings, reps, warmup, threads, clock },
         signal,
       );
       theirs.push([...result.seconds.all]);

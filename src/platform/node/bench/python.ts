@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { InputError, UnsupportedError } from "../../../base/errors.ts";
 import { packageRoot } from "../generate/package-root.ts";
+import type { Clock } from "./measure.ts";
 
 export interface PythonRun {
   readonly name: string;
@@ -14,6 +15,7 @@ export interface PythonRun {
   readonly reps: number;
   readonly warmup: number;
   readonly threads: number;
+  readonly clock: Clock;
 }
 
 export interface PythonResult {
@@ -28,7 +30,7 @@ const script = join(packageRoot, "tools", "parity", "bench.py");
 /** Times a case in PyTorch. @throws InputError where `python` cannot run it, with what it said */
 export async function timePython(
   python: string,
-  { name, shape, config, reps, warmup, threads }: PythonRun,
+  { name, shape, config, reps, warmup, threads, clock }: PythonRun,
   signal?: AbortSignal,
 ): Promise<PythonResult> {
   if (!(await stat(script).catch(() => undefined)))
@@ -39,7 +41,7 @@ export async function timePython(
   try {
     const file = join(folder, "config.json");
     if (config) await writeFile(file, JSON.stringify(config));
-    const counts = Object.entries({ shape: shape.join(), reps, warmup, threads });
+    const counts = Object.entries({ shape: shape.join(), reps, warmup, threads, clock });
     const flags = counts.flatMap(([flag, value]) => [`--${flag}`, String(value)]);
     const command = [script, "--case", name, ...flags, ...(config ? ["--config", file] : [])];
     const { stdout } = await promisify(execFile)(python, command, { signal, maxBuffer: 2 ** 24 });

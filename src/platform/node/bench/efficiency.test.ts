@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import { cogVideoX2b, hunyuanVideo, stepFlops, turbo2k } from "../../../metrics/efficiency.ts";
+import * as hunyuan from "../../../models/hunyuan/config.ts";
+import { planProgram } from "../../../runtimes/null/null.ts";
+import { buildProgram } from "../../../tensor/program.ts";
+import { benchCases } from "./bench.ts";
+import { type EfficiencyReport, efficiency } from "./efficiency.ts";
+import { pipelineCosts, stepPrograms } from "./efficiency-pipeline.ts";
+import { efficiencyTables } from "./efficiency-tables.ts";
+
+const flopsOf = (name: string, shape: number[], config: Record<string, unknown>): number => {
+  const { outputs } = benchCases.find((one) => one.name === name)!.trace(shape, config);
+  return planProgram(buildProgram(outputs, { keep: () => true })).flops;
+};
+
+test("layers that are timed have the arithmetic of the models they stand for", () => {
+  const cog = hunyuan.toDiffusers({ ...hunyuan.hunyuanVideo, heads: 30, headWidth: 64, ropeAxes: [16, 24, 24] });
+  const wide = hunyuan.toDiffusers(hunyuan.hunyuanVideo);
+  const tokens = 910;
+  const pairs = [
+    [flopsOf("block", [1, 7, 10, 13, 16], {}), turbo2k, tokens],
+    [flopsOf("joint-block", [1, 7, 10, 13, 64], cog), cogVideoX2b, tokens + 64],
+    [flopsOf("joint-block", [1, 7, 10, 13, 64], wide), hunyuanVideo, tokens + 64],
+  ] as const;
+  for (const [flops, model, length] of pairs)
+    expect(flops / (stepFlops(model, length).total / model.layers)).toBeCloseTo(1, 1);
+});
+
+test("programs at 2K take the published operations, and the guide next to nothing", () => {
+  const short = stepPrograms(49);
+  for (const ratio of [short.direct / 229.4e12, short.draft / 14.83e12]) {
+    expect(ratio).toBeGreaterThan(1);
+    expect(ratio).toBeLessThan(1.03); // softmax, norms and modulation are in the program
+  }
+  expect((short.refine - short.direct) / 1.7e12).toBeCloseTo(1, 0);
+  expect(short.guide / (40 * 2 * short.refine)).toBeLessThan(0.001);
+  expect(short.encodeTiles).toBeGreaterThan(0);
+});
+
+test("two stages cost a little more than direct sampling in as many steps, and less than the cascade", () => {
+  const rates = { products: 1e11, decode: 1e11, encode: 1e11 };
+  const costs = pipelineCosts(49, (_, flops) => flops / 1e11, rates);
+  const of = (way: string) => costs.find((one) => one.way === way)!;
+  expect(of("two-stage").flops / of("direct").flops).toBeGreaterThan(1.05);
+  expect(of("two-stage").flops / of("direct").flops).toBeLessThan(1.09);
+  expect(of("cascade").stages.map(({ name }) => name)).toEqual([
+    "draft",
+    "decode draft",
+    "encode tiles",
+    "refine",
+    "decode",
+  ]);
+  for (const { stages, flops, seconds } of costs) {
+    expect(flops).toBeCloseTo(
+      stages.reduce((sum, one) => sum + one.flops, 0),
+      -6,
+    );
+    expect(seconds / (flops / 1e11)).toBeCloseTo(1, 9);
+  }
+});
+
+test("everything runs at its smallest size and comes out as tables", { timeout: 120_000 }, async () => {
+  let report: EfficiencyReport | undefined;
+  let results = 0;
+  for await (const event of efficiency({ tiny: true, reps: 1 })) {
+    if (event.type === "report") report = event.report;
+    else results++;
+  }
+  expect(results).toBe(3 * 4 + 2);
+  expect(report!.models.map(({ model }) => model)).toEqual(["CogVideoX-2B", "HunyuanVideo", "Turbo2K"]);
+  expect(report!.models[2]!.steps.map(({ tokens }) => tokens)).toEqual([25_200, 57_600]);
+  expect(report!.ratios).toHaveLength(6);
+  expect(report!.pipelines).toHaveLength(6);
+  expect(JSON.parse(JSON.stringify(report))).toEqual(report);
+  const text = efficiencyTables(report!);
+  for (const words of ["extrapolated", "187,200", "18.6", "two-stage", "cascade"]) expect(text).toContain(words);
+});
