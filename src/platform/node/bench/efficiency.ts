@@ -162,8 +162,10 @@ export async function* efficiency(request: EfficiencyRequest, signal?: AbortSign
     const options = {
       tiny: request.tiny ?? false,
       rounds: 1,
+      warmup: 0,
       reps,
       threads,
+      clock,
       ...(compared && python ? { python } : {}),
     };
     return runCase(caseNamed(name), runtime, { ...options, ...change }, signal);
