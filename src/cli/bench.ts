@@ -65,6 +65,9 @@ function addEfficiency(command: Command, terminal: Printer): void {
     .description("seconds of a denoising step at 2560x1440 for large models, extrapolated from layers that fit")
     .option("--reps <n>", "runs that count of each size", numberFor("--reps", counts), 2)
     .option("--threads <n>", "threads (default: all)", numberFor("--threads", counts))
+    .addOption(
+      new Option("--clock <clock>", "count the processor's time of one thread instead").choices(["wall", "cpu"]),
+    )
     .option("--python <path>", "compare with PyTorch: interpreter of an environment with tools/parity/requirements.txt")
     .option("--tiny", "the smallest sizes, to see that everything runs")
     .option("-o, --output <file>", "write the figures here too")

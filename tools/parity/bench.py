@@ -204,14 +204,15 @@ CASES = {
 
 def measure(run, args) -> list[float]:
     sync = torch.cuda.synchronize if args.device == "cuda" else lambda: None
+    now = time.process_time if args.clock == "cpu" else time.perf_counter
     times = []
     for i in range(args.warmup + args.reps):
         sync()
-        start = time.perf_counter()
+        start = now()
         run()
         sync()
         if i >= args.warmup:
-            times.append(time.perf_counter() - start)
+            times.append(now() - start)
     return times
 
 
@@ -228,6 +229,7 @@ def main() -> None:
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--warmup", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: the processor's time, for one thread")
     parser.add_argument("--dtype", choices=DTYPES, default="f32")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--backward", action="store_true")
