@@ -7,6 +7,7 @@ import type { StepReport } from "../training/trainer.ts";
 import { numberFor } from "./numbers.ts";
 import { addDevice } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
+import { printPlans } from "./train-plan.ts";
 
 interface Flags {
   readonly output?: string;
@@ -14,6 +15,7 @@ interface Flags {
   readonly force?: boolean;
   readonly minutes?: number;
   readonly steps?: number;
+  readonly plan?: boolean;
   readonly device?: GenerateRequest["device"];
 }
 
@@ -32,8 +34,9 @@ export function addTrain(program: Command, terminal: Terminal): void {
     .option("--resume", "go on from the run folder's snapshot")
     .option("--force", "begin anew in a folder that holds a run, and replace it")
     .option("--minutes <n>", "stop each run after this many minutes", numberFor("--minutes", limits.minutes))
-    .option("--steps <n>", "stop each run after this many steps", numberFor("--steps", limits.steps));
-  addDevice(command).action(async (recipes: string[], { device: wanted, ...flags }: Flags) => {
+    .option("--steps <n>", "stop each run after this many steps", numberFor("--steps", limits.steps))
+    .option("--plan", "memory and time of each run on this device, without starting it");
+  addDevice(command).action(async (recipes: string[], { device: wanted, plan, ...flags }: Flags) => {
     if (recipes.length > 1 && flags.output)
       throw new InputError("--output names one run folder, but there are several recipes", {
         hint: "leave it out: each run gets runs/NAME",
@@ -41,6 +44,7 @@ export function addTrain(program: Command, terminal: Terminal): void {
     if (flags.resume && flags.force) throw new InputError("--resume goes on with a run, --force replaces it: give one");
     const device = await openDevice(wanted);
     for (const text of device.news()) terminal.note(text);
+    if (plan) return printPlans(recipes, device, terminal);
     for (const recipe of recipes) await run(recipe, device, flags, terminal);
   });
 }

@@ -16,7 +16,7 @@ import { windows } from "./tiles.ts";
 const margin = 4;
 
 /** A crop with its margin, as far as that lies in the picture. */
-function withMargin({ top, left, height, width }: Crop, { height: rows, width: columns }: Grid): Crop {
+export function withMargin({ top, left, height, width }: Crop, { height: rows, width: columns }: Grid): Crop {
   const [first, start] = [Math.max(0, top - margin), Math.max(0, left - margin)];
   const [last, end] = [Math.min(rows, top + height + margin), Math.min(columns, left + width + margin)];
   return { top: first, left: start, height: last - first, width: end - start };

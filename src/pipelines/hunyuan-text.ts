@@ -7,7 +7,7 @@ import { LlamaEncoder } from "../models/llama/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
-import { buildProgram } from "../tensor/program.ts";
+import { buildProgram, type Program } from "../tensor/program.ts";
 import type { Executable, Runtime } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
 import type { HunyuanModel } from "./hunyuan.ts";
@@ -32,6 +32,18 @@ export interface PromptStates {
 /** Turns prompts into states; from encoders, or from a file that was written before. */
 export type PromptEncoder = (prompts: readonly string[]) => Promise<PromptStates>;
 
+/** Words [B, T] to what both encoders make of them. */
+export function promptProgram(
+  { language, clip }: { readonly [part in "language" | "clip"]: Pick<HunyuanText[part], "config"> },
+  shape: readonly [batch: number, words: number],
+  keep: Runtime["keeps"],
+): Program {
+  const ids = input("ids", shape, "i32");
+  const states = mount(new LlamaEncoder(language.config), "language").forward({ ids, mask: input("mask", shape) });
+  const { pooled } = mount(new ClipTextEncoder(clip.config), "clip").forward({ ids, end: input("end", shape) });
+  return buildProgram({ states, pooled }, { keep });
+}
+
 /** The model's own encoders; both stay loaded until `dispose`. Programs are kept by the number of prompts. */
 export function openPrompts(
   { settings, text }: Pick<HunyuanModel, "settings" | "text">,
@@ -48,13 +60,7 @@ export function openPrompts(
     ...[...language.weights].map(([name, weight]) => [`language.${name}`, weight] as const),
     ...[...clip.weights].map(([name, weight]) => [`clip.${name}`, weight] as const),
   ]);
-  const compile = (batch: number) => {
-    const shape = [batch, length];
-    const ids = input("ids", shape, "i32");
-    const states = mount(new LlamaEncoder(language.config), "language").forward({ ids, mask: input("mask", shape) });
-    const { pooled } = mount(new ClipTextEncoder(clip.config), "clip").forward({ ids, end: input("end", shape) });
-    return runtime.compile(buildProgram({ states, pooled }, { keep: runtime.keeps }), { weights });
-  };
+  const compile = (batch: number) => runtime.compile(promptProgram(text, [batch, length], runtime.keeps), { weights });
   return {
     encode: async (prompts) => {
       const shape = [prompts.length, length];

@@ -9,7 +9,7 @@ import { timestepSinusoid } from "../nn/timestep.ts";
 import { timestepOf } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
-import { buildProgram } from "../tensor/program.ts";
+import { buildProgram, type Program } from "../tensor/program.ts";
 import type { Executable, Runtime } from "../tensor/runtime.ts";
 import { constant, input, type Tensor } from "../tensor/tensor.ts";
 import type { Codec } from "./codec.ts";
@@ -26,7 +26,10 @@ export interface HunyuanModel {
 }
 
 /** Cells of the latent grid of a clip. */
-export function latentGrid({ width, height, frames }: VideoSize, { compression, json }: Codec): Grid {
+export function latentGrid(
+  { width, height, frames }: VideoSize,
+  { compression, json }: Pick<Codec, "compression" | "json">,
+): Grid {
   const [t, h, w] = compression;
   const grid = { frames: (frames - 1) / t + 1, height: height / h, width: width / w };
   if (!Object.values(grid).every(Number.isInteger))
@@ -85,11 +88,11 @@ export function hunyuanFeeds(
  * comparisons look at directions only, and half precision then holds any of them.
  */
 export function featureProgram(
-  { transformer }: Pick<HunyuanModel, "transformer">,
+  { transformer }: { readonly transformer: Pick<HunyuanModel["transformer"], "config"> },
   shape: HunyuanShape,
   blocks: readonly number[],
-  runtime: Runtime,
-): Promise<Executable> {
+  keep: Runtime["keeps"],
+): Program {
   const { config } = transformer;
   const indices = blocks.map((block) => tapIndex(block, config.doubleBlocks + config.singleBlocks, "teacher"));
   const taken = new Map<number, Tensor>();
@@ -100,9 +103,7 @@ export function featureProgram(
     },
   });
   const outputs = indices.map((index, k) => [`feature${k}`, rmsNorm(taken.get(index)!, { epsilon: 1e-6 })] as const);
-  return runtime.compile(buildProgram(Object.fromEntries(outputs), { keep: runtime.keeps }), {
-    weights: transformer.weights,
-  });
+  return buildProgram(Object.fromEntries(outputs), { keep });
 }
 
 /** A possibly negative block number as an index. */

@@ -17,6 +17,7 @@ import { bucketAt } from "./draws.ts";
 import type { LatentSet } from "./flow-task.ts";
 import { initialWeights } from "./initial.ts";
 import type { DistillRecipe } from "./recipe.ts";
+import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
 import { type FlowItem, type StudentShape, studentFeeds, studentGraph } from "./student.ts";
 import type { Task } from "./trainer.ts";
@@ -109,7 +110,8 @@ export class DistillTask implements Task {
       if (index === this.#tap) states = x;
       return x;
     };
-    const { predicted, target } = studentGraph(this.model, shape, { fps, compression }, { afterBlock });
+    const options = { afterBlock, ...aroundBlocks(this.recipe) };
+    const { predicted, target } = studentGraph(this.model, shape, { fps, compression }, options);
     const diffusion = diffusionLoss(predicted, target, form);
     const { projector } = this.model;
     if (!teacher || !projector || !states) return { loss: diffusion, report: { diffusion } };

@@ -2,7 +2,7 @@
 import { gaussian, Random } from "../base/philox.ts";
 import { widthOf } from "../models/hunyuan/config.ts";
 import { tokenGrid } from "../models/hunyuan/rope.ts";
-import { featureProgram, type HunyuanModel, hunyuanFeeds } from "../pipelines/hunyuan.ts";
+import { featureProgram, type HunyuanModel, type HunyuanShape, hunyuanFeeds } from "../pipelines/hunyuan.ts";
 import type { PromptEncoder } from "../pipelines/hunyuan-text.ts";
 import { addNoise } from "../samplers/process.ts";
 import type { HostTensor } from "../tensor/dtype.ts";
@@ -41,7 +41,15 @@ export interface FeatureSource {
 }
 
 /** Where the teacher's tokens lie. */
-export function teacherPlaces({ transformer, codec }: HunyuanModel, { grid }: Pick<LatentSet, "grid">): TokenPlaces {
+export function teacherPlaces(
+  {
+    transformer,
+    codec,
+  }: { readonly [part in "transformer"]: Pick<HunyuanModel[part], "config"> } & {
+    readonly codec: Pick<HunyuanModel["codec"], "compression">;
+  },
+  { grid }: Pick<LatentSet, "grid">,
+): TokenPlaces {
   const { patch } = transformer.config;
   const span = codec.compression.map((size, axis) => size * patch[axis]!) as [number, number, number];
   return { grid: tokenGrid(grid, transformer.config), span };
@@ -77,7 +85,7 @@ export class LiveTeacher implements FeatureSource {
   }
 
   async read(key: string, draws: readonly Draw[]): Promise<HostTensor> {
-    const { sets, seed, block, guidance, sigmaOf, prompts } = this.#options;
+    const { sets, seed, guidance, sigmaOf, prompts } = this.#options;
     const set = sets.get(key)!;
     const { config } = this.#model.transformer;
     const shape = { batch: draws.length, grid: set.grid, words: this.#model.settings.textLength };
@@ -89,16 +97,24 @@ export class LiveTeacher implements FeatureSource {
       latents.set(addNoise(await set.read(draw.clip), noise, sigmas[i]!), i * size);
     }
     const states = await prompts(draws.map(({ caption }) => caption));
-    const program = `${key} ${draws.length}`;
-    if (!this.#programs.has(program))
-      this.#programs.set(program, featureProgram(this.#model, shape, [block], this.#runtime));
-    const executable = await this.#programs.get(program)!;
+    const executable = await this.#program(`${key} ${draws.length}`, shape);
     const feeds = hunyuanFeeds(config, shape, { latents, sigmas, prompts: states, guidance });
     return (await executable.run(feeds))["feature0"]!;
   }
 
+  #program(name: string, shape: HunyuanShape): Promise<Executable> {
+    const known = this.#programs.get(name);
+    if (known) return known;
+    const program = featureProgram(this.#model, shape, [this.#options.block], this.#runtime.keeps);
+    const made = this.#runtime.compile(program, { weights: this.#model.transformer.weights });
+    this.#programs.set(name, made);
+    return made;
+  }
+
+  /** Frees the device; a later `read` compiles anew. */
   dispose(): void {
     for (const program of this.#programs.values()) void program.then((one) => one.dispose());
+    this.#programs.clear();
   }
 }
 

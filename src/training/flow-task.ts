@@ -11,6 +11,7 @@ import { bucketAt, drawSigma } from "./draws.ts";
 import { initialFlowWeights } from "./flow-initial.ts";
 import { modelConfigs } from "./flow-model.ts";
 import type { FlowRecipe } from "./recipe.ts";
+import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
 import { type FlowItem, type StudentShape, studentFeeds, studentGraph } from "./student.ts";
 import type { Task } from "./trainer.ts";
@@ -77,10 +78,9 @@ export class FlowTask implements Task {
 
   loss(bucket: string): { loss: Tensor; report: Record<string, Tensor> } {
     const { compression } = this.data;
-    const { predicted, target } = studentGraph(this.model, this.#shapeOf(bucket), {
-      fps: this.recipe.fps,
-      compression,
-    });
+    const positions = { fps: this.recipe.fps, compression };
+    const around = aroundBlocks(this.recipe);
+    const { predicted, target } = studentGraph(this.model, this.#shapeOf(bucket), positions, around);
     return { loss: predicted.sub(target).square().mean(), report: {} };
   }
 

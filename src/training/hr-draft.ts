@@ -10,7 +10,7 @@ import type { TextToVideoModel } from "../pipelines/model.ts";
 import { timestepOf } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
-import { buildProgram } from "../tensor/program.ts";
+import { buildProgram, type Program } from "../tensor/program.ts";
 import type { Executable, Runtime, Weights } from "../tensor/runtime.ts";
 import { constant, input } from "../tensor/tensor.ts";
 
@@ -55,36 +55,10 @@ export class FrozenDraft {
     const key = [grid.frames, grid.height, grid.width, batch].join(" ");
     const known = this.#programs.get(key);
     if (known) return known;
-    const { settings, text, transformer, vae } = this.model;
-    const words = settings.textLength;
-    const mask = input("mask", [batch, words]);
-    const states = mount(new T5Encoder(text.config), "text").forward({
-      ids: input("ids", [batch, words], "i32"),
-      buckets: constant(relativeBuckets(words, text.config)),
-      mask,
-    });
-    const { config } = transformer;
-    const causal = config.causalPositions ?? false;
-    const places = coordinates(grid, { fps: settings.fps, compression: compression(vae.config), causal });
-    const { cos, sin } = ropeTables(places, widthOf(config), { theta: config.ropeTheta });
-    const features = this.#taps.length
-      ? forwardWithTaps(
-          mount(new LtxTransformer(config), "transformer"),
-          {
-            latents: input("latents", [batch, tokensOf(grid), config.channels]),
-            text: states,
-            textMask: mask,
-            sinusoid: input("sinusoid", [batch, 1, 256]),
-            rope: { cos: constant(cos), sin: constant(sin) },
-          },
-          this.#taps,
-        ).features
-      : [];
-    const outputs = Object.fromEntries(features.map((x, k) => [`feature${k}`, x]));
+    const program = draftProgram(this.model, this.#taps, { grid, batch }, this.#runtime.keeps);
+    const { text, transformer } = this.model;
     const weights = new Map([...prefixed(text.weights, "text."), ...prefixed(transformer.weights, "transformer.")]);
-    const made = await this.#runtime.compile(buildProgram({ states, ...outputs }, { keep: this.#runtime.keeps }), {
-      weights,
-    });
+    const made = await this.#runtime.compile(program, { weights });
     this.#programs.set(key, made);
     return made;
   }
@@ -93,6 +67,46 @@ export class FrozenDraft {
     for (const program of this.#programs.values()) program.dispose();
     this.#programs.clear();
   }
+}
+
+/** What the frozen model is known by to whoever only plans. */
+export type DraftModel = Pick<TextToVideoModel, "settings"> & {
+  readonly [part in "text" | "transformer" | "vae"]: Pick<TextToVideoModel[part], "config">;
+};
+
+/** Words to states, and noisy tokens to the features of each tap; without taps states alone. */
+export function draftProgram(
+  { settings, text, transformer, vae }: DraftModel,
+  taps: readonly number[],
+  { grid, batch }: { readonly grid: Grid; readonly batch: number },
+  keep: Runtime["keeps"],
+): Program {
+  const words = settings.textLength;
+  const mask = input("mask", [batch, words]);
+  const states = mount(new T5Encoder(text.config), "text").forward({
+    ids: input("ids", [batch, words], "i32"),
+    buckets: constant(relativeBuckets(words, text.config)),
+    mask,
+  });
+  const { config } = transformer;
+  const causal = config.causalPositions ?? false;
+  const places = coordinates(grid, { fps: settings.fps, compression: compression(vae.config), causal });
+  const { cos, sin } = ropeTables(places, widthOf(config), { theta: config.ropeTheta });
+  const features = taps.length
+    ? forwardWithTaps(
+        mount(new LtxTransformer(config), "transformer"),
+        {
+          latents: input("latents", [batch, tokensOf(grid), config.channels]),
+          text: states,
+          textMask: mask,
+          sinusoid: input("sinusoid", [batch, 1, 256]),
+          rope: { cos: constant(cos), sin: constant(sin) },
+        },
+        taps,
+      ).features
+    : [];
+  const outputs = Object.fromEntries(features.map((x, k) => [`feature${k}`, x]));
+  return buildProgram({ states, ...outputs }, { keep });
 }
 
 const prefixed = (weights: Weights, prefix: string) =>

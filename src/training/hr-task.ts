@@ -12,6 +12,7 @@ import { guideChannels, type HrConfig } from "../models/ltx/two-stage-config.ts"
 import { compression } from "../models/ltx-vae/config.ts";
 import { timestepSinusoid } from "../nn/timestep.ts";
 import { guideSigma } from "../pipelines/draft.ts";
+import type { TextToVideoModel } from "../pipelines/model.ts";
 import { addNoise, timestepOf, velocity } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
@@ -19,9 +20,10 @@ import { input, type Tensor } from "../tensor/tensor.ts";
 import { degrade } from "./degrade.ts";
 import { bucketAt, drawSigma } from "./draws.ts";
 import type { LatentSet } from "./flow-task.ts";
-import type { FrozenDraft } from "./hr-draft.ts";
+import type { DraftModel, FrozenDraft } from "./hr-draft.ts";
 import { initialHrWeights } from "./hr-initial.ts";
 import type { HrRecipe } from "./recipe.ts";
+import { aroundBlocks } from "./rematerialise.ts";
 import type { Task } from "./trainer.ts";
 
 /** Clips at both sizes: the whole small picture, and a window of the large one. Clips of a group share the window. */
@@ -38,7 +40,7 @@ export interface HrSet {
 
 export interface HrData {
   readonly config: HrConfig;
-  readonly draft: FrozenDraft;
+  readonly draft: Pick<FrozenDraft, "run"> & { readonly model: DraftModel & Pick<TextToVideoModel, "tokenizer"> };
   /** Values of the low-resolution transformer, to start from. */
   readonly start: ReadonlyMap<string, HostTensor>;
   /** By `bucketKey`. */
@@ -97,6 +99,7 @@ export class HrTask implements Task {
         rope: { cos: input("cos", table), sin: input("sin", table) },
       },
       this.model.upsample(guides, resizing),
+      aroundBlocks(this.recipe),
     );
     const loss = predicted
       .sub(input("target", [items, tokens, transformer.channels]))

@@ -58,6 +58,9 @@ export const shared = {
   checkpointMinutes: z.number().positive().default(5),
 };
 
+/** Compute each block's values again for its gradients, rather than keep them: a third more time, far less memory. */
+export const rematerialise = z.boolean().default(false);
+
 /** Sizes that are trained one stage after the other; each step draws one of its stage's, by weight. */
 export const stages = z
   .array(

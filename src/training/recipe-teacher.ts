@@ -1,6 +1,6 @@
 /** Recipes of heterogeneous distillation: a HunyuanVideo-style teacher, and the training of a student with it. */
 import { z } from "zod";
-import { clips, count, defaults, preview, shared, stages, timesteps } from "./recipe-parts.ts";
+import { clips, count, defaults, picture, preview, rematerialise, shared, stages, timesteps } from "./recipe-parts.ts";
 
 const textEncoder = z.strictObject({ layers: count, width: count, heads: count, inner: count });
 
@@ -31,6 +31,7 @@ export const teacher = z.strictObject({
   pooled: textEncoder,
   captionDropout: z.number().min(0).max(1),
   fps: z.number().positive(),
+  rematerialise,
   clips,
   stages,
   timesteps,
@@ -69,9 +70,12 @@ export const distill = z.strictObject({
   embeddings: z.string().optional(),
   /** Whether the student's text encoder learns too. */
   trainText: z.boolean().default(false),
+  rematerialise,
   captionDropout: z.number().min(0).max(1),
   clips,
   stages,
   timesteps,
   preview,
+  /** What the finished student makes by default; what it made before when left out. */
+  picture: picture.optional(),
 });

@@ -1,6 +1,6 @@
 /** Recipes that go on from a finished model. */
 import { z } from "zod";
-import { clips, count, preview, shared, stages, timesteps } from "./recipe-parts.ts";
+import { clips, count, preview, rematerialise, shared, stages, timesteps } from "./recipe-parts.ts";
 
 const isPattern = (text: string): boolean => {
   try {
@@ -31,6 +31,7 @@ export const tune = z.strictObject({
     .optional(),
   captionDropout: z.number().min(0).max(1),
   fps: z.number().positive(),
+  rematerialise,
   clips,
   stages,
   timesteps,

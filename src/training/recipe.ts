@@ -2,7 +2,18 @@
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { fusionForms, guidances, guideConvs, placements } from "../models/ltx/two-stage-config.ts";
-import { clips, count, defaults, type folder, picture, preview, shared, stages, timesteps } from "./recipe-parts.ts";
+import {
+  clips,
+  count,
+  defaults,
+  type folder,
+  picture,
+  preview,
+  rematerialise,
+  shared,
+  stages,
+  timesteps,
+} from "./recipe-parts.ts";
 import { distill, teacher } from "./recipe-teacher.ts";
 import { tune } from "./recipe-tune.ts";
 
@@ -71,6 +82,7 @@ const flow = z.strictObject({
   text: z.strictObject({ layers: count, width: count, heads: count, inner: count, tokens: count }),
   captionDropout: z.number().min(0).max(1),
   fps: z.number().positive(),
+  rematerialise,
   clips,
   stages,
   timesteps,
@@ -100,6 +112,7 @@ const hr = z.strictObject({
   form: z.enum(fusionForms).default("residual"),
   conv: z.enum(guideConvs).default("depthwise"),
   placement: z.enum(placements).default("field"),
+  rematerialise,
   captionDropout: z.number().min(0).max(1),
   /** For each size and window. */
   clips,

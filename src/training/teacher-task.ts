@@ -11,6 +11,7 @@ import { input, type Tensor } from "../tensor/tensor.ts";
 import { bucketAt, drawSigma } from "./draws.ts";
 import type { LatentSet } from "./flow-task.ts";
 import type { TeacherRecipe } from "./recipe.ts";
+import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
 import { wordsOf } from "./student.ts";
 import { initialTeacherWeights, TeacherNet, teacherConfigs } from "./teacher-net.ts";
@@ -55,11 +56,9 @@ export class TeacherTask implements Task {
     const shape = this.#shapeOf(bucket);
     const inputs = hunyuanInputs(transformer.config, shape);
     const ids = input("ids", [shape.batch, shape.words], "i32");
-    const predicted = transformer.forward({
-      ...inputs,
-      text: language.forward({ ids, mask: inputs.textMask }),
-      pooled: clip.forward({ ids, end: input("end", ids.shape) }).pooled,
-    });
+    const text = language.forward({ ids, mask: inputs.textMask });
+    const { pooled } = clip.forward({ ids, end: input("end", ids.shape) });
+    const predicted = transformer.forward({ ...inputs, text, pooled }, aroundBlocks(this.recipe));
     const target = input("target", predicted.shape);
     return { loss: predicted.sub(target).square().mean(), report: {} };
   }

@@ -2,12 +2,12 @@
 
 import type { HostTensor } from "../tensor/dtype.ts";
 import { parametersOf } from "../tensor/mount.ts";
-import { buildProgram } from "../tensor/program.ts";
-import { gradients } from "../tensor/reverse.ts";
+import type { Program } from "../tensor/program.ts";
 import type { Executable, Runtime, State } from "../tensor/runtime.ts";
-import { fill, type Tensor } from "../tensor/tensor.ts";
-import { addToSums, initialSums, sumOf } from "./accumulate.ts";
-import { type AdamConfig, adam, adamDefaults, adamInputs, initialMoments, momentNames } from "./optimiser.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { initialSums } from "./accumulate.ts";
+import { type AdamConfig, adamInputs, initialMoments, momentNames } from "./optimiser.ts";
+import { adamOf, stepProgram, updateProgram } from "./step-program.ts";
 
 /** What is being learned. Batches are pure functions of the step, so that a run can stop and go on to the same bits. */
 export interface Task {
@@ -73,7 +73,7 @@ export class Trainer {
     this.task = task;
     this.#runtime = runtime;
     this.#settings = settings;
-    this.#adam = { ...adamDefaults, ...settings };
+    this.#adam = adamOf(settings);
     this.#state = state;
   }
 
@@ -85,7 +85,7 @@ export class Trainer {
     settings: OptimiserSettings = {},
   ): Promise<Trainer> {
     const trained = new Map([...weights].filter(([name]) => !task.frozen?.(name)));
-    const moments = initialMoments(trained, { ...adamDefaults, ...settings });
+    const moments = initialMoments(trained, adamOf(settings));
     const sums = (settings.accumulate ?? 1) > 1 ? initialSums(trained) : [];
     return new Trainer(task, runtime, settings, await runtime.state(new Map([...weights, ...moments, ...sums])));
   }
@@ -133,41 +133,23 @@ export class Trainer {
     return this.#settings.accumulate ?? 1;
   }
 
-  #trained(): Tensor[] {
-    return [...parametersOf(this.task.model)].flatMap(([name, p]) => (this.task.frozen?.(name) ? [] : [p]));
-  }
-
-  /** A bucket's step: loss and gradients, which go into an update or into sums. */
   async #program(bucket: string): Promise<Executable> {
     const known = this.#programs.get(bucket);
     if (known) return known;
-    const { loss, report } = this.task.loss(bucket);
-    const parameters = this.#trained();
-    const slopes = gradients(loss, parameters);
-    const { updates, ...rest } =
-      this.#accumulate === 1
-        ? adam(parameters, slopes, this.#adam)
-        : { updates: addToSums(parameters, slopes, this.#accumulate) };
-    const made = await this.#compile({ loss, ...rest, ...report }, updates);
+    const made = await this.#compile(stepProgram(this.task, bucket, this.#settings, this.#runtime.keeps));
     this.#programs.set(bucket, made);
     return made;
   }
 
-  /** What moves the weights by the sums, and empties these. */
   async #updateProgram(): Promise<Executable> {
     const known = this.#programs.get(updateKey);
     if (known) return known;
-    const parameters = this.#trained();
-    const sums = parameters.map(sumOf);
-    const { updates, norm } = adam(parameters, sums, this.#adam);
-    for (const sum of sums) updates.set(sum, fill(0).broadcast(sum.shape));
-    const made = await this.#compile({ norm }, updates);
+    const made = await this.#compile(updateProgram(this.task, this.#settings, this.#runtime.keeps));
     this.#programs.set(updateKey, made);
     return made;
   }
 
-  #compile(outputs: Record<string, Tensor>, updates: Map<Tensor, Tensor>): Promise<Executable> {
-    const program = buildProgram(outputs, { updates, keep: this.#runtime.keeps });
+  #compile(program: Program): Promise<Executable> {
     return this.#runtime.compile(program, { state: this.#state });
   }
 

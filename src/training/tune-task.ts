@@ -11,6 +11,7 @@ import type { LatentSet } from "./flow-task.ts";
 import { initialWeights } from "./initial.ts";
 import { type Adapter, attachLora, type LoraSettings } from "./lora.ts";
 import type { TuneRecipe } from "./recipe-tune.ts";
+import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
 import { type FlowItem, latentFeeds, velocityGraph } from "./student.ts";
 import type { Task } from "./trainer.ts";
@@ -96,7 +97,8 @@ export class TuneTask implements Task {
     const mask = input("mask", [batch, words]);
     const shape = { batch, grid: set.grid };
     const positions = { fps: this.recipe.fps, compression, causal: config.causalPositions ?? false };
-    const { predicted, target } = velocityGraph(this.model.transformer, shape, { text, mask }, positions);
+    const around = aroundBlocks(this.recipe);
+    const { predicted, target } = velocityGraph(this.model.transformer, shape, { text, mask }, positions, around);
     return { loss: predicted.sub(target).square().mean(), report: {} };
   }
 

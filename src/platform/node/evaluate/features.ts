@@ -125,7 +125,9 @@ async function teacherSeer(
     buildProgram({ latents: codec.encode(input("pixels", pixelShape)) }, { keep: runtime.keeps }),
     { weights: codec.weights },
   );
-  const program = await featureProgram(model, shape, teacherBlocks, runtime);
+  const program = await runtime.compile(featureProgram(model, shape, teacherBlocks, runtime.keeps), {
+    weights: model.transformer.weights,
+  });
   const prompts = openPrompts(model, runtime);
   const { guidanceScale: guidance } = model.settings;
   return {

@@ -88,7 +88,7 @@ export async function distillJob(
       for (const part of ["vae", "tokenizer", "model_index.json"])
         await cp(join(home, part), join(folder, part), { recursive: true });
       await saveStudent(folder, {
-        settings: { ...settings, name: recipe.name },
+        settings: { ...settings, ...recipe.picture, name: recipe.name },
         text: { config: student.text.config, values: under(values, "text.") },
         transformer: { config: student.transformer.config, values: under(values, "transformer.") },
       });
@@ -125,6 +125,7 @@ async function openFeatures(
     sigmaOf: recipe.strategy === "fixed" ? () => recipe.fixedSigma : (sigma) => sigma,
   });
   const stored = recipe.draws ? await keptFeatures(live, model, recipe, sets, requestOf, options) : undefined;
+  if (stored) live.dispose(); // from here on features come from disk
   const places = (key: string) => teacherPlaces(model, sets.get(key)!);
   return {
     teacher: { width: live.width, places, features: stored ?? live },

@@ -1,0 +1,279 @@
+/** A recipe's programs without its weights and its data, for planning. Models that are not there yet are taken as published. */
+import { stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { UnsupportedError } from "../../../base/errors.ts";
+import type { Picture } from "../../../data/clip-source.ts";
+import { clipL } from "../../../models/clip/config.ts";
+import { hunyuanVideo, widthOf } from "../../../models/hunyuan/config.ts";
+import { hunyuanVideoVae } from "../../../models/hunyuan-vae/config.ts";
+import { llama3 } from "../../../models/llama/config.ts";
+import { ltx2b } from "../../../models/ltx/config.ts";
+import type { Grid } from "../../../models/ltx/rope.ts";
+import { proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
+import { compression, fromDiffusers } from "../../../models/ltx-vae/config.ts";
+import { Encoder } from "../../../models/ltx-vae/encoder.ts";
+import { t5xxl } from "../../../models/t5/encoder.ts";
+import { type CodecModel, hunyuanCodec } from "../../../pipelines/codec.ts";
+import { featureProgram, type HunyuanModel, latentGrid } from "../../../pipelines/hunyuan.ts";
+import { promptProgram } from "../../../pipelines/hunyuan-text.ts";
+import { gridOf } from "../../../pipelines/latents.ts";
+import { ltxReleases } from "../../../pipelines/ltx-releases.ts";
+import type { TextToVideoModel } from "../../../pipelines/model.ts";
+import type { HostTensor } from "../../../tensor/dtype.ts";
+import { mount } from "../../../tensor/mount.ts";
+import { buildProgram, type Program } from "../../../tensor/program.ts";
+import type { Runtime } from "../../../tensor/runtime.ts";
+import { input } from "../../../tensor/tensor.ts";
+import { DistillTask } from "../../../training/distill-task.ts";
+import { teacherPlaces } from "../../../training/distill-teacher.ts";
+import type { LatentSet } from "../../../training/flow-task.ts";
+import { type DraftModel, draftProgram } from "../../../training/hr-draft.ts";
+import { bucketKey, type HrSet, HrTask } from "../../../training/hr-task.ts";
+import type { FrozenRun, PlannedRun } from "../../../training/plan.ts";
+import type { DistillRecipe, HrRecipe } from "../../../training/recipe.ts";
+import type { TuneRecipe } from "../../../training/recipe-tune.ts";
+import { pictureKey } from "../../../training/stages.ts";
+import { TuneTask } from "../../../training/tune-task.ts";
+import { openModel } from "../models/open-model.ts";
+import { openTeacher } from "../models/teacher-folder.ts";
+import { readRecipe } from "./run.ts";
+
+/** A model as far as programs need it. */
+type Student = DraftModel & Pick<TextToVideoModel, "tokenizer">;
+interface Teacher extends Pick<HunyuanModel, "settings"> {
+  readonly transformer: Pick<HunyuanModel["transformer"], "config">;
+  readonly text: Parameters<typeof promptProgram>[0] | undefined;
+  readonly codec: CodecModel;
+}
+
+interface Options {
+  readonly base: string;
+  readonly keeps: Runtime["keeps"];
+  /** Hears which models are not there. */
+  readonly note: (text: string) => void;
+}
+
+/** What would run. @throws UnsupportedError for recipes that start from nothing, InputError for a faulty one */
+export async function planRecipe(path: string, { keeps, note }: Pick<Options, "keeps" | "note">): Promise<PlannedRun> {
+  const recipe = await readRecipe(path);
+  const options = { base: dirname(resolve(path)), keeps, note };
+  if (recipe.kind === "distill") return planDistill(recipe, options);
+  if (recipe.kind === "high-resolution") return planHr(recipe, options);
+  if (recipe.kind === "fine-tune") return planTune(recipe, options);
+  throw new UnsupportedError(`recipes of the kind ${recipe.kind} are not planned`, {
+    where: path,
+    hint: "distill, high-resolution and fine-tune are",
+  });
+}
+
+const isThere = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+const published = { name: "LTX-Video 2B", ...ltxReleases[0]!.settings.original };
+
+async function studentAt(path: string, { base, note }: Options): Promise<Student> {
+  const folder = resolve(base, path);
+  if (await isThere(folder)) {
+    const model = await openModel(folder);
+    await model.close();
+    return model;
+  }
+  note(`${path} is not there: planned for LTX-Video 2B with T5-XXL`);
+  return {
+    settings: published,
+    text: { config: t5xxl },
+    transformer: { config: ltx2b },
+    vae: { config: fromDiffusers({}) },
+    tokenizer: undefined as never, // only batches are worded
+  };
+}
+
+async function teacherAt(path: string, { base, note }: Options): Promise<Teacher> {
+  const folder = resolve(base, path);
+  if (await isThere(folder)) {
+    const model = await openTeacher(folder);
+    await model.close();
+    return model;
+  }
+  note(`${path} is not there: planned for HunyuanVideo`);
+  return {
+    settings: { ...published, name: "HunyuanVideo", textLength: 256 },
+    text: { language: { config: llama3 }, clip: { config: clipL } },
+    transformer: { config: hunyuanVideo },
+    codec: hunyuanCodec(hunyuanVideoVae),
+  };
+}
+
+/** Data that is known by its size alone. */
+const unread = (): never => {
+  throw new Error("a plan reads no data");
+};
+const sized = (grid: Grid, count = 0): LatentSet => ({ grid, count, read: unread, caption: unread });
+const noValues: ReadonlyMap<string, HostTensor> = new Map();
+
+const encodeLtx = ({ vae }: Student, { frames, height, width }: Picture, keep: Runtime["keeps"]): Program =>
+  buildProgram(
+    { mean: mount(new Encoder(vae.config), "encoder").forward(input("pixels", [1, 3, frames, height, width])).mean },
+    { keep },
+  );
+
+const encodeCodec = (codec: CodecModel, { frames, height, width }: Picture, keep: Runtime["keeps"]): Program =>
+  buildProgram({ latents: codec.encode(input("pixels", [1, 3, frames, height, width])) }, { keep });
+
+interface CodecRuns {
+  readonly key: string;
+  readonly picture: Picture;
+  readonly runs: number;
+  readonly keeps: Runtime["keeps"];
+  readonly impossible: string[];
+}
+
+/** Encoding by a teacher's autoencoder, in one piece: the mask of its attention alone may be more than an array holds. */
+function codecRuns(codec: CodecModel, { key, picture, runs, keeps, impossible }: CodecRuns): FrozenRun[] {
+  const name = `teacher's latents ${key}`;
+  try {
+    return [{ name, program: encodeCodec(codec, picture, keeps), runs }];
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    impossible.push(`${name}: its autoencoder attends to the whole clip at once, which is too much at this size`);
+    return [];
+  }
+}
+
+/** Clips that a size has when the recipe does not say. */
+const usualCount = 1000;
+
+function picturesOf(recipe: DistillRecipe | TuneRecipe): Map<string, Picture> {
+  const buckets = recipe.stages.flatMap((stage) => stage.buckets);
+  return new Map(buckets.map(({ picture }) => [pictureKey(picture), picture]));
+}
+
+async function planDistill(recipe: DistillRecipe, options: Options): Promise<PlannedRun> {
+  const { keeps } = options;
+  const student = await studentAt(recipe.student, options);
+  const teacher = recipe.strategy === "data-only" ? undefined : await teacherAt(recipe.teacher, options);
+  const pictures = picturesOf(recipe);
+  const clipsOf = (key: string) => recipe.clips[key] ?? usualCount;
+  const sets = new Map([...pictures].map(([key, picture]) => [key, sized(gridOf(picture, student.vae.config))]));
+  const shapeOf = (key: string, batch: number) => {
+    const words = teacher!.settings.textLength;
+    return { batch, grid: latentGrid(pictures.get(key)!, teacher!.codec), words };
+  };
+  const features = (key: string, batch: number) =>
+    featureProgram(teacher!, shapeOf(key, batch), [recipe.taps.teacher], keeps);
+  const prompts = (batch: number) =>
+    recipe.embeddings === undefined && teacher?.text
+      ? [promptProgram(teacher.text, [batch, teacher.settings.textLength], keeps)]
+      : [];
+  const task = new DistillTask(recipe, {
+    configs: { text: student.text.config, transformer: student.transformer.config },
+    start: noValues,
+    tokenizer: student.tokenizer,
+    words: student.settings.textLength,
+    fps: student.settings.fps,
+    compression: compression(student.vae.config),
+    sets,
+    teacher: teacher && {
+      width: widthOf(teacher.transformer.config),
+      places: (key) => teacherPlaces(teacher, { grid: shapeOf(key, 1).grid }),
+      features: { read: unread },
+    },
+  });
+  const impossible: string[] = [];
+  const preparation = [...pictures].flatMap(([key, picture]) => {
+    const runs = clipsOf(key);
+    const own = { name: `latents ${key}`, program: encodeLtx(student, picture, keeps), runs };
+    if (!teacher) return [own];
+    const theirs = codecRuns(teacher.codec, { key, picture, runs, keeps, impossible });
+    if (!recipe.draws) return [own, ...theirs];
+    const kept = { name: `teacher's features ${key}`, program: features(key, 1), runs: runs * recipe.draws };
+    const texts = prompts(1).map((program) => ({ name: `teacher's text ${key}`, program, runs: runs * recipe.draws }));
+    return [own, ...theirs, ...texts, kept];
+  });
+  return {
+    task,
+    optimiser: recipe.optimiser,
+    preparation,
+    impossible,
+    beside(bucket) {
+      if (!teacher || recipe.draws) return [];
+      const [key, batch] = bucket.split(" ") as [string, string];
+      const programs = [features(key, Number(batch)), ...prompts(Number(batch))];
+      return programs.map((program) => ({ name: "teacher", program, runs: 1 }));
+    },
+  };
+}
+
+async function planHr(recipe: HrRecipe, options: Options): Promise<PlannedRun> {
+  const { keeps } = options;
+  const model = await studentAt(recipe.model, options);
+  const { guidance, form, conv, placement, draft: size } = recipe;
+  const taps = recipe.taps ?? proportionalTaps(model.transformer.config.layers);
+  const usesFeatures = guidance === "features" || guidance === "features-synced";
+  const config = { transformer: model.transformer.config, taps, guidance, form, conv, placement };
+  const sets = new Map<string, HrSet>();
+  const preparation = [];
+  for (const bucket of recipe.stages.flatMap(({ buckets }) => buckets)) {
+    const key = bucketKey(bucket);
+    if (sets.has(key)) continue;
+    const { picture, window } = bucket;
+    const large = gridOf(picture, model.vae.config);
+    const small = { ...picture, ...size };
+    const crop = { top: 0, left: 0, height: window?.height ?? large.height, width: window?.width ?? large.width };
+    const count = recipe.clips[key] ?? 20 * recipe.group;
+    sets.set(key, {
+      small: sized(gridOf(small, model.vae.config)),
+      large,
+      count,
+      group: recipe.group,
+      window: () => crop,
+      read: unread,
+    });
+    const [, h, w] = compression(model.vae.config);
+    const seen = { frames: picture.frames, height: crop.height * h, width: crop.width * w };
+    preparation.push(
+      { name: `small latents ${key}`, program: encodeLtx(model, small, keeps), runs: count },
+      { name: `large latents ${key}`, program: encodeLtx(model, seen, keeps), runs: count },
+    );
+  }
+  return {
+    task: new HrTask(recipe, { config, draft: { model, run: unread }, start: noValues, sets }),
+    optimiser: recipe.optimiser,
+    preparation,
+    beside(bucket) {
+      const [picture, window, batch] = bucket.split(" ") as [string, string, string];
+      const shape = { grid: sets.get(`${picture} ${window}`)!.small.grid, batch: Number(batch) };
+      return [{ name: "draft", program: draftProgram(model, usesFeatures ? taps : [], shape, keeps), runs: 1 }];
+    },
+  };
+}
+
+async function planTune(recipe: TuneRecipe, options: Options): Promise<PlannedRun> {
+  const { keeps } = options;
+  const model = await studentAt(recipe.from, options);
+  const pictures = picturesOf(recipe);
+  const sets = new Map([...pictures].map(([key, picture]) => [key, sized(gridOf(picture, model.vae.config))]));
+  const task = new TuneTask(recipe, {
+    config: model.transformer.config,
+    weights: noValues,
+    compression: compression(model.vae.config),
+    words: model.settings.textLength,
+    sets,
+    states: unread,
+  });
+  const [first] = sets.values();
+  const text = draftProgram(model, [], { grid: first!.grid, batch: 1 }, keeps);
+  const runs = (key: string) => recipe.clips[key] ?? usualCount;
+  return {
+    task,
+    optimiser: recipe.optimiser,
+    preparation: [...pictures].flatMap(([key, picture]) => [
+      { name: `latents ${key}`, program: encodeLtx(model, picture, keeps), runs: runs(key) },
+      { name: `captions ${key}`, program: text, runs: runs(key) },
+    ]),
+    beside: () => [],
+  };
+}
