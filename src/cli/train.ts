@@ -1,6 +1,10 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Command } from "commander";
 import { CancelledError, InputError } from "../base/errors.ts";
 import { type Device, openDevice } from "../platform/node/devices/open-device.ts";
+import { rehearse } from "../platform/node/training/rehearse.ts";
 import { type TrainEvent, train } from "../platform/node/training/run.ts";
 import type { GenerateRequest } from "../schema/request.ts";
 import type { StepReport } from "../training/trainer.ts";
@@ -16,6 +20,7 @@ interface Flags {
   readonly minutes?: number;
   readonly steps?: number;
   readonly plan?: boolean;
+  readonly dryRun?: boolean;
   readonly device?: GenerateRequest["device"];
 }
 
@@ -35,8 +40,12 @@ export function addTrain(program: Command, terminal: Terminal): void {
     .option("--force", "begin anew in a folder that holds a run, and replace it")
     .option("--minutes <n>", "stop each run after this many minutes", numberFor("--minutes", limits.minutes))
     .option("--steps <n>", "stop each run after this many steps", numberFor("--steps", limits.steps))
-    .option("--plan", "memory and time of each run on this device, without starting it");
-  addDevice(command).action(async (recipes: string[], { device: wanted, plan, ...flags }: Flags) => {
+    .option("--plan", "memory and time of each run on this device, without starting it")
+    .option(
+      "--dry-run",
+      "a few steps with random weights, few layers and small pictures, in a folder that is thrown away",
+    );
+  addDevice(command).action(async (recipes: string[], { device: wanted, plan, dryRun, ...flags }: Flags) => {
     if (recipes.length > 1 && flags.output)
       throw new InputError("--output names one run folder, but there are several recipes", {
         hint: "leave it out: each run gets runs/NAME",
@@ -45,14 +54,28 @@ export function addTrain(program: Command, terminal: Terminal): void {
     const device = await openDevice(wanted);
     for (const text of device.news()) terminal.note(text);
     if (plan) return printPlans(recipes, device, terminal);
-    for (const recipe of recipes) await run(recipe, device, flags, terminal);
+    const start = dryRun ? runDry : run;
+    for (const recipe of recipes) await start(recipe, device, flags, terminal);
   });
 }
+
+/** Everything that a recipe does, with models that are made for it. */
+async function runDry(recipe: string, device: Device, flags: RunFlags, terminal: Terminal): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "turbo2k-dry-run-"));
+  try {
+    const output = join(folder, "runs", "dry-run");
+    await run(await rehearse(recipe, folder), device, { ...flags, output }, terminal);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+type RunFlags = Omit<Flags, "device" | "plan" | "dryRun">;
 
 async function run(
   recipe: string,
   { runtime }: Device,
-  { output, ...flags }: Flags,
+  { output, ...flags }: RunFlags,
   terminal: Terminal,
 ): Promise<void> {
   const prepare = (done: number, count: number, what: string) => terminal.progress(what, done, count);

@@ -1,0 +1,89 @@
+/** The recipes at the paper's sizes: planned as they are, run with few and narrow layers. */
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { hunyuanVideo } from "../../../models/hunyuan/config.ts";
+import { pcaCodec } from "../../../pipelines/codec.ts";
+import { planTraining } from "../../../training/plan.ts";
+import { narrow, narrowVae } from "../bench/model-cases.ts";
+import { openOrt } from "../devices/ort.ts";
+import { packageRoot } from "../generate/package-root.ts";
+import { ltx090 } from "../rehearsal/write-checkpoint.ts";
+import { inFolder } from "../video/testing.ts";
+import { planRecipe } from "./plan-recipe.ts";
+import { type Rehearsed, rehearse } from "./rehearse.ts";
+import { train } from "./run.ts";
+
+const recipe = (name: string) => join(packageRoot, "recipes", `${name}.yaml`);
+const machine = { keeps: () => true, gflops: 100, baseBytes: 0 };
+
+async function plan(path: string) {
+  const notes: string[] = [];
+  const planned = await planRecipe(path, { keeps: machine.keeps, note: (text) => void notes.push(text) });
+  return { ...planTraining(planned, machine), notes, impossible: planned.impossible };
+}
+
+test("distillation at 960x544 is planned for the published models", { timeout: 180_000 }, async () => {
+  const { notes, trained, phases, impossible, stateBytes } = await plan(recipe("paper/ltx-distill"));
+  expect(notes.join()).toContain("planned for LTX-Video 2B");
+  expect(notes.join()).toContain("planned for HunyuanVideo");
+  expect(trained / 1.98e9).toBeCloseTo(1, 2); // the student and its projector
+  expect(stateBytes).toBeGreaterThan(4 * 4 * trained);
+  const of = (name: string) => phases.find((one) => one.name === name)!;
+  const teacher = of("teacher's features 960x544x49");
+  expect(teacher.flops / teacher.runs / 892e12).toBeCloseTo(1, 1);
+  expect(of("step 960x544x49 1").runs / of("step 960x544x1 1").runs).toBeCloseTo(2, 1);
+  expect(impossible).toEqual([expect.stringContaining("attends to the whole clip")]);
+});
+
+test("the second stage at 2560x1440 is planned: forward, again, and backward", { timeout: 180_000 }, async () => {
+  const { trained, phases } = await plan(recipe("paper/ltx-2k"));
+  expect(trained / 2.14e9).toBeCloseTo(1, 2);
+  const steps = phases.filter(({ name }) => name.startsWith("step"));
+  expect(steps.map(({ runs }) => runs)).toEqual([5000, 8000]);
+  for (const [i, forward] of [229.4e12, 952.2e12].entries()) {
+    const ratio = steps[i]!.flops / steps[i]!.runs / forward;
+    expect(ratio).toBeGreaterThan(4);
+    expect(ratio).toBeLessThan(4.4);
+  }
+});
+
+test("a recipe that starts from nothing is not planned", async () => {
+  await expect(plan(recipe("mini-vae"))).rejects.toThrow("recipes of the kind vae are not planned");
+});
+
+const heads = { heads: 2, keyHeads: 1, headWidth: 8, width: 16, inner: 16, epsilon: 1e-5, layers: 1 };
+const tiny: Rehearsed = {
+  student: {
+    transformer: { ...ltx090.transformer, ...narrow, num_layers: 2 },
+    vae: { ...ltx090.vae, ...narrowVae },
+    text: { ...ltx090.text, d_model: 10, num_layers: 1, num_heads: 2, d_kv: 5, d_ff: 16 },
+  },
+  teacher: {
+    language: { ...heads, ropeTheta: 10000, attentionBias: false, feedForwardBias: false },
+    clip: { ...heads, length: 32 },
+    transformer: {
+      ...hunyuanVideo,
+      ...{ doubleBlocks: 1, singleBlocks: 1, refinerBlocks: 1, heads: 2, headWidth: 8, ropeAxes: [4, 2, 2] },
+      ...{ channels: 6, outChannels: 6, textWidth: 16, pooledWidth: 16, guidance: true },
+    },
+  },
+  codec: () => pcaCodec({ cell: [4, 8, 8], channels: 6 }),
+};
+
+test.each(["ltx-distill", "ltx-2k"])("%s runs dry", { timeout: 180_000 }, (name) =>
+  inFolder(async (home) => {
+    const path = await rehearse(recipe(`paper/${name}`), home, tiny);
+    // What is planned for it is what is there.
+    const planned = await plan(path);
+    expect(planned.notes).toEqual([]);
+    const losses: number[] = [];
+    let parameters = 0;
+    for await (const event of train(path, openOrt({ threads: 1 }), { folder: join(home, "runs", name) })) {
+      if (event.type === "started") parameters = event.parameters;
+      if (event.type === "step") losses.push(event.report.loss);
+    }
+    expect(losses).toHaveLength(2);
+    expect(losses.every(Number.isFinite)).toBe(true);
+    expect(parameters).toBe(planned.parameters);
+  }),
+);
