@@ -10,7 +10,7 @@ import { timestepOf } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { buildProgram, type Program } from "../tensor/program.ts";
-import type { Executable, Runtime } from "../tensor/runtime.ts";
+import type { Runtime } from "../tensor/runtime.ts";
 import { constant, input, type Tensor } from "../tensor/tensor.ts";
 import type { Codec } from "./codec.ts";
 import type { HunyuanText, PromptStates } from "./hunyuan-text.ts";

@@ -136,6 +136,7 @@ async function writeTeacher(folder: string, { teacher, codec }: Rehearsed): Prom
   const part = <C>(config: C, name: string) => ({ config, values: under(values, `${name}.`) });
   await saveTeacher(folder, {
     settings: settings("dry-run-teacher"),
+    codec: coder,
     tokenizer,
     language: part(configs.language, "language"),
     clip: part(configs.clip, "clip"),
