@@ -38,6 +38,7 @@ export function addGenerate(program: Command, terminal: Terminal): void {
       if (flags["printConfig"]) return printConfig(request, terminal);
       if (flags["plan"]) return printPlan(request, terminal, flags["json"] === true);
       if (request.comfyRoot === undefined) await fetchModel(request.model, terminal);
+      await fetchModel(request.upsampler, terminal);
       for (const lora of request.lora ?? []) await fetchModel(parseLoraFile(lora).path, terminal);
       for (const one of await requestsOf(request, flags)) {
         const result = await follow(generate(one, { signal: terminal.signal }), terminal);

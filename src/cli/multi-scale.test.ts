@@ -1,9 +1,10 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { VideoPlan } from "../pipelines/plan.ts";
 import { writeFileAtomically } from "../platform/node/files/atomic-file.ts";
 import { saveTinyModel, saveTinyUpsampler } from "../platform/node/generate/testing.ts";
+import { type HubFile, openFakeHub } from "../platform/node/hub/testing.ts";
 import { probeVideo, readReceipt } from "../platform/node/video/read.ts";
 import { encodePng } from "../video/png.ts";
 import { openBench, run } from "./testing.ts";
@@ -88,6 +89,30 @@ test("a plan has every pass; steps of both are the user's where asked", async ()
     ["decode", 1],
     ["encode", 9],
   ]);
+});
+
+test("an upsampler of a hub is downloaded", async () => {
+  const folder = path("upscaler");
+  const files: Record<string, HubFile> = {
+    "model_index.json": {
+      content: Buffer.from('{"latent_upsampler": ["diffusers", "LTXLatentUpsamplerModel"]}'),
+      plain: true,
+    },
+  };
+  for (const name of await readdir(folder))
+    files[`latent_upsampler/${name}`] = { content: await readFile(join(folder, name)), plain: name.endsWith(".json") };
+  const hub = await openFakeHub("tiny/upscaler", files);
+  const before = { ...process.env };
+  Object.assign(process.env, { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: path("cache") });
+  try {
+    const { code, err } = await generate("hub.mp4", "--upsampler", "tiny/upscaler");
+    expect({ code, err }).toMatchObject({ code: 0 });
+    expect(err).toMatch(/tiny\/upscaler at aaaaaaaa: \d+ files/);
+    expect((await readReceipt(path("hub.mp4"))).draft?.upscaled).toBe(true);
+  } finally {
+    process.env = before;
+    await hub.close();
+  }
 });
 
 test("info tells of a latent upsampler in a model's folder", async () => {

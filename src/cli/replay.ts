@@ -20,6 +20,7 @@ export function addReplay(program: Command, terminal: Terminal): void {
   addGiven(command);
   addDevice(command).action(async (file: string, flags) => {
     await fetchModel(flags.model, terminal);
+    await fetchModel(flags.upsampler, terminal);
     const events = replay(file, { ...flags, signal: terminal.signal });
     let next = await events.next();
     for (; !next.done; next = await events.next())

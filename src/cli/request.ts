@@ -93,7 +93,10 @@ export const addParts = (command: Command): Command =>
   addDecoderParts(
     command
       .option("--text-encoder <path>", "text encoder of a single-file checkpoint: a file or folder")
-      .option("--upsampler <path>", "latent upsampler for the multi-scale pipeline: a file or folder"),
+      .option(
+        "--upsampler <path>",
+        "latent upsampler for the multi-scale pipeline: a file, a folder, or ORG/NAME on a hub",
+      ),
   );
 
 /** Of those the ones that decoding needs. */

@@ -88,7 +88,7 @@ export function resolveRequest(
     throw new InputError("pictures and clips can be given to one stage only", { hint: "leave out --stages 2" });
   const stages = request.stages ?? (wantsTwoStages(made, model) && !given ? 2 : 1);
   const noise = () => {
-    if (passes) return multiScaleOf(request, passes, model);
+    if (passes) return passesOf(request, passes, model);
     return stages === 2 ? twoStagesOf(request, made, model) : oneStageOf(request, tokens, model);
   };
   return {
@@ -181,7 +181,7 @@ function twoStagesOf(
 }
 
 /** As in two stages, what is asked for is the first pass's; the second goes on as the release has it. */
-function multiScaleOf(
+function passesOf(
   request: GenerateRequest,
   { first, second }: ReturnType<typeof passSizes>,
   { settings, vae, transformer }: PassModel,

@@ -6,6 +6,8 @@ import { type Module, upsamplerModule } from "../../../pipelines/assemble.ts";
 import { versionIn } from "../../../pipelines/recognise.ts";
 import { openHash } from "../cache/file-hash.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
+import { cachedModel } from "../hub/find-model.ts";
+import { parseModelId } from "../hub/model-id.ts";
 import { comfyAround } from "./comfy.ts";
 import { openModule } from "./diffusers-folder.ts";
 import { isThere } from "./found-model.ts";
@@ -15,13 +17,19 @@ const comfyFolders = ["latent_upscale_models", "upscale_models"];
 
 /** Opens the one that `place` names, or that belongs to the model at `path`; undefined where there is none. */
 export async function findUpsampler(path: string, place: string | undefined): Promise<Module | undefined> {
-  const found = place ?? (await upsamplerAround(path));
+  const found = place === undefined ? await upsamplerAround(path) : await downloaded(place);
   if (found === undefined) return undefined;
   const stats = await stat(found).catch(() => undefined);
   if (!stats) throw new CheckpointError("there is no such latent upsampler", { where: found });
   if (stats.isFile()) return openUpsamplerFile(found);
   const inner = join(found, upsamplerModule);
   return openModule((await isThere(inner)) ? inner : found);
+}
+
+/** A repository of a hub where it lies in the cache; paths as they are. */
+async function downloaded(place: string): Promise<string> {
+  const id = (await isThere(place)) ? undefined : parseModelId(place);
+  return id ? cachedModel(id) : place;
 }
 
 /** A published file; its metadata has the settings of LTXLatentUpsamplerModel. */
