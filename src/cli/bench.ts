@@ -25,7 +25,7 @@ interface Flags {
   readonly reps: number;
   readonly threads?: number;
   readonly device?: BenchRequest["device"];
-  readonly against?: "python";
+  readonly against?: ("python" | "onnxruntime")[];
   readonly python?: string;
   readonly output?: string;
   readonly json?: boolean;
@@ -44,7 +44,12 @@ export function addBench(program: Command, terminal: Printer): void {
     .option("--reps <n>", "runs that count in each round", numberFor("--reps", counts), 3)
     .option("--threads <n>", "threads (default: all)", numberFor("--threads", counts))
     .addOption(new Option("--device <device>", "what computes (default: cpu)").choices([...devices]))
-    .addOption(new Option("--against <what>", "compare in the same run").choices(["python"]))
+    .addOption(
+      new Option("--against <what...>", "compare in the same run: PyTorch, ONNX Runtime's WebGPU provider").choices([
+        "python",
+        "onnxruntime",
+      ]),
+    )
     .option("--python <path>", "interpreter of an environment with tools/parity/requirements.txt")
     .option("--tiny", "the smallest sizes, to see that everything runs")
     .option("-o, --output <file>", "write the figures here too")
@@ -89,7 +94,7 @@ async function run(
   { against, python, case: cases, output, json, config, ...rest }: Flags,
   terminal: Printer,
 ): Promise<void> {
-  if (against && !python)
+  if (against?.includes("python") && !python)
     throw new InputError("--against python needs --python PATH", {
       hint: "see tools/parity/README.md for the environment",
     });
@@ -97,7 +102,8 @@ async function run(
     ...rest,
     ...(cases ? { cases: cases.flatMap((name) => name.split(",")) } : {}),
     ...(config ? { config: await readConfig(config) } : {}),
-    ...(against ? { python } : {}),
+    ...(against?.includes("python") ? { python } : {}),
+    onnxruntime: against?.includes("onnxruntime") ?? false,
   };
   for await (const event of bench(request, terminal.signal)) {
     if (event.type === "result") {
@@ -130,9 +136,17 @@ const time = (seconds: number): string =>
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 /** One case as a line of text. */
-function line({ case: name, shape, seconds, gflopsPerSecond, python, ratio }: CaseResult): string {
+function line({ case: name, shape, seconds, hostSeconds, gflopsPerSecond, ...rest }: CaseResult): string {
+  const { python, ratio, onnxruntime } = rest;
   const own = `${time(seconds.median)} (spread ${percent(seconds.spread)}, n ${seconds.n})`;
   const parts = [name, shape.join(), own, quantity(gflopsPerSecond * 1e9, "FLOP/s")];
+  if (hostSeconds) parts.push(`with transfers ${time(hostSeconds.median)}`);
+  if (onnxruntime)
+    parts.push(
+      "failure" in onnxruntime
+        ? `ONNX Runtime's WebGPU: ${onnxruntime.failure.split("\n")[0]}`
+        : `ONNX Runtime's WebGPU with transfers ${time(onnxruntime.hostSeconds.median)}`,
+    );
   if (python && ratio) {
     const rounds = [Math.min(...ratio.rounds), Math.max(...ratio.rounds)].map((x) => x.toFixed(2)).join(" to ");
     parts.push(`PyTorch ${time(python.seconds.median)} (spread ${percent(python.seconds.spread)})`);

@@ -7,17 +7,17 @@ import { tangentsOf } from "../tensor/forward.ts";
 import { kernels } from "../tensor/kernel.ts";
 import { buildProgram } from "../tensor/program.ts";
 import { gradients } from "../tensor/reverse.ts";
-import type { Runtime } from "../tensor/runtime.ts";
+import { type Runtime, weightInMemory } from "../tensor/runtime.ts";
 import { type OpSample, opSamples, sampleInputs } from "../tensor/samples.ts";
-import { call, input, type Tensor } from "../tensor/tensor.ts";
+import { call, constant, input, parameter, type Tensor } from "../tensor/tensor.ts";
 import { verify } from "../tensor/verify.ts";
 import { relativeError } from "../testing/relative-error.ts";
 import { webGpuForTests } from "../testing/webgpu.ts";
 import { reference } from "./reference/reference.ts";
 
 /** Runtimes that are checked against `reference`; a new one joins the whole suite by standing here. */
-const webgpu = await webGpuForTests();
-const runtimes: Runtime[] = [openOrt(), ...webgpu];
+const [webgpu, half] = await webGpuForTests({}, { weights: "f16", between: "f16" });
+const runtimes: Runtime[] = [openOrt(), ...(webgpu ? [webgpu] : [])];
 
 type Values = Record<string, HostTensor>;
 
@@ -83,6 +83,33 @@ describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))("on %
   });
 });
 
+const hasHalf = half?.gpu.limits.f16 ?? false;
+if (!hasHalf) console.warn("skipped: kernels in f16, which no adapter here has");
+
+describe.skipIf(!hasHalf)("on webgpu with f16 storage", () => {
+  test.each(kernelTrials)("the kernel %s stays within its tolerance", async (_, kernel, { shapes, options }) => {
+    const { values } = draw(shapes);
+    const operands = Object.entries(values).map(([name, { shape }]) => Object.assign(parameter(shape), { name }));
+    const weights = new Map(Object.entries(values).map(([name, value]) => [name, weightInMemory(value)]));
+    const out: Tensor = call(kernel, operands, options ?? {});
+    // A product by one reads the kernel's result where it was stored: results of a program are f32 themselves.
+    const outputs = { out: out.reshape(...out.shape, 1).matmul(constant([1], [1, 1])) };
+    const kept = buildProgram(outputs, { keep: half!.keeps });
+    const stored = half!.lower(kept, { weights }).values.map(({ storage }) => storage.format);
+    expect(new Set(stored)).toEqual(new Set(["f16x2", "f16", "f32"]));
+    const results: Values[] = [];
+    for (const runtime of [half!, reference]) {
+      const executable = await runtime.compile(buildProgram(outputs, { keep: runtime.keeps }), { weights });
+      results.push(await executable.run({}));
+      executable.dispose();
+    }
+    const [got, expected] = results.map((result) => result["out"]!.data) as [HostTensor["data"], HostTensor["data"]];
+    const error = relativeError(got, expected);
+    expect(error).toBeGreaterThan(0);
+    expect(error).toBeLessThan(kernel.tolerance.f16);
+  });
+});
+
 describe("gradients of kernels", () => {
   test.each(kernelTrials)(
     "%s: reverse mode agrees with forward mode through the definition",
@@ -111,7 +138,6 @@ describe.each([reference, ...runtimes].map((runtime) => [runtime.name, runtime] 
   "state on %s",
   (_, runtime) => {
     test("an update is what the next run reads", async () => {
-      const { parameter } = await import("../tensor/tensor.ts");
       const w = parameter([2]);
       w.name = "w";
       const program = buildProgram({ old: w.mul(1) }, { updates: new Map([[w, w.mul(2).add(1)]]) });

@@ -53,6 +53,11 @@ export interface Executable {
     inputs: Readonly<Record<string, HostTensor>>,
     reuse?: Readonly<Record<string, HostTensor>>,
   ): Promise<Record<string, HostTensor>>;
+  /**
+   * Seconds of one run, the mean of `count`, without what goes to and from the host. A runtime whose memory is the host's
+   * has no such thing.
+   */
+  timeOnDevice?(inputs: Readonly<Record<string, HostTensor>>, count: number): Promise<number>;
   dispose(): void;
 }
 

@@ -1,27 +1,52 @@
 #!/usr/bin/env bash
 # Everything that is to be measured on a real GPU, in one command, in a built checkout (npm ci, npm run build):
-#   bash tools/gpu/bench.sh OUTPUT_FOLDER
+#   bash tools/gpu/bench.sh OUTPUT_FOLDER [PYTHON]
 # First the suite, because a figure of something wrong is worth nothing; then doctor, kernels, an LTX 2B layer at the
-# token counts of 3,570, 8,160, 25,200 and 57,600, the decoder, a training step, and mini from end to end.
+# token counts of 3,570, 8,160, 25,200 and 57,600, the decoder, a training step, and mini from end to end. Each in turn with
+# ONNX Runtime's own WebGPU provider and, where PYTHON is an interpreter with torch and diffusers, with PyTorch (bf16 and
+# torch.compile on CUDA). Reports are gathered in OUTPUT_FOLDER/results.json, in the form of bench/results.
+# TINY=1 rehearses it with the smallest sizes.
 set -uo pipefail
 out="${1:?where the figures go}"
-mkdir -p "$out"
+python="${2:-}"
+mkdir -p "$out/cases"
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-/tmp}"
 cli=dist/cli/main.js
-bench() { node "$cli" bench --device webgpu --rounds 3 --reps 5 -o "$out/$1.json" "${@:2}" || echo "failed: $1"; }
+[ -e "$cli" ] || { echo "build first: npm ci && npm run build"; exit 1; }
+
+against=(onnxruntime)
+if [ -z "$python" ]; then
+  echo "without PyTorch: no interpreter was named"
+elif "$python" -c "import torch, diffusers" 2> /dev/null; then
+  against+=(python)
+else
+  echo "without PyTorch: $python lacks torch or diffusers (tools/parity/requirements.txt)"
+fi
+
+# bench NAME CASE [SHAPE]
+bench() {
+  local size=(--rounds 3 --reps 5 ${3:+--shape "$3"})
+  [ -n "${TINY:-}" ] && size=(--rounds 1 --reps 1 --tiny)
+  local ours=(node "$cli" bench --device webgpu --case "$2" "${size[@]}" -o "$out/cases/$1.json")
+  "${ours[@]}" --against "${against[@]}" ${python:+--python "$python"} ||
+    { echo "$1 once more, with nothing beside it" && "${ours[@]}"; } || echo "failed: $1"
+}
 
 node "$cli" doctor --json > "$out/doctor.json" || exit 1
-npx vitest run src/runtimes src/cli/webgpu.test.ts 2>&1 | tee "$out/tests.txt" | tail -5
-bench matmul --case matmul
-bench matmul-25200 --case matmul --shape 25200,2048,8192
-bench attention --case attention
-bench attention-25200 --case attention --shape 1,32,25200,64
-bench conv3d --case conv3d
-bench block-3570 --case block --shape 1,7,17,30,128
-bench block-8160 --case block --shape 1,4,34,60,128
-bench block-25200 --case block --shape 1,7,45,80,128
-bench block-57600 --case block --shape 1,16,45,80,128
-bench decode --case vae-decode
-bench training --case train-transformer,train-vae
-node "$cli" generate "a red ball moving left" --device webgpu --seed 5 --json -o "$out/mini.mp4" > "$out/mini.json"
-ls -l "$out"
+[ -n "${TINY:-}" ] || npx vitest run src/runtimes src/cli/webgpu.test.ts 2>&1 | tee "$out/tests.txt" | tail -5
+bench matmul matmul
+bench matmul-25200 matmul 25200,2048,8192
+bench attention attention
+bench attention-25200 attention 1,32,25200,64
+bench conv3d conv3d
+bench block-3570 block 1,7,17,30,128
+bench block-8160 block 1,4,34,60,128
+bench block-25200 block 1,7,45,80,128
+bench block-57600 block 1,16,45,80,128
+bench decode vae-decode
+bench train-transformer train-transformer
+bench train-vae train-vae
+mini=(--seed 5 --device webgpu --force --json -o "$out/mini.mp4")
+[ -n "${TINY:-}" ] && mini+=(--size 128x96 --frames 9 --steps 2)
+node "$cli" generate "a red ball moving left" "${mini[@]}" > "$out/mini.json" || echo "failed: mini"
+node tools/gpu/gather.js "$out"

@@ -13,7 +13,8 @@
 --config is a module's config.json (or its folder). Without it, `block` takes the 2B widths and the VAE cases the
 0.9.0 layout. `block` is one transformer block alone: the projections around it are left out. A training step is
 forward, MSE, backward, gradients clipped to norm 1, AdamW; random weights. --backward adds the backward pass to
-matmul, attention and conv3d.
+matmul, attention and conv3d. --gpu takes CUDA in bf16 where there is CUDA, with modules compiled by torch.compile; on
+other machines it changes nothing.
 """
 
 import argparse
@@ -85,6 +86,7 @@ def block(args, new):
     bias = torch.zeros(batch, 1, text, device=args.device, dtype=args.dtype)
     # As linear layers on x, keys and values of the text, self-attention, cross-attention.
     flops = batch * (28 * dim * dim * tokens + 4 * dim * dim * text + 4 * dim * tokens * (tokens + text))
+    module = compiled(module, args)
     return no_grad(lambda: module(x, caption, temb, rotary, bias)), flops
 
 
@@ -105,6 +107,10 @@ def joint_block(args, new):
     x, caption, temb = new(batch, tokens, dim), new(batch, text, dim), new(batch, dim)
     flops = batch * (24 * dim * dim * (tokens + text) + 4 * dim * (tokens + text) ** 2)
     return no_grad(lambda: module(x, caption, temb, None, rotary)), flops
+
+
+def compiled(module, args):
+    return torch.compile(module) if args.compile else module
 
 
 def no_grad(function):
@@ -159,6 +165,7 @@ def train_transformer(args, new):
     from diffusers import LTXVideoTransformer3DModel
 
     model = build(LTXVideoTransformer3DModel, args.config).to(args.device, args.dtype).train()
+    forward_model = compiled(model, args)
     config, (batch, frames, height, width, text) = model.config, args.shape
     tokens = frames * height * width
     x, caption = new(batch, tokens, config.in_channels), new(batch, text, config.caption_channels)
@@ -167,7 +174,7 @@ def train_transformer(args, new):
     target = new(batch, tokens, config.out_channels or config.in_channels)
 
     def forward():
-        return model(x, caption, time_steps, keep, frames, height, width, (0.32, 32.0, 32.0), return_dict=False)[0]
+        return forward_model(x, caption, time_steps, keep, frames, height, width, (0.32, 32.0, 32.0), return_dict=False)[0]
 
     return training_step(args, model, forward, target)
 
@@ -233,8 +240,13 @@ def main() -> None:
     parser.add_argument("--dtype", choices=DTYPES, default="f32")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--backward", action="store_true")
+    parser.add_argument("--gpu", action="store_true", help="cuda, bf16 and torch.compile, where there is CUDA")
     parser.add_argument("--fused", action="store_true", help="the fused AdamW")
     args = parser.parse_args()
+
+    args.compile = args.gpu and torch.cuda.is_available()
+    if args.compile:
+        args.device, args.dtype, args.fused = "cuda", "bf16", True
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)

@@ -22,6 +22,8 @@ const ortType: Record<DType, OrtType> = { f32: "float32", i32: "int32", bool: "b
 
 export interface OrtOptions {
   readonly threads?: number;
+  /** ONNX Runtime's own names of what computes; `cpu` by default. */
+  readonly provider?: "cpu" | "webgpu";
   /**
    * Whether memory is kept from run to run (default). An arena grows by doubling and never shrinks: without it a run
    * holds what it needs and no more, and is up to 5 % slower.
@@ -132,7 +134,7 @@ async function compile(
 
   const disabled = ["CommonSubexpressionElimination", ...(residency === "mapped" ? ["ConstantFolding"] : [])];
   const session = await module.InferenceSession.create(encodeModel(graph), {
-    executionProviders: ["cpu"],
+    executionProviders: [options.provider ?? "cpu"],
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",

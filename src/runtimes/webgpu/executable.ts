@@ -135,48 +135,65 @@ export async function makeExecutable(
   const tables = indexTables(program);
   const outputs = [...program.outputs].map(([name, at]) => ({ name, at, value: resultOf.get(at)! }));
 
+  const bring = (inputs: Readonly<Record<string, HostTensor>>): void => {
+    checkInputs(program, inputs);
+    gpu.check();
+    checkIndices(tables, inputs);
+    for (const [name, at] of program.inputs) {
+      const value = valueAt.get(at);
+      if (value !== undefined && blocks[value])
+        gpu.write(blocks[value], encode(inputs[name]!, values[value]!.storage.format).bytes);
+    }
+  };
+
+  /** The commands of one run. Long ones are submitted on the way; the last are left to the caller. */
+  const record = (): GPUCommandEncoder => {
+    let encoder = gpu.device.createCommandEncoder();
+    let pass: GPUComputePassEncoder | undefined;
+    let pending = 0;
+    const copyAfter = (step: number): void => {
+      for (const { from, to, bytes } of updates.get(step) ?? []) {
+        pass?.end();
+        pass = undefined;
+        gpu.copy(encoder, from, to, bytes);
+      }
+    };
+    copyAfter(-1);
+    if (!dispatches.length) copyAfter(0);
+    for (const [at, list] of dispatches.entries()) {
+      pass ??= encoder.beginComputePass();
+      for (const { pipeline, bindings, x, y, flops } of list) {
+        if (pending > 0 && pending + flops > gpu.limits.flopsPerSubmit) {
+          pass.end();
+          gpu.device.queue.submit([encoder.finish()]);
+          encoder = gpu.device.createCommandEncoder();
+          pass = encoder.beginComputePass();
+          pending = 0;
+        }
+        pending += flops;
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, bindings);
+        pass.dispatchWorkgroups(x, y);
+      }
+      copyAfter(at);
+    }
+    pass?.end();
+    return encoder;
+  };
+
   return {
+    async timeOnDevice(inputs, count) {
+      bring(inputs);
+      await gpu.settle();
+      const start = performance.now();
+      for (let i = 0; i < count; i++) gpu.device.queue.submit([record().finish()]);
+      await gpu.settle();
+      return (performance.now() - start) / 1000 / count;
+    },
     async run(inputs) {
-      checkInputs(program, inputs);
-      gpu.check();
-      checkIndices(tables, inputs);
-      for (const [name, at] of program.inputs) {
-        const value = valueAt.get(at);
-        if (value !== undefined && blocks[value])
-          gpu.write(blocks[value], encode(inputs[name]!, values[value]!.storage.format).bytes);
-      }
-      let encoder = gpu.device.createCommandEncoder();
-      let pass: GPUComputePassEncoder | undefined;
-      let pending = 0;
-      const copyAfter = (step: number): void => {
-        for (const { from, to, bytes } of updates.get(step) ?? []) {
-          pass?.end();
-          pass = undefined;
-          gpu.copy(encoder, from, to, bytes);
-        }
-      };
-      copyAfter(-1);
-      if (!dispatches.length) copyAfter(0);
-      for (const [at, list] of dispatches.entries()) {
-        pass ??= encoder.beginComputePass();
-        for (const { pipeline, bindings, x, y, flops } of list) {
-          if (pending > 0 && pending + flops > gpu.limits.flopsPerSubmit) {
-            pass.end();
-            gpu.device.queue.submit([encoder.finish()]);
-            encoder = gpu.device.createCommandEncoder();
-            pass = encoder.beginComputePass();
-            pending = 0;
-          }
-          pending += flops;
-          pass.setPipeline(pipeline);
-          pass.setBindGroup(0, bindings);
-          pass.dispatchWorkgroups(x, y);
-        }
-        copyAfter(at);
-      }
-      pass?.end();
+      bring(inputs);
       const read = await gpu.read(
-        encoder,
+        record(),
         outputs.map(({ value }) => {
           const { format, size } = values[value]!.storage;
           return { block: resultBlock(value), bytes: bytesOf(format, size) };

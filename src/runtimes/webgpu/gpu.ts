@@ -125,6 +125,15 @@ export class Gpu {
     }
   }
 
+  /** Waits until the device has done all that it was given. */
+  async settle(): Promise<void> {
+    await this.device.queue.onSubmittedWorkDone().catch((cause: unknown) => {
+      this.check();
+      throw new DeviceLostError("the GPU did not answer", { cause });
+    });
+    this.check();
+  }
+
   /** @throws what went wrong on the device since the last look */
   check(): void {
     const { lost, failure } = this.#watch;

@@ -58,6 +58,7 @@ export async function createLasting({ open, onLoss }: LastingOptions): Promise<W
     await attempt(on);
     return {
       run: (inputs) => attempt(async (runtime) => (await on(runtime)).run(inputs)),
+      timeOnDevice: (inputs, count) => attempt(async (runtime) => (await on(runtime)).timeOnDevice!(inputs, count)),
       dispose: () => void made?.executable.then((executable) => executable.dispose()).catch(() => {}),
     };
   };

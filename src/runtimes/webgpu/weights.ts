@@ -106,7 +106,6 @@ export class WeightMemory {
     this.#waiting += bytes;
     if (this.#waiting < mostWaiting) return;
     this.#waiting = 0;
-    await this.#gpu.device.queue.onSubmittedWorkDone();
-    this.#gpu.check();
+    await this.#gpu.settle();
   }
 }

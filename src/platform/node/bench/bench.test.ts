@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { InputError } from "../../../base/errors.ts";
 import { planProgram } from "../../../runtimes/null/null.ts";
 import { buildProgram } from "../../../tensor/program.ts";
+import { findAdapter } from "../devices/webgpu.ts";
 import { type BenchEvent, type BenchRequest, bench, benchCases, chosen, timing } from "./bench.ts";
 
 async function all(request: BenchRequest, signal?: AbortSignal): Promise<BenchEvent[]> {
@@ -22,6 +23,28 @@ test("every case runs at its smallest size", async () => {
   }
   expect(last.report.machine.threads).toBeGreaterThan(0);
   expect(JSON.parse(JSON.stringify(last.report))).toEqual(last.report);
+});
+
+const adapter = await findAdapter().catch(() => undefined);
+
+test.skipIf(!adapter)("on a GPU, what goes to and from the host is timed apart", async () => {
+  const request = {
+    cases: ["matmul"],
+    tiny: true,
+    rounds: 1,
+    reps: 2,
+    device: "webgpu",
+    onnxruntime: true,
+  };
+  const report = (await all(request as BenchRequest)).at(-1)!;
+  if (report.type !== "report") throw new Error("no report");
+  for (const { seconds, hostSeconds, onnxruntime } of report.report.results) {
+    expect(seconds.n).toBe(2);
+    expect(seconds.min).toBeGreaterThan(0);
+    expect(hostSeconds!.n).toBe(2);
+    // It runs, or says why not: not every build has the provider.
+    expect(Object.keys(onnxruntime!)).toEqual([expect.stringMatching(/^(hostSeconds|failure)$/)]);
+  }
 });
 
 test("training steps of the recipes are what they say", async () => {

@@ -5,11 +5,11 @@ import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { openDevice } from "../devices/open-device.ts";
 import { openOrt } from "../devices/ort.ts";
-import type { BenchCase } from "./case.ts";
+import type { BenchCase, Trial } from "./case.ts";
 import { jointBlock } from "./joint-block.ts";
 import { kernelCases } from "./kernel-cases.ts";
 import { type Machine, machine, source } from "./machine.ts";
-import { type Clock, prepare, timesOf } from "./measure.ts";
+import { type Clock, prepare, type TimesOptions, timesOf, timesOnDevice } from "./measure.ts";
 import { modelCases } from "./model-cases.ts";
 import { timePython } from "./python.ts";
 import { trainingCases } from "./training-cases.ts";
@@ -37,6 +37,8 @@ export interface BenchRequest {
   readonly device?: GenerateRequest["device"];
   /** Interpreter of an environment with PyTorch. */
   readonly python?: string;
+  /** Compare with ONNX Runtime's own WebGPU provider. */
+  readonly onnxruntime?: boolean;
 }
 
 export interface Timing {
@@ -54,7 +56,10 @@ export interface CaseResult {
   readonly sizes: string;
   readonly shape: readonly number[];
   readonly config?: Record<string, unknown>;
+  /** Of a GPU: on the device, without what goes to and from the host. */
   readonly seconds: Timing;
+  /** Of a GPU: the whole call, inputs handed over and results back on the host. */
+  readonly hostSeconds?: Timing;
   readonly gflopsPerSecond: number;
   readonly flops: number;
   readonly plannedBytes: number;
@@ -63,9 +68,12 @@ export interface CaseResult {
   readonly python?: {
     readonly torch: string;
     readonly dtype: string;
+    readonly device: string;
     readonly peakBytes: number;
     readonly seconds: Timing;
   };
+  /** ONNX Runtime's own WebGPU provider, which takes inputs from the host and leaves results there; or why it did not run. */
+  readonly onnxruntime?: { readonly hostSeconds: Timing } | { readonly failure: string };
   /** Our time over PyTorch's, of the medians and of each round. */
   readonly ratio?: { readonly median: number; readonly rounds: readonly number[] };
 }
@@ -121,35 +129,43 @@ export async function runCase(
   const shape = request.shape ?? (tiny ? one.tiny : one.shape);
   const config = request.config ?? (tiny ? one.tinyConfig : await one.config?.());
   const before = loadavg()[0]!;
-  const prepared = await prepare(one.trace(shape, config ?? {}), runtime);
+  const trial = one.trace(shape, config ?? {});
+  const prepared = await prepare(trial, runtime);
   try {
     const ours: number[][] = [];
+    const onHost: number[] = [];
     const theirs: number[][] = [];
-    let about: { torch: string; dtype: string; peakBytes: number } | undefined;
+    let about: { torch: string; dtype: string; device: string; peakBytes: number } | undefined;
     for (let round = 0; round < rounds; round++) {
-      ours.push(await timesOf(prepared.run, { warmup, reps, clock, signal }));
+      const times = await timesOf(prepared.run, { warmup, reps, clock, signal });
+      ours.push(prepared.onDevice ? await timesOnDevice(prepared.onDevice, { reps, signal }) : times);
+      onHost.push(...times);
       if (!python) continue;
       const settings = config && Object.keys(config).length ? config : undefined;
       const result = await timePython(
         python,
-        { name: one.name, shape, config: settings, reps, warmup, threads, clock },
+        { name: one.name, shape, config: settings, reps, warmup, threads, clock, isGpu: runtime.name === "webgpu" },
         signal,
       );
       theirs.push([...result.seconds.all]);
-      about = { torch: result.torch, dtype: result.dtype, peakBytes: result.peak_bytes };
+      const { torch, dtype, device, peak_bytes: peakBytes } = result;
+      about = { torch, dtype, device, peakBytes };
     }
     const seconds = timing(ours.flat());
     const others = about && timing(theirs.flat());
+    const onnxruntime = request.onnxruntime && (await timeOnnxRuntime(trial, { warmup, reps, signal }));
     return {
       case: one.name,
       sizes: one.sizes,
       shape,
       ...(config ? { config } : {}),
       seconds,
+      ...(prepared.onDevice ? { hostSeconds: timing(onHost) } : {}),
       flops: prepared.flops,
       gflopsPerSecond: prepared.flops / seconds.median / 1e9,
       plannedBytes: prepared.plannedBytes,
       load: [before, loadavg()[0]!],
+      ...(onnxruntime ? { onnxruntime } : {}),
       ...(about && others
         ? {
             python: { ...about, seconds: others },
@@ -162,6 +178,21 @@ export async function runCase(
     };
   } finally {
     prepared.dispose();
+  }
+}
+
+/** The same trial by ONNX Runtime's WebGPU provider; that it cannot run is a result too. */
+async function timeOnnxRuntime(trial: Trial, options: TimesOptions): Promise<NonNullable<CaseResult["onnxruntime"]>> {
+  try {
+    const prepared = await prepare(trial, openOrt({ provider: "webgpu" }));
+    try {
+      return { hostSeconds: timing(await timesOf(prepared.run, options)) };
+    } finally {
+      prepared.dispose();
+    }
+  } catch (cause) {
+    options.signal?.throwIfAborted();
+    return { failure: (cause as Error).message };
   }
 }
 

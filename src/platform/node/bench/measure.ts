@@ -3,12 +3,14 @@ import { planMemory } from "../../../tensor/liveness.ts";
 import { parametersOf } from "../../../tensor/mount.ts";
 import { buildProgram } from "../../../tensor/program.ts";
 import { gradients } from "../../../tensor/reverse.ts";
-import { type Runtime, type Weights, weightInMemory } from "../../../tensor/runtime.ts";
+import { type Executable, type Runtime, type Weights, weightInMemory } from "../../../tensor/runtime.ts";
 import { adam, adamDefaults, adamInputs, initialMoments } from "../../../training/optimiser.ts";
 import { madeWeight, type Trial } from "./case.ts";
 
 export interface Prepared {
   run(): Promise<void>;
+  /** Seconds of one run on a device whose memory is not the host's, the mean of `count`. */
+  readonly onDevice?: (count: number) => Promise<number>;
   readonly flops: number;
   /** Memory that the program's plan asks for: weights, inputs, results and the arena. */
   readonly plannedBytes: number;
@@ -29,7 +31,7 @@ export async function prepare(trial: Trial, runtime: Runtime): Promise<Prepared>
     const executable = await runtime.compile(program, { weights });
     return {
       ...sizesOf(program),
-      run: async () => void (await executable.run(trial.feeds)),
+      ...runsOf(executable, () => trial.feeds),
       dispose: () => executable.dispose(),
     };
   }
@@ -41,13 +43,18 @@ export async function prepare(trial: Trial, runtime: Runtime): Promise<Prepared>
   let step = 0;
   return {
     ...sizesOf(program),
-    async run() {
-      await executable.run({ ...trial.feeds, ...adamInputs(++step, rate, settings) });
-    },
+    ...runsOf(executable, () => ({ ...trial.feeds, ...adamInputs(++step, rate, settings) })),
     dispose() {
       executable.dispose();
       state.dispose();
     },
+  };
+}
+
+function runsOf(executable: Executable, feeds: () => Trial["feeds"]): Pick<Prepared, "run" | "onDevice"> {
+  return {
+    run: async () => void (await executable.run(feeds())),
+    ...(executable.timeOnDevice ? { onDevice: (count: number) => executable.timeOnDevice!(feeds(), count) } : {}),
   };
 }
 
@@ -69,10 +76,34 @@ export const clocks = {
 } as const;
 export type Clock = keyof typeof clocks;
 
+/** How long to measure at least, and how many runs at most, for one figure of a device. */
+const [least, most] = [0.1, 100];
+
+/** Seconds of a run on the device, `reps` times, each the mean of as many runs as fill a tenth of a second. */
+export async function timesOnDevice(
+  time: (count: number) => Promise<number>,
+  { reps, signal }: { reps: number; signal?: AbortSignal | undefined },
+): Promise<number[]> {
+  const count = Math.min(most, Math.ceil(least / (await time(1))));
+  const times: number[] = [];
+  for (let i = 0; i < reps; i++) {
+    signal?.throwIfAborted();
+    times.push(await time(count));
+  }
+  return times;
+}
+
+export interface TimesOptions {
+  readonly warmup: number;
+  readonly reps: number;
+  readonly clock?: Clock;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Seconds of `reps` runs after `warmup` more. */
 export async function timesOf(
   run: () => Promise<void>,
-  { warmup, reps, clock = "wall", signal }: { warmup: number; reps: number; clock?: Clock; signal?: AbortSignal },
+  { warmup, reps, clock = "wall", signal }: TimesOptions,
 ): Promise<number[]> {
   const times: number[] = [];
   const now = clocks[clock];

@@ -16,12 +16,15 @@ export interface PythonRun {
   readonly warmup: number;
   readonly threads: number;
   readonly clock: Clock;
+  /** Compare with a GPU where there is one: then in bf16, compiled. */
+  readonly isGpu: boolean;
 }
 
 export interface PythonResult {
   readonly seconds: { readonly all: readonly number[] };
   readonly torch: string;
   readonly dtype: string;
+  readonly device: string;
   readonly peak_bytes: number;
 }
 
@@ -30,7 +33,7 @@ const script = join(packageRoot, "tools", "parity", "bench.py");
 /** Times a case in PyTorch. @throws InputError where `python` cannot run it, with what it said */
 export async function timePython(
   python: string,
-  { name, shape, config, reps, warmup, threads, clock }: PythonRun,
+  { name, shape, config, reps, warmup, threads, clock, isGpu }: PythonRun,
   signal?: AbortSignal,
 ): Promise<PythonResult> {
   if (!(await stat(script).catch(() => undefined)))
@@ -43,7 +46,14 @@ export async function timePython(
     if (config) await writeFile(file, JSON.stringify(config));
     const counts = Object.entries({ shape: shape.join(), reps, warmup, threads, clock });
     const flags = counts.flatMap(([flag, value]) => [`--${flag}`, String(value)]);
-    const command = [script, "--case", name, ...flags, ...(config ? ["--config", file] : [])];
+    const command = [
+      script,
+      "--case",
+      name,
+      ...flags,
+      ...(config ? ["--config", file] : []),
+      ...(isGpu ? ["--gpu"] : []),
+    ];
     const { stdout } = await promisify(execFile)(python, command, { signal, maxBuffer: 2 ** 24 });
     return JSON.parse(stdout.slice(stdout.indexOf("{"))) as PythonResult;
   } catch (cause) {
