@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseVbench, vbenchDimensions, vbenchScores } from "./vbench.ts";
 
-/** Rows of Turbo2K (arXiv 2508.14713), Table 1: total, quality, semantic, then the dimensions, in percent. */
+/** Rows of Turbo2K (arXiv 2504.14470), Table 1: total, quality, semantic, then the dimensions, in percent. */
 const table: Record<string, readonly number[]> = {
   "Vchitect(VEnhancer)": [
     82.24, 83.54, 77.06, 96.83, 96.66, 98.57, 98.98, 63.89, 60.41, 65.35, 86.61, 68.84, 97.2, 87.04, 57.55, 56.57,

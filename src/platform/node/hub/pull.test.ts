@@ -143,9 +143,10 @@ describe("a pull that is disturbed", () => {
     await expect(run()).rejects.toThrow("no connection");
     expect((await filesIn(join(storage(), "snapshots"))).length).toBe(0);
     hub.fault = undefined;
+    hub.requests.length = 0;
     const { path, events } = await run();
     expect((events[0] as { cachedBytes: number }).cachedBytes).toBeGreaterThanOrEqual(150_000);
-    expect(hub.requests.at(-1)).toContain("bytes=150000-");
+    expect(hub.requests.some((request) => request.includes("bytes=150000-"))).toBe(true);
     await expectWhole(path, needed);
   });
 
