@@ -11,6 +11,7 @@ const rows = [
   ["models/*", "acceleration"],
   ["data", "metrics", "pipelines"],
   ["training"],
+  ["study"],
   ["platform/node", "platform/browser"],
   ["server", "cli"],
 ];

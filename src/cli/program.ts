@@ -16,6 +16,7 @@ import { addProbe } from "./probe.ts";
 import { addPull } from "./pull.ts";
 import { addReplay } from "./replay.ts";
 import { addStudio } from "./studio.ts";
+import { addStudy } from "./study.ts";
 import { report, type Terminal } from "./terminal.ts";
 import { addTrain } from "./train.ts";
 import { addWorld } from "./world.ts";
@@ -67,6 +68,7 @@ export function programFor(terminal: Terminal): Command {
     addTrain,
     addEmbed,
     addFeatures,
+    addStudy,
     addEval,
     addBench,
     addWorld,

@@ -20,7 +20,9 @@ export interface Draw {
   readonly caption: string;
 }
 
-type DrawRecipe = Pick<DistillRecipe, "seed" | "timesteps" | "captionDropout">;
+type DrawRecipe = Pick<DistillRecipe, "seed" | "drawSeed" | "timesteps" | "captionDropout">;
+
+export const drawSeedOf = ({ drawSeed, seed }: Pick<DrawRecipe, "seed" | "drawSeed">): number => drawSeed ?? seed;
 
 export function drawOf(
   recipe: DrawRecipe,
@@ -29,7 +31,7 @@ export function drawOf(
   clip: number,
   number: number,
 ): Draw {
-  const random = new Random(recipe.seed, `draw ${key} ${clip} ${number}`);
+  const random = new Random(drawSeedOf(recipe), `draw ${key} ${clip} ${number}`);
   const sigma = drawSigma(random, recipe.timesteps);
   const caption = random.chance(recipe.captionDropout) ? "" : set.caption(clip, random);
   return { clip, number, sigma, caption };

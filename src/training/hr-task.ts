@@ -9,7 +9,6 @@ import { type Crop, resizing } from "../models/ltx/resize.ts";
 import { type Grid, ropeTables, tokensOf } from "../models/ltx/rope.ts";
 import { HrTransformer } from "../models/ltx/two-stage.ts";
 import { guideChannels, type HrConfig } from "../models/ltx/two-stage-config.ts";
-import { compression } from "../models/ltx-vae/config.ts";
 import { timestepSinusoid } from "../nn/timestep.ts";
 import { guideSigma } from "../pipelines/draft.ts";
 import type { TextToVideoModel } from "../pipelines/model.ts";
@@ -178,10 +177,10 @@ export class HrTask implements Task {
   /** Where the window lies, for the rotary embedding and for the guide. */
   #places({ small, large }: HrSet, crop: Crop): Record<string, HostTensor> {
     const { config, draft } = this.data;
-    const { settings, vae } = draft.model;
+    const { settings, compression } = draft.model;
     const { transformer } = config;
     const causal = transformer.causalPositions ?? false;
-    const positions = { fps: settings.fps, compression: compression(vae.config), causal };
+    const positions = { fps: settings.fps, compression, causal };
     const tokens = cropTokens(large, crop);
     const places = placeTokens(large, small.grid, config.placement, positions).map((axis) =>
       Float32Array.from(tokens, (token) => axis[token]!),

@@ -6,29 +6,36 @@ import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 
 /** Blocks that a fit looks at, and the least deviation of a channel over the largest. */
 const most = 6000;
+/** Blocks of more numbers are fitted to fewer of them and in fewer rounds: work grows with the square of the size. */
+const large = { size: 1000, most: 2000, rounds: 12 };
 const floor = 1e-2;
 
 type Cell = PcaCodecConfig["cell"];
 
-/** Weights of the codec for `count` clips of one size. */
+/** Weights of the codec for `count` clips, each at all of the sizes. */
 export async function fitPcaCodec(
   { cell, channels }: PcaCodecConfig,
   clips: ClipSource,
   count: number,
-  picture: Picture,
+  pictures: readonly Picture[],
 ): Promise<Map<string, HostTensor>> {
   const [t, h, w] = cell;
   const firsts = new Moments(3 * h * w);
   const rests = new Moments(3 * t * h * w);
-  const perClip = ((picture.height / h) * picture.width) / w;
-  const [skipFirst, skipRest] = [1, (picture.frames - 1) / t].map((n) => Math.max(1, (count * perClip * n) / most));
-  for (let index = 0; index < count; index++) {
-    const pixels = await clips.pixels(index, picture);
-    firsts.add(pixels, picture, [0, 1], [1, h, w], skipFirst!);
-    rests.add(pixels, picture, [1, picture.frames], cell, skipRest!);
-  }
+  const total = (frames: (picture: Picture) => number) =>
+    count * pictures.reduce((sum, p) => sum + (((p.height / h) * p.width) / w) * frames(p), 0);
+  const skipFirst = Math.max(1, total(() => 1) / mostOf(firsts.size));
+  const skipRest = Math.max(1, total(({ frames }) => (frames - 1) / t) / mostOf(rests.size));
+  for (let index = 0; index < count; index++)
+    for (const picture of pictures) {
+      const pixels = await clips.pixels(index, picture);
+      firsts.add(pixels, picture, [0, 1], [1, h, w], skipFirst);
+      rests.add(pixels, picture, [1, picture.frames], cell, skipRest);
+    }
   return new Map([...weightsOf("first", firsts, channels), ...weightsOf("rest", rests, channels)]);
 }
+
+const mostOf = (size: number): number => (size > large.size ? large.most : most);
 
 /** Sums and products of blocks as vectors. */
 class Moments {
@@ -94,7 +101,12 @@ class Moments {
 /** Encoder and decoder of one kind of blocks: components over their deviations, and back. */
 function weightsOf(name: string, moments: Moments, channels: number): [string, HostTensor][] {
   const { size, sum, count } = moments;
-  const { values, vectors } = leadingEigen(moments.covariance(), size, Math.min(channels, size));
+  const { values, vectors } = leadingEigen(
+    moments.covariance(),
+    size,
+    Math.min(channels, size),
+    size > large.size ? large.rounds : undefined,
+  );
   const encode = new Float32Array(channels * size);
   const shift = new Float32Array(channels);
   const decode = new Float32Array(size * channels);

@@ -66,6 +66,8 @@ export const distill = z.strictObject({
   guidance: z.number().positive().default(6),
   /** Draws (noise, level, wording) of each clip whose features are kept on disk; 0 computes new ones at every step. */
   draws: z.int().nonnegative().default(0),
+  /** Seed of draws and of the teacher's noise, so that runs of several seeds can share features; the run's own when left out. */
+  drawSeed: z.int().nonnegative().optional(),
   /** File of text embeddings for the teacher (`turbo2k embed`), relative to the recipe; else its encoders run. */
   embeddings: z.string().optional(),
   /** Whether the student's text encoder learns too. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Random } from "../../base/philox.ts";
 import { samples } from "./samples.ts";
-import { figures, isStudyHeldOut, studyAt, studyCaption, studyPrompts, turnShows } from "./study.ts";
+import { figures, isStudyHeldOut, studyAt, studyCaption, studyPrompts, studyVocabulary, turnShows } from "./study.ts";
 import { judgeStudy } from "./study-detect.ts";
 import { renderStudy } from "./study-render.ts";
 
@@ -61,6 +61,12 @@ describe("the flat study", () => {
     }
     expect(fine).toBeGreaterThan(5);
     expect(lost).toBeGreaterThan(0.7 * fine);
+  });
+
+  test("says nothing that is not in its vocabulary", () => {
+    const words = new Set(studyVocabulary());
+    for (let index = 0; index < 300; index++)
+      for (const word of studyAt(6, index).caption.replaceAll(",", " , ").split(/\s+/)) expect(words).toContain(word);
   });
 
   test("holds combinations out", () => {

@@ -180,3 +180,11 @@ export function studyPrompts(detail = 128): { prompt: string; scene: StudyScene;
   }
   return lists[0]!.flatMap((prompt, index) => [prompt, lists[1]![index]!]);
 }
+
+/** Every word that captions are made of, and the comma. */
+export function studyVocabulary(): string[] {
+  const lists = [figures, fills, grains, speeds, backgrounds, backgroundColours, places, colours];
+  const phrases = [...lists.flat(), ...Object.values(fillWords), ...Object.values(driftWords)];
+  const others = ["a", "an", "small", "large", "slowly", "on", "background", "video", "of", "that", ","];
+  return [...new Set([...phrases.flatMap((phrase) => phrase.split(" ")), ...others])].sort();
+}

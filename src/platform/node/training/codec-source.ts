@@ -45,9 +45,10 @@ const fitted: Picture = { width: 256, height: 160, frames: 17 };
 export async function fitCodec(
   { cell, channels, clips: count }: Exclude<TeacherRecipe["codec"], string>,
   clips: ClipSource,
+  pictures: readonly Picture[] = [fitted],
 ): Promise<OpenedCodec & { readonly values: ReadonlyMap<string, HostTensor> }> {
   const codec: CodecModel = pcaCodec({ cell, channels });
-  const fit = await fitPcaCodec({ cell, channels }, clips.sibling(4), count, fitted);
+  const fit = await fitPcaCodec({ cell, channels }, clips.sibling(4), count, pictures);
   const hash = createHash("sha256");
   const values = new Map<string, HostTensor>();
   for (const [name, { data, shape }] of fit) {

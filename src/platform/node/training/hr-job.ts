@@ -2,6 +2,7 @@ import { cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
 import { checkTaps, type HrConfig, proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
+import { compression } from "../../../models/ltx-vae/config.ts";
 import { hrModule, type OpenedModel } from "../../../pipelines/assemble.ts";
 import { gridOf } from "../../../pipelines/latents.ts";
 import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
@@ -55,7 +56,8 @@ async function openedHrJob(
   checkSizes(recipe, model);
   const { sets, close } = await openSets(recipe, clips, runtime, { folder, ...options });
   const usesFeatures = config.guidance === "features" || config.guidance === "features-synced";
-  const frozen = new FrozenDraft(model, runtime, usesFeatures ? config.taps : []);
+  const draft = { ...model, compression: compression(model.vae.config) };
+  const frozen = new FrozenDraft(draft, runtime, usesFeatures ? config.taps : []);
   const settings = settingsOf(recipe, model);
   const trained = (values: Values): TextToVideoModel => ({
     ...model,

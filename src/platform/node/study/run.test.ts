@@ -1,0 +1,76 @@
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { studyPresets } from "../../../study/preset.ts";
+import { linesOf } from "../../../study/results.ts";
+import { openOrt } from "../devices/ort.ts";
+import { runStudy } from "./run.ts";
+import { writeReport } from "./write-report.ts";
+
+let home: string;
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), "turbo2k-study-"));
+});
+afterAll(() => rm(home, { recursive: true, force: true }));
+const runtime = openOrt({ threads: 1 });
+
+test("the tiny study runs end to end, and a second run finds all of it done", async () => {
+  const { stopped, lines } = await runStudy(studyPresets.tiny, home, runtime);
+  expect(stopped).toBeUndefined();
+  expect(linesOf(lines, "gate").map(({ gate }) => gate)).toEqual(["G1", "G5", "G2", "G3", "G6", "G4"]);
+  expect(linesOf(lines, "gate").find(({ gate }) => gate === "G6")?.passed).toBe(true);
+  const arms = linesOf(lines, "arm").map(({ arm, seed }) => `${arm} ${seed}`);
+  const wanted = ["A", "B"].flatMap((family) =>
+    [1, 2].flatMap((seed) => [0, 1, 2, 3, 4, 5].map((n) => `${family}${n} ${seed}`)),
+  );
+  expect(arms.sort()).toEqual(wanted.sort());
+  expect(linesOf(lines, "probe").map(({ probe }) => probe)).toEqual([
+    "cka-A0",
+    "cka-A3",
+    "teacher-attributes",
+    "draft-layout",
+  ]);
+  for (const { rows } of linesOf(lines, "probe")) for (const row of rows) expect(row.every(Number.isFinite)).toBe(true);
+
+  const before = await readFile(join(home, "results.jsonl"), "utf8");
+  const found: string[] = [];
+  await runStudy(studyPresets.tiny, home, runtime, { found: ({ kind }) => void found.push(kind) });
+  expect(found).toEqual([]);
+  expect(await readFile(join(home, "results.jsonl"), "utf8")).toBe(before);
+});
+
+test("arms of one seed differ in their loss only: features change what is learned", async () => {
+  const text = await readFile(join(home, "runs", "A3-1", "log.jsonl"), "utf8");
+  const first = (name: string) =>
+    readFile(join(home, "runs", name, "log.jsonl"), "utf8").then((all) => JSON.parse(all.split("\n")[0]!));
+  const { values } = JSON.parse(text.split("\n")[0]!) as { values: { diffusion: number } };
+  const [plain, shuffled] = [await first("A1-1"), await first("A4-1")];
+  // The same start, batch, noise and t: the diffusion loss of the first step is the same.
+  expect(values.diffusion).toBeCloseTo(plain.loss, 5);
+  expect(shuffled.values.diffusion).toBeCloseTo(plain.loss, 5);
+  expect(shuffled.values.similarity).not.toBeCloseTo(
+    (JSON.parse(text.split("\n")[0]!) as { values: { similarity: number } }).values.similarity,
+    6,
+  );
+});
+
+test("the report says how little follows", async () => {
+  const file = await writeReport(home, join(home, "report"));
+  const text = await readFile(file, "utf8");
+  expect(text).toContain("2 seeds: a pilot");
+  expect(text).toContain("A3 - A2");
+  expect(text).toContain("![samples](tiny-A.png)");
+  expect(text).not.toMatch(/NaN|undefined/);
+});
+
+test("a gate stops it before any arm", async () => {
+  const preset = { ...studyPresets.tiny, stopping: ["G2"] };
+  const folder = join(home, "stopped");
+  for (const part of ["codecs", "latents", "runs"]) await cp(join(home, part), join(folder, part), { recursive: true });
+  const { stopped, lines } = await runStudy(preset, folder, runtime);
+  expect(stopped).toBe("G2");
+  expect(linesOf(lines, "arm").every(({ arm }) => arm === "A0")).toBe(true);
+  const text = await readFile(await writeReport(folder, join(folder, "report")), "utf8");
+  expect(text).toContain("Stopped: failed gates");
+});

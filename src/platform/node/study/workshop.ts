@@ -1,0 +1,187 @@
+/** What all arms of a study share: autoencoders, words, prompts, and a pool of clips with their latents. */
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Picture } from "../../../data/clip-source.ts";
+import { studyPrompts, studyVocabulary } from "../../../data/world/study.ts";
+import { StudyClips } from "../../../data/world/study-source.ts";
+import { wholeOf } from "../../../models/ltx/resize.ts";
+import type { Grid } from "../../../models/ltx/rope.ts";
+import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
+import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
+import type { Codec } from "../../../pipelines/codec.ts";
+import { latentGrid } from "../../../pipelines/hunyuan.ts";
+import { pack, unpack } from "../../../pipelines/latents.ts";
+import { picturesOf, type StudyPreset } from "../../../study/preset.ts";
+import { seeds } from "../../../study/recipes.ts";
+import { hostTensor } from "../../../tensor/dtype.ts";
+import { buildProgram } from "../../../tensor/program.ts";
+import type { Executable, Runtime } from "../../../tensor/runtime.ts";
+import { input } from "../../../tensor/tensor.ts";
+import type { LatentSet } from "../../../training/flow-task.ts";
+import type { HrSet } from "../../../training/hr-task.ts";
+import { type Frame, framesToPlanar, planarToFrames } from "../../../video/frame.ts";
+import { saveCodec } from "../models/teacher-folder.ts";
+import { codecLatents, fitCodec, openCodec } from "../training/codec-source.ts";
+import { type CacheRequest, encodedSet } from "../training/latent-cache.ts";
+
+/** What models of the study are sized by. */
+export interface Sizes {
+  readonly preset: StudyPreset;
+  readonly runtime: Runtime;
+  readonly tokenizer: TextTokenizer;
+  readonly student: Pick<Coder, "codec" | "grid">;
+  readonly teacher: Pick<Coder, "codec" | "grid">;
+}
+
+export interface Workshop extends Sizes {
+  readonly prompts: ReturnType<typeof studyPrompts>;
+  readonly student: Coder;
+  readonly teacher: Coder;
+  dispose(): void;
+}
+
+/** The clips that all arms train on. */
+export interface Latents {
+  /** The student's latents at both sizes, and the teacher's at the small one. */
+  readonly small: LatentSet;
+  readonly large: HrSet;
+  readonly teachers: LatentSet;
+}
+
+export interface Pool extends Latents {
+  /** Where they and features are kept. */
+  readonly request: CacheRequest;
+  close(): Promise<void>;
+}
+
+export async function openWorkshop(preset: StudyPreset, folder: string, runtime: Runtime): Promise<Workshop> {
+  const { small: smallPicture, large: largePicture } = picturesOf(preset);
+  const sources = new StudyClips(seeds.codecs, preset.detail);
+  const student = await openCoder(join(folder, "codecs", "student"), preset.studentCodec, sources, runtime, [
+    smallPicture,
+    largePicture,
+  ]);
+  const teacher = await openCoder(join(folder, "codecs", "teacher"), preset.teacherCodec, sources, runtime, [
+    smallPicture,
+  ]);
+  return {
+    preset,
+    runtime,
+    tokenizer: studyTokenizer(),
+    prompts: studyPrompts(preset.detail).slice(0, preset.prompts),
+    student,
+    teacher,
+    dispose() {
+      for (const coder of [student, teacher]) coder.dispose();
+    },
+  };
+}
+
+export const studyTokenizer = () => new TextTokenizer(buildWordTokenizer(studyVocabulary()));
+
+/** Clips of the pool, encoded once and kept on disk. */
+export async function openPool(
+  { preset, student, teacher, runtime }: Workshop,
+  options: Pick<CacheRequest, "folder" | "signal" | "report">,
+): Promise<Pool> {
+  const pictures = picturesOf(preset);
+  const clips = new StudyClips(seeds.pool, preset.detail);
+  const request: CacheRequest = { ...options, clips, picture: pictures.small, count: preset.pool };
+  const small = await packedSet(student, request);
+  const large = await packedSet(student, { ...request, picture: pictures.large });
+  const teachers = await codecLatents(teacher.codec, runtime, request);
+  return {
+    small,
+    large: {
+      small,
+      large: large.grid,
+      count: preset.pool,
+      group: preset.pool,
+      window: () => wholeOf(large.grid),
+      read: large.read,
+    },
+    teachers,
+    request,
+    async close() {
+      for (const set of [small, large, teachers]) await set.close();
+    },
+  };
+}
+
+/** An autoencoder at work. */
+export interface Coder {
+  readonly codec: Codec;
+  grid(picture: Picture): Grid;
+  /** Latents [C, f, h, w]. */
+  encode(frames: readonly Frame[]): Promise<Float32Array>;
+  decode(latents: Float32Array, grid: Grid): Promise<Frame[]>;
+  /** The same as tokens [N, C]. */
+  encodeTokens(frames: readonly Frame[]): Promise<Float32Array>;
+  decodeTokens(tokens: Float32Array, grid: Grid): Promise<Frame[]>;
+  dispose(): void;
+}
+
+async function openCoder(
+  folder: string,
+  { cell, channels, clips }: StudyPreset["studentCodec"],
+  source: StudyClips,
+  runtime: Runtime,
+  pictures: readonly Picture[],
+): Promise<Coder> {
+  if (!(await stat(join(folder, "config.json")).catch(() => undefined))) {
+    const fitted = await fitCodec({ cell, channels, clips }, source, pictures);
+    await mkdir(folder, { recursive: true });
+    await saveCodec(folder, fitted, fitted.values);
+  }
+  const codec = await openCodec(folder);
+  const programs = new Map<string, Promise<Executable>>();
+  const programFor = (name: "encode" | "decode", shape: readonly number[]) => {
+    const key = `${name} ${shape.join("x")}`;
+    const made =
+      programs.get(key) ??
+      runtime.compile(buildProgram({ out: codec[name](input("x", shape)) }, { keep: runtime.keeps }), {
+        weights: codec.weights,
+      });
+    programs.set(key, made);
+    return made;
+  };
+  const [t, h, w] = codec.compression;
+  const encode = async (frames: readonly Frame[]) => {
+    const { width, height } = frames[0]!;
+    const shape = [1, 3, frames.length, height, width];
+    const program = await programFor("encode", shape);
+    return (await program.run({ x: hostTensor(framesToPlanar(frames), shape) }))["out"]!.data as Float32Array;
+  };
+  const decode = async (latents: Float32Array, grid: Grid) => {
+    const shape = [1, codec.channels, grid.frames, grid.height, grid.width];
+    const program = await programFor("decode", shape);
+    const { out } = await program.run({ x: hostTensor(latents, shape) });
+    return planarToFrames(out!.data as Float32Array, (grid.frames - 1) * t + 1, grid.height * h, grid.width * w);
+  };
+  return {
+    codec,
+    grid: (picture) => latentGrid(picture, codec),
+    encode,
+    decode,
+    encodeTokens: async (frames) => pack(await encode(frames), codec.channels),
+    decodeTokens: (tokens, grid) => decode(unpack(tokens, codec.channels, grid), grid),
+    dispose() {
+      for (const program of programs.values()) void program.then((one) => one.dispose());
+      void codec.close();
+    },
+  };
+}
+
+/** The pool as the student sees it: tokens [N, C], on disk. */
+function packedSet({ codec, grid, encodeTokens }: Coder, request: CacheRequest) {
+  const { picture } = request;
+  return encodedSet(request, {
+    hash: codec.hash,
+    grid: grid(picture),
+    channels: codec.channels,
+    open: async () => ({
+      encode: (pixels) => encodeTokens(planarToFrames(pixels, picture.frames, picture.height, picture.width)),
+      dispose() {},
+    }),
+  });
+}

@@ -1,0 +1,56 @@
+/** What is compared: arms of distillation (the claim of the paper's Table 4) and of two-stage synthesis (Table 5). */
+import type { HrConfig } from "../models/ltx/two-stage-config.ts";
+import type { DistillRecipe } from "../training/recipe.ts";
+
+export interface DistillArm {
+  readonly about: string;
+  /** How it goes on from the base checkpoint; the base itself does not. */
+  readonly strategy?: DistillRecipe["strategy"];
+  /** Trains for as many seconds as another arm took, its teacher's time included, rather than as many steps. */
+  readonly secondsOf?: string;
+}
+
+export const distillArms = {
+  A0: { about: "the base checkpoint" },
+  A1: { about: "data only", strategy: "data-only" },
+  A2: { about: "teacher fixed at t = 0.1", strategy: "fixed" },
+  A3: { about: "teacher and student at one t", strategy: "synchronised" },
+  A4: { about: "control: features of another clip", strategy: "shuffled" },
+  A5: { about: "control: data only for the seconds of A3", strategy: "data-only", secondsOf: "A3" },
+} as const satisfies Record<string, DistillArm>;
+
+export interface HrArm {
+  readonly about: string;
+  /** What guides its model; without it the decoded draft is enlarged. */
+  readonly guidance?: HrConfig["guidance"];
+  /** Samples the model of another arm. */
+  readonly modelOf?: string;
+  /** Guided by what the low-resolution model sees in the true clip, rather than in its own draft. */
+  readonly oracle?: true;
+}
+
+export const hrArms = {
+  B0: { about: "bicubic enlargement of the decoded draft" },
+  B1: { about: "no guidance", guidance: "none" },
+  B2: { about: "latent guidance", guidance: "latents" },
+  B3: { about: "features at the t of the high resolution", guidance: "features-synced" },
+  B4: { about: "features at t = 0.1", guidance: "features" },
+  B5: { about: "oracle: features at t = 0.1 of the true clip", guidance: "features", modelOf: "B4", oracle: true },
+} as const satisfies Record<string, HrArm>;
+
+export type DistillArmName = keyof typeof distillArms;
+export type HrArmName = keyof typeof hrArms;
+
+/** Planned contrasts by family; Holm's adjustment is within one. All else is exploratory. */
+export const contrasts = {
+  A: [
+    ["A3", "A2"],
+    ["A2", "A1"],
+    ["A3", "A1"],
+    ["A1", "A0"],
+  ],
+  B: [
+    ["B4", "B3"],
+    ["B4", "B2"],
+  ],
+} as const;

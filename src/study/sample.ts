@@ -1,0 +1,281 @@
+/** Sampling of many prompts at a time, with classifier-free guidance and noise that all arms share. */
+import { gaussian } from "../base/philox.ts";
+import { HunyuanTransformer } from "../models/hunyuan/transformer.ts";
+import { widthOf } from "../models/ltx/config.ts";
+import { placeTokens } from "../models/ltx/placement.ts";
+import { resizing } from "../models/ltx/resize.ts";
+import { coordinates, type Grid, ropeTables, tokensOf } from "../models/ltx/rope.ts";
+import { LtxTransformer } from "../models/ltx/transformer.ts";
+import { HrTransformer } from "../models/ltx/two-stage.ts";
+import { guideChannels, type HrConfig } from "../models/ltx/two-stage-config.ts";
+import { timestepSinusoid } from "../nn/timestep.ts";
+import { guideSigma } from "../pipelines/draft.ts";
+import { type HunyuanModel, hunyuanFeeds, hunyuanInputs, openPrompts } from "../pipelines/hunyuan.ts";
+import { euler } from "../samplers/euler.ts";
+import { guide } from "../samplers/guidance.ts";
+import { addNoise, denoised, timestepOf } from "../samplers/process.ts";
+import { uniform } from "../samplers/schedules.ts";
+import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
+import { mount } from "../tensor/mount.ts";
+import { buildProgram } from "../tensor/program.ts";
+import type { Runtime, Weights } from "../tensor/runtime.ts";
+import { input } from "../tensor/tensor.ts";
+import { type DraftModel, FrozenDraft } from "../training/hr-draft.ts";
+import { wordsOf } from "../training/student.ts";
+import type { StudyPreset } from "./preset.ts";
+
+/** Prompts a run of the transformer, each with and without its words. */
+const together = 20;
+
+export interface SampleRequest {
+  readonly captions: readonly string[];
+  /** Of each prompt's noise. */
+  readonly seeds: readonly number[];
+  readonly grid: Grid;
+  readonly sampler: StudyPreset["sampler"];
+}
+
+/** Velocities [2 P, ...] of the unguided half, then of the guided one, of P latents. */
+type PairVelocity = (doubled: Float32Array, sigma: number) => Promise<Float32Array>;
+
+async function guidedEuler(
+  velocity: PairVelocity,
+  noise: Float32Array,
+  { steps, shift, scale }: StudyPreset["sampler"],
+) {
+  let x = noise;
+  const clean = async (noisy: Float32Array, sigma: number) => {
+    const doubled = new Float32Array(2 * noisy.length);
+    doubled.set(noisy);
+    doubled.set(noisy, noisy.length);
+    const v = await velocity(doubled, sigma);
+    return denoised(noisy, guide(v.subarray(noisy.length), v.subarray(0, noisy.length), scale), sigma);
+  };
+  for await (const step of euler(clean, noise, uniform(steps, shift))) x = step.x;
+  return x;
+}
+
+/** The same noise for a prompt and sample in all arms and training seeds; each model size has its own. */
+export function noiseOf(seeds: readonly number[], size: number, whose: string): Float32Array {
+  const out = new Float32Array(seeds.length * size);
+  for (const [i, seed] of seeds.entries()) out.set(gaussian(size, seed, whose), i * size);
+  return out;
+}
+
+/** Runs `make` on as many prompts as go together; answers the items one by one. */
+async function inTurns(
+  { captions, seeds }: Pick<SampleRequest, "captions" | "seeds">,
+  make: (captions: readonly string[], seeds: readonly number[], first: number) => Promise<Float32Array>,
+): Promise<Float32Array[]> {
+  const out: Float32Array[] = [];
+  for (let first = 0; first < captions.length; first += together) {
+    const part = captions.slice(first, first + together);
+    const all = await make(part, seeds.slice(first, first + together), first);
+    const size = all.length / part.length;
+    for (const i of part.keys()) out.push(all.slice(i * size, (i + 1) * size));
+  }
+  return out;
+}
+
+/** Text states of no words and of the captions, together [2 P, T, W], and their masks. */
+async function textPairs(text: FrozenDraft, captions: readonly string[], grid: Grid) {
+  const both = [...captions.map(() => ""), ...captions];
+  const { tokenizer, settings } = text.model;
+  const { ids, mask } = wordsOf(both, settings.textLength, tokenizer);
+  const { states } = await text.run({ grid, noisy: new Float32Array(), sigmas: both.map(() => 0), ids, mask });
+  return { text: states, mask };
+}
+
+const sinusoidOf = (batch: number, sigma: number) =>
+  timestepSinusoid(new Array<number>(batch).fill(timestepOf(sigma)), [batch, 1]);
+
+/** Latents [N, C] of each prompt by the low-resolution model, at any size. */
+export async function sampleStudent(
+  model: DraftModel,
+  runtime: Runtime,
+  request: SampleRequest,
+): Promise<Float32Array[]> {
+  const { grid, sampler } = request;
+  const { config, weights } = model.transformer;
+  const { settings, compression } = model;
+  const [tokens, words] = [tokensOf(grid), settings.textLength];
+  const tables = ropeTables(coordinates(grid, { fps: settings.fps, compression }), widthOf(config), {
+    theta: config.ropeTheta,
+  });
+  const transformer = mount(new LtxTransformer(config));
+  const text = new FrozenDraft(model, runtime, []);
+  const compiled = new Map<number, Awaited<ReturnType<Runtime["compile"]>>>();
+  const programFor = async (batch: number) => {
+    const known = compiled.get(batch);
+    if (known) return known;
+    const velocity = transformer.forward({
+      latents: input("latents", [batch, tokens, config.channels]),
+      text: input("text", [batch, words, config.captionChannels]),
+      textMask: input("mask", [batch, words]),
+      sinusoid: input("sinusoid", [batch, 1, 256]),
+      rope: { cos: input("cos", tables.cos.shape), sin: input("sin", tables.sin.shape) },
+    });
+    const made = await runtime.compile(buildProgram({ velocity }, { keep: runtime.keeps }), { weights });
+    compiled.set(batch, made);
+    return made;
+  };
+  try {
+    return await inTurns(request, async (captions, seeds) => {
+      const batch = 2 * captions.length;
+      const program = await programFor(batch);
+      const said = await textPairs(text, captions, grid);
+      const velocity: PairVelocity = async (x, sigma) => {
+        const latents = hostTensor(x, [batch, tokens, config.channels]);
+        const feeds = { latents, ...said, ...tables, sinusoid: sinusoidOf(batch, sigma) };
+        return (await program.run(feeds))["velocity"]!.data as Float32Array;
+      };
+      return guidedEuler(velocity, noiseOf(seeds, tokens * config.channels, `student ${tokens}`), sampler);
+    });
+  } finally {
+    text.dispose();
+    for (const program of compiled.values()) program.dispose();
+  }
+}
+
+export interface HrSampleRequest extends SampleRequest {
+  readonly small: Grid;
+  /** Clean low-resolution latents [n, C] of each prompt. */
+  readonly drafts: readonly Float32Array[];
+  readonly config: HrConfig;
+  readonly weights: Weights;
+}
+
+/** Latents [N, C] of each prompt by a high-resolution model, guided as it was trained, `grid` being the large one. */
+export async function sampleHr(model: DraftModel, runtime: Runtime, request: HrSampleRequest): Promise<Float32Array[]> {
+  const { grid, small, config, weights, sampler } = request;
+  const { settings, compression } = model;
+  const { transformer } = config;
+  const [tokens, words] = [tokensOf(grid), settings.textLength];
+  const places = placeTokens(grid, small, config.placement, { fps: settings.fps, compression });
+  const tables = ropeTables(places, widthOf(transformer), { theta: transformer.ropeTheta });
+  const matrices = resizing(small, grid);
+  const hr = mount(new HrTransformer(config));
+  const usesFeatures = config.guidance === "features" || config.guidance === "features-synced";
+  const draft = new FrozenDraft(model, runtime, usesFeatures ? config.taps : []);
+  const text = new FrozenDraft(model, runtime, []);
+  const compiled = new Map<number, Awaited<ReturnType<Runtime["compile"]>>>();
+  const programFor = async (batch: number) => {
+    const known = compiled.get(batch);
+    if (known) return known;
+    const taps = hr.fusion.map((_, k) => input(`tap${k}`, [batch, tokensOf(small), guideChannels(config)]));
+    const matrix = { rows: input("rows", matrices.rows.shape), columns: input("columns", matrices.columns.shape) };
+    const velocity = hr.forward(
+      {
+        latents: input("latents", [batch, tokens, transformer.channels]),
+        text: input("text", [batch, words, transformer.captionChannels]),
+        textMask: input("mask", [batch, words]),
+        sinusoid: input("sinusoid", [batch, 1, 256]),
+        rope: { cos: input("cos", tables.cos.shape), sin: input("sin", tables.sin.shape) },
+      },
+      hr.upsample(taps, matrix),
+    );
+    const made = await runtime.compile(buildProgram({ velocity }, { keep: runtime.keeps }), { weights });
+    compiled.set(batch, made);
+    return made;
+  };
+  try {
+    return await inTurns(request, async (captions, seeds, first) => {
+      const count = captions.length;
+      const program = await programFor(2 * count);
+      const said = await textPairs(text, captions, small);
+      const drafts = request.drafts.slice(first, first + count);
+      const taps = await openTaps(draft, config, { captions, seeds, small, drafts });
+      const velocity: PairVelocity = async (x, sigma) => {
+        const feeds = {
+          latents: hostTensor(x, [2 * count, tokens, transformer.channels]),
+          ...said,
+          ...tables,
+          sinusoid: sinusoidOf(2 * count, sigma),
+          ...(config.guidance === "none" ? {} : matrices),
+          ...(await taps(sigma)),
+        };
+        return (await program.run(feeds))["velocity"]!.data as Float32Array;
+      };
+      return guidedEuler(velocity, noiseOf(seeds, tokens * transformer.channels, `hr ${tokens}`), sampler);
+    });
+  } finally {
+    draft.dispose();
+    text.dispose();
+    for (const program of compiled.values()) program.dispose();
+  }
+}
+
+interface Drafted {
+  readonly captions: readonly string[];
+  readonly seeds: readonly number[];
+  readonly small: Grid;
+  readonly drafts: readonly Float32Array[];
+}
+
+/** What the low-resolution stage hands over at a noise level of the high resolution, for both halves of guidance. */
+async function openTaps(
+  draft: FrozenDraft,
+  config: HrConfig,
+  { captions, seeds, small, drafts }: Drafted,
+): Promise<(sigma: number) => Promise<Record<string, HostTensor>>> {
+  if (config.guidance === "none") return async () => ({});
+  const size = drafts[0]!.length;
+  const clean = new Float32Array(drafts.length * size);
+  for (const [i, one] of drafts.entries()) clean.set(one, i * size);
+  const named = (taps: readonly HostTensor[]) => Object.fromEntries(taps.map((tap, k) => [`tap${k}`, twice(tap)]));
+  if (config.guidance === "latents") {
+    const latents = hostTensor(clean, [drafts.length, tokensOf(small), config.transformer.channels]);
+    const feeds = named(config.taps.map(() => latents));
+    return async () => feeds;
+  }
+  const { tokenizer, settings } = draft.model;
+  const said = wordsOf(captions, settings.textLength, tokenizer);
+  const noise = noiseOf(seeds, size, "guide");
+  const at = async (sigma: number) => {
+    const noisy = addNoise(clean, noise, sigma);
+    return named((await draft.run({ grid: small, noisy, sigmas: drafts.map(() => sigma), ...said })).features);
+  };
+  if (config.guidance === "features-synced") return at;
+  const feeds = await at(guideSigma);
+  return async () => feeds;
+}
+
+function twice({ data, shape }: HostTensor): HostTensor {
+  const out = new Float32Array(2 * data.length);
+  out.set(data as Float32Array);
+  out.set(data as Float32Array, data.length);
+  return hostTensor(out, [2 * shape[0]!, ...shape.slice(1)]);
+}
+
+/** Latents [C, f, h, w] of each prompt by the teacher. */
+export async function sampleTeacher(
+  model: HunyuanModel,
+  runtime: Runtime,
+  request: SampleRequest,
+): Promise<Float32Array[]> {
+  const { config, weights } = model.transformer;
+  const { grid, sampler } = request;
+  const size = config.channels * tokensOf(grid);
+  const text = openPrompts(model, runtime);
+  const transformer = mount(new HunyuanTransformer(config));
+  try {
+    return await inTurns(request, async (captions, seeds) => {
+      const shape = { batch: 2 * captions.length, grid, words: model.settings.textLength };
+      const velocity = transformer.forward(hunyuanInputs(config, shape));
+      const program = await runtime.compile(buildProgram({ velocity }, { keep: runtime.keeps }), { weights });
+      const prompts = await text.encode([...captions.map(() => ""), ...captions]);
+      const run: PairVelocity = async (latents, sigma) => {
+        const sigmas = new Array<number>(shape.batch).fill(sigma);
+        const feeds = hunyuanFeeds(config, shape, { latents, sigmas, prompts, guidance: 1 });
+        return (await program.run(feeds))["velocity"]!.data as Float32Array;
+      };
+      try {
+        return await guidedEuler(run, noiseOf(seeds, size, "teacher"), sampler);
+      } finally {
+        program.dispose();
+      }
+    });
+  } finally {
+    text.dispose();
+  }
+}
