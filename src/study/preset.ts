@@ -98,8 +98,9 @@ const tiny: StudyPreset = {
 const text = { layers: 1, width: 96, heads: 4, inner: 192 };
 
 /**
- * The study at a height at which its detectors pass their gate: at 64 rows they read 98 % of shapes and 97 % of fills off
- * true clips, and at 32 rows 72 % of shapes (README of docs/study), so that low-resolution clips have 64 rows.
+ * The study at sizes at which its detectors can pass their gate (docs/study/plan.md): at 32 rows they read 72 % of shapes off
+ * true clips, so that low-resolution clips have 64; and a linear autoencoder of blocks of 16 x 16 x 4 loses more than half of
+ * what clips show, so that blocks have 8 x 8 x 4.
  */
 const full: StudyPreset = {
   name: "full",
@@ -107,8 +108,8 @@ const full: StudyPreset = {
   detail: 128,
   frames: 9,
   fps: 8,
-  studentCodec: { cell: [4, 16, 16], channels: 128, clips: 60 },
-  teacherCodec: { cell: [2, 4, 4], channels: 16, clips: 60 },
+  studentCodec: { cell: [4, 8, 8], channels: 192, clips: 60 },
+  teacherCodec: { cell: [2, 4, 4], channels: 32, clips: 60 },
   student: { transformer: { layers: 6, heads: 4, headWidth: 32 }, text },
   teacher: {
     doubleBlocks: 2,
@@ -139,14 +140,17 @@ const rehearsal: StudyPreset = {
   name: "rehearsal",
   about: "one seed and a fraction of the training: a rehearsal of the protocol, no conclusion",
   teacher: { ...full.teacher, doubleBlocks: 1, singleBlocks: 3, heads: 4 },
-  pool: 400,
+  studentCodec: { ...full.studentCodec, clips: 24 },
+  teacherCodec: { ...full.teacherCodec, clips: 24 },
+  pool: 200,
   draws: 1,
-  steps: { teacher: 300, base: 300, arm: 150, hr: 60 },
+  steps: { teacher: 100, base: 200, arm: 60, hr: 20 },
+  batch: 8,
   weights: [0.5],
   seeds: [1],
-  prompts: 40,
+  prompts: 24,
   samples: 1,
-  clips: 60,
+  clips: 24,
 };
 
 export const studyPresets = { tiny, rehearsal, full } as const satisfies Record<string, StudyPreset>;

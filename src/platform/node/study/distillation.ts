@@ -1,0 +1,100 @@
+/** Arms A1 to A5, and what probes see of them. */
+import { Random } from "../../../base/philox.ts";
+import { studyAt, studyCaption } from "../../../data/world/study.ts";
+import { type DistillArm, distillArms } from "../../../study/arms.ts";
+import type { StudyPreset } from "../../../study/preset.ts";
+import { seeds } from "../../../study/recipes.ts";
+import { type ArmLine, linesOf, meanFigure } from "../../../study/results.ts";
+import type { Values } from "../training/job.ts";
+import { type Study, smallClips, smallLine } from "./clips.ts";
+import { askAll, measureSmallClips, type Prompt } from "./evaluate.ts";
+import type { Foundation } from "./foundation.ts";
+import { distillTask, type Features, openFeatures, studentModel, teacherModel, trainNamed } from "./models.ts";
+import { probeDistillation } from "./probes.ts";
+import type { Trained } from "./train-arm.ts";
+
+/** Answers the model that drafts for the second stage: A3 of the first seed, as the paper's is the synchronised one. */
+export async function distil(study: Study, { teacher: teacherValues, base }: Foundation): Promise<Values> {
+  const { workshop, results } = study;
+  const { preset } = workshop;
+  const teacher = teacherModel(workshop, teacherValues);
+  const features = {
+    synchronised: await openFeatures(study, teacher, "synchronised"),
+    fixed: await openFeatures(study, teacher, "fixed"),
+  };
+  let drafting: Values | undefined;
+  try {
+    const weights = {
+      fixed: await weightOf(study, "A2", base, features.fixed),
+      synchronised: await weightOf(study, "A3", base, features.synchronised),
+    };
+    for (const seed of preset.seeds)
+      for (const [arm, { strategy, secondsOf }] of Object.entries<DistillArm>(distillArms)) {
+        if (!strategy) continue;
+        const level = strategy === "fixed" ? "fixed" : "synchronised";
+        const trained = await train(study, base, {
+          name: arm,
+          strategy,
+          seed,
+          weight: weights[level],
+          steps: secondsOf ? stepsFor(study, secondsOf, seed) : preset.steps.arm,
+          features: strategy === "data-only" ? undefined : features[level],
+        });
+        if (arm === "A3") drafting ??= trained.values;
+        await study.once(`arm ${arm} ${seed}`, async () => {
+          const { frames } = await smallClips(study, studentModel(workshop, trained.values), study.asked);
+          return smallLine(study, { arm, seed, trained, frames });
+        });
+      }
+  } finally {
+    features.fixed.dispose();
+    features.synchronised.dispose();
+  }
+  const isWanted = (probe: string) => !results.find(`probe ${probe}`);
+  for (const line of await probeDistillation(study, teacher, base, drafting!, isWanted))
+    await study.once(`probe ${line.probe}`, async () => line);
+  return drafting!;
+}
+
+interface Run extends Pick<Parameters<typeof distillTask>[2], "name" | "strategy" | "seed" | "weight" | "steps"> {
+  readonly features: Features | undefined;
+}
+
+function train(study: Study, start: Values, { features, ...run }: Run): Promise<Trained> {
+  const training = distillTask(study.workshop, study.pool, { ...run, start, features: features?.teacher });
+  return trainNamed(study, `${run.name}-${run.seed}`, training);
+}
+
+/** Steps of A1 that take as long as another arm's did. */
+function stepsFor({ results }: Study, arm: string, seed: number): number {
+  const of = (name: string) => results.find(`arm ${name} ${seed}`) as ArmLine;
+  const [other, plain] = [of(arm), of("A1")];
+  return Math.max(other.steps, Math.round((other.seconds / plain.seconds) * plain.steps));
+}
+
+/** λ of an arm by mean accuracy on validation prompts, with a seed that is not reported. */
+async function weightOf(study: Study, arm: "A2" | "A3", base: Values, features: Features): Promise<number> {
+  const { workshop, results } = study;
+  const { preset } = workshop;
+  if (preset.weights.length === 1) return preset.weights[0]!;
+  const asked = askAll(validation(preset), 1);
+  for (const weight of preset.weights)
+    await study.once(`tuning ${arm} ${weight}`, async () => {
+      const { strategy } = distillArms[arm];
+      const run = { name: `${arm}-tuning-${weight}`, strategy, seed: seeds.tuning, weight, steps: preset.steps.arm };
+      const { values } = await train(study, base, { ...run, features });
+      const { frames } = await smallClips(study, studentModel(workshop, values), asked);
+      const mean = meanFigure(measureSmallClips(asked, frames, preset.detail), "mean");
+      return { kind: "tuning", arm, weight, mean };
+    });
+  const tried = linesOf(results.lines, "tuning").filter((line) => line.arm === arm);
+  return tried.reduce((best, line) => (line.mean > best.mean ? line : best)).weight;
+}
+
+/** Prompts that are neither trained nor tested with. */
+function validation(preset: StudyPreset): Prompt[] {
+  return Array.from({ length: Math.min(60, preset.prompts) }, (_, index) => {
+    const { scene } = studyAt(seeds.tuning, index, { detail: preset.detail, split: "all" });
+    return { prompt: studyCaption(scene, new Random(seeds.tuning, index), 0), scene, heldOut: false };
+  });
+}

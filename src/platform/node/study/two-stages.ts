@@ -1,0 +1,94 @@
+/** Drafts and their gate, arms B0 to B5, and the drafting model run directly at growing sizes. */
+import { studyFrames } from "../../../data/world/study-source.ts";
+import { type HrArm, hrArms } from "../../../study/arms.ts";
+import { draftGate } from "../../../study/gates.ts";
+import { measureSmall } from "../../../study/measure.ts";
+import { picturesOf } from "../../../study/preset.ts";
+import type { GateLine } from "../../../study/results.ts";
+import type { DraftModel } from "../../../training/hr-draft.ts";
+import type { Frame } from "../../../video/frame.ts";
+import { resizeFrame } from "../../../video/resize.ts";
+import type { Values } from "../training/job.ts";
+import { largeClips, largeLine, type Study, smallClips } from "./clips.ts";
+import { measureSmallClips, rowsOf } from "./evaluate.ts";
+import { hrTask, studentModel, trainNamed } from "./models.ts";
+import { probeDrafts } from "./probes.ts";
+import type { Trained } from "./train-arm.ts";
+
+/** What all arms of the second stage share. */
+export interface Drafts {
+  readonly model: DraftModel;
+  readonly values: Values;
+  /** [n, C] of each sample. */
+  readonly latents: readonly Float32Array[];
+  readonly frames: readonly Frame[][];
+}
+
+export async function drawDrafts(study: Study, values: Values): Promise<{ gate: GateLine; drafts: Drafts }> {
+  const { workshop, asked } = study;
+  const model = studentModel(workshop, values);
+  const clips = await smallClips(study, model, asked);
+  const gate = await study.once("gate G4", async () =>
+    draftGate(measureSmallClips(asked, clips.frames, workshop.preset.detail)),
+  );
+  return { gate, drafts: { model, values, ...clips } };
+}
+
+export async function refine(study: Study, drafts: Drafts): Promise<void> {
+  const { preset } = study.workshop;
+  for (const seed of preset.seeds)
+    for (const [arm, { guidance, modelOf = arm, oracle }] of Object.entries<HrArm>(hrArms)) {
+      const trained = guidance && (await train(study, drafts, { name: modelOf, guidance, seed }));
+      await study.once(`arm ${arm} ${seed}`, async () => {
+        const latents = oracle ? await truths(study) : drafts.latents;
+        const request = trained && { guidance, values: trained.values, drafts: latents };
+        const frames = request
+          ? await largeClips(study, drafts.model, request)
+          : enlarged(drafts.frames, preset.detail);
+        return largeLine(study, { arm, seed, trained, frames }, drafts.frames);
+      });
+    }
+  const isWanted = (probe: string) => !study.results.find(`probe ${probe}`);
+  for (const line of await probeDrafts(study, drafts.model, isWanted))
+    await study.once(`probe ${line.probe}`, async () => line);
+  await growDirectly(study, drafts.model);
+}
+
+type HrRun = Pick<Parameters<typeof hrTask>[2], "name" | "guidance" | "seed">;
+
+async function train(study: Study, { model, values }: Drafts, run: HrRun): Promise<Trained> {
+  const training = hrTask(study.workshop, study.pool, { ...run, draft: model, start: values });
+  try {
+    return await trainNamed(study, `${run.name}-${run.seed}`, training);
+  } finally {
+    training.dispose();
+  }
+}
+
+const enlarged = (clips: readonly Frame[][], side: number): Frame[][] =>
+  clips.map((frames) => frames.map((frame) => resizeFrame(frame, side, side)));
+
+/** Clean low-resolution latents of what the prompts describe. */
+async function truths({ workshop, asked }: Study): Promise<Float32Array[]> {
+  const { student, preset } = workshop;
+  const out: Float32Array[] = [];
+  for (const { scene } of asked)
+    out.push(await student.encodeTokens(studyFrames(scene, picturesOf(preset).small, preset.detail)));
+  return out;
+}
+
+/** The claim of the paper's Fig. 3. */
+async function growDirectly(study: Study, model: DraftModel): Promise<void> {
+  const { workshop, asked } = study;
+  const { preset, student } = workshop;
+  const smallest = preset.detail / 2;
+  const step = Math.max(student.codec.compression[1], smallest / 4);
+  for (let size = smallest; size <= preset.detail; size += step)
+    await study.once(`size direct ${size}`, async () => {
+      const started = performance.now();
+      const { frames } = await smallClips(study, model, asked, size);
+      const secondsPerClip = (performance.now() - started) / 1000 / asked.length;
+      const figures = asked.map(({ scene }, i) => measureSmall(scene, frames[i]!, preset.detail));
+      return { kind: "size", how: "direct", size, rows: rowsOf(asked, figures), secondsPerClip };
+    });
+}
