@@ -1,6 +1,3 @@
-/** Sampling of many prompts at a time, with classifier-free guidance and noise that all arms share. */
-import { gaussian } from "../base/philox.ts";
-import { HunyuanTransformer } from "../models/hunyuan/transformer.ts";
 import { widthOf } from "../models/ltx/config.ts";
 import { placeTokens } from "../models/ltx/placement.ts";
 import { resizing } from "../models/ltx/resize.ts";
@@ -10,11 +7,7 @@ import { HrTransformer } from "../models/ltx/two-stage.ts";
 import { guideChannels, type HrConfig } from "../models/ltx/two-stage-config.ts";
 import { timestepSinusoid } from "../nn/timestep.ts";
 import { guideSigma } from "../pipelines/draft.ts";
-import { type HunyuanModel, hunyuanFeeds, hunyuanInputs, openPrompts } from "../pipelines/hunyuan.ts";
-import { euler } from "../samplers/euler.ts";
-import { guide } from "../samplers/guidance.ts";
-import { addNoise, denoised, timestepOf } from "../samplers/process.ts";
-import { uniform } from "../samplers/schedules.ts";
+import { addNoise, timestepOf } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { buildProgram } from "../tensor/program.ts";
@@ -22,60 +15,7 @@ import type { Runtime, Weights } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
 import { type DraftModel, FrozenDraft } from "../training/hr-draft.ts";
 import { wordsOf } from "../training/student.ts";
-import type { StudyPreset } from "./preset.ts";
-
-/** Prompts a run of the transformer, each with and without its words. */
-const together = 20;
-
-export interface SampleRequest {
-  readonly captions: readonly string[];
-  /** Of each prompt's noise. */
-  readonly seeds: readonly number[];
-  readonly grid: Grid;
-  readonly sampler: StudyPreset["sampler"];
-}
-
-/** Velocities [2 P, ...] of the unguided half, then of the guided one, of P latents. */
-type PairVelocity = (doubled: Float32Array, sigma: number) => Promise<Float32Array>;
-
-async function guidedEuler(
-  velocity: PairVelocity,
-  noise: Float32Array,
-  { steps, shift, scale }: StudyPreset["sampler"],
-) {
-  let x = noise;
-  const clean = async (noisy: Float32Array, sigma: number) => {
-    const doubled = new Float32Array(2 * noisy.length);
-    doubled.set(noisy);
-    doubled.set(noisy, noisy.length);
-    const v = await velocity(doubled, sigma);
-    return denoised(noisy, guide(v.subarray(noisy.length), v.subarray(0, noisy.length), scale), sigma);
-  };
-  for await (const step of euler(clean, noise, uniform(steps, shift))) x = step.x;
-  return x;
-}
-
-/** The same noise for a prompt and sample in all arms and training seeds; each model size has its own. */
-export function noiseOf(seeds: readonly number[], size: number, whose: string): Float32Array {
-  const out = new Float32Array(seeds.length * size);
-  for (const [i, seed] of seeds.entries()) out.set(gaussian(size, seed, whose), i * size);
-  return out;
-}
-
-/** Runs `make` on as many prompts as go together; answers the items one by one. */
-async function inTurns(
-  { captions, seeds }: Pick<SampleRequest, "captions" | "seeds">,
-  make: (captions: readonly string[], seeds: readonly number[], first: number) => Promise<Float32Array>,
-): Promise<Float32Array[]> {
-  const out: Float32Array[] = [];
-  for (let first = 0; first < captions.length; first += together) {
-    const part = captions.slice(first, first + together);
-    const all = await make(part, seeds.slice(first, first + together), first);
-    const size = all.length / part.length;
-    for (const i of part.keys()) out.push(all.slice(i * size, (i + 1) * size));
-  }
-  return out;
-}
+import { guidedEuler, inTurns, noiseOf, type PairVelocity, type SampleRequest } from "./guided.ts";
 
 /** Text states of no words and of the captions, together [2 P, T, W], and their masks. */
 async function textPairs(text: FrozenDraft, captions: readonly string[], grid: Grid) {
@@ -245,37 +185,4 @@ function twice({ data, shape }: HostTensor): HostTensor {
   out.set(data as Float32Array);
   out.set(data as Float32Array, data.length);
   return hostTensor(out, [2 * shape[0]!, ...shape.slice(1)]);
-}
-
-/** Latents [C, f, h, w] of each prompt by the teacher. */
-export async function sampleTeacher(
-  model: HunyuanModel,
-  runtime: Runtime,
-  request: SampleRequest,
-): Promise<Float32Array[]> {
-  const { config, weights } = model.transformer;
-  const { grid, sampler } = request;
-  const size = config.channels * tokensOf(grid);
-  const text = openPrompts(model, runtime);
-  const transformer = mount(new HunyuanTransformer(config));
-  try {
-    return await inTurns(request, async (captions, seeds) => {
-      const shape = { batch: 2 * captions.length, grid, words: model.settings.textLength };
-      const velocity = transformer.forward(hunyuanInputs(config, shape));
-      const program = await runtime.compile(buildProgram({ velocity }, { keep: runtime.keeps }), { weights });
-      const prompts = await text.encode([...captions.map(() => ""), ...captions]);
-      const run: PairVelocity = async (latents, sigma) => {
-        const sigmas = new Array<number>(shape.batch).fill(sigma);
-        const feeds = hunyuanFeeds(config, shape, { latents, sigmas, prompts, guidance: 1 });
-        return (await program.run(feeds))["velocity"]!.data as Float32Array;
-      };
-      try {
-        return await guidedEuler(run, noiseOf(seeds, size, "teacher"), sampler);
-      } finally {
-        program.dispose();
-      }
-    });
-  } finally {
-    text.dispose();
-  }
 }
