@@ -130,6 +130,7 @@ export async function openFeatures(
     dispose() {
       live.dispose();
       prompts.dispose();
+      void features.close();
     },
   };
 }
