@@ -19,6 +19,7 @@ function shared(preset: StudyPreset, name: string, seed: number, steps: number) 
     seed,
     optimiser: { rate: preset.rate, warmup, final: 0.1, average: steps > 1000 ? 0.999 : 0.98 },
     checkpointMinutes: 1,
+    rematerialise: false,
     timesteps,
     captionDropout,
     fps: preset.fps,

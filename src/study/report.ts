@@ -71,6 +71,7 @@ function trainings(lines: readonly ResultLine[]): string[] {
     seconds.toFixed(0),
     short(loss),
   ]);
+  if (!rows.length) return [];
   return ["## What all arms share", "", ...table(["training", "steps", "seconds", "last loss"], rows), ""];
 }
 

@@ -2,7 +2,8 @@
 
 import { HunyuanTransformer } from "../models/hunyuan/transformer.ts";
 import { tokensOf } from "../models/ltx/rope.ts";
-import { type HunyuanModel, hunyuanFeeds, hunyuanInputs, openPrompts } from "../pipelines/hunyuan.ts";
+import { type HunyuanModel, hunyuanFeeds, hunyuanInputs } from "../pipelines/hunyuan.ts";
+import { openPrompts } from "../pipelines/hunyuan-text.ts";
 import { mount } from "../tensor/mount.ts";
 import { buildProgram } from "../tensor/program.ts";
 import type { Runtime } from "../tensor/runtime.ts";

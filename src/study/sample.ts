@@ -13,7 +13,7 @@ import { mount } from "../tensor/mount.ts";
 import { buildProgram } from "../tensor/program.ts";
 import type { Runtime, Weights } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
-import { type DraftModel, FrozenDraft } from "../training/hr-draft.ts";
+import { type Drafter, FrozenDraft } from "../training/hr-draft.ts";
 import { wordsOf } from "../training/student.ts";
 import { guidedEuler, inTurns, noiseOf, type PairVelocity, type SampleRequest } from "./guided.ts";
 
@@ -30,11 +30,7 @@ const sinusoidOf = (batch: number, sigma: number) =>
   timestepSinusoid(new Array<number>(batch).fill(timestepOf(sigma)), [batch, 1]);
 
 /** Latents [N, C] of each prompt by the low-resolution model, at any size. */
-export async function sampleStudent(
-  model: DraftModel,
-  runtime: Runtime,
-  request: SampleRequest,
-): Promise<Float32Array[]> {
+export async function sampleStudent(model: Drafter, runtime: Runtime, request: SampleRequest): Promise<Float32Array[]> {
   const { grid, sampler } = request;
   const { config, weights } = model.transformer;
   const { settings, compression } = model;
@@ -86,7 +82,7 @@ export interface HrSampleRequest extends SampleRequest {
 }
 
 /** Latents [N, C] of each prompt by a high-resolution model, guided as it was trained, `grid` being the large one. */
-export async function sampleHr(model: DraftModel, runtime: Runtime, request: HrSampleRequest): Promise<Float32Array[]> {
+export async function sampleHr(model: Drafter, runtime: Runtime, request: HrSampleRequest): Promise<Float32Array[]> {
   const { grid, small, config, weights, sampler } = request;
   const { settings, compression } = model;
   const { transformer } = config;

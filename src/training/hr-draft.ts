@@ -3,7 +3,6 @@ import { widthOf } from "../models/ltx/config.ts";
 import { coordinates, type Grid, ropeTables, tokensOf } from "../models/ltx/rope.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
 import { forwardWithTaps } from "../models/ltx/two-stage.ts";
-import { compression } from "../models/ltx-vae/config.ts";
 import { relativeBuckets, T5Encoder } from "../models/t5/encoder.ts";
 import { timestepSinusoid } from "../nn/timestep.ts";
 import type { TextToVideoModel } from "../pipelines/model.ts";
@@ -24,13 +23,13 @@ export interface DraftBatch {
 }
 
 export class FrozenDraft {
-  readonly model: TextToVideoModel;
+  readonly model: Drafter;
   readonly #runtime: Runtime;
   readonly #taps: readonly number[];
   readonly #programs = new Map<string, Executable>();
 
   /** @param taps blocks whose features are wanted; none for arms that need text states alone */
-  constructor(model: TextToVideoModel, runtime: Runtime, taps: readonly number[]) {
+  constructor(model: Drafter, runtime: Runtime, taps: readonly number[]) {
     this.model = model;
     this.#runtime = runtime;
     this.#taps = taps;
@@ -71,12 +70,19 @@ export class FrozenDraft {
 
 /** What the frozen model is known by to whoever only plans. */
 export type DraftModel = Pick<TextToVideoModel, "settings"> & {
-  readonly [part in "text" | "transformer" | "vae"]: Pick<TextToVideoModel[part], "config">;
+  readonly [part in "text" | "transformer"]: Pick<TextToVideoModel[part], "config">;
+} & {
+  /** Pixels per latent cell along time, height and width. */
+  readonly compression: readonly [number, number, number];
 };
+
+/** A low-resolution model without its autoencoder, of which only the size of cells is wanted. */
+export type Drafter = Pick<TextToVideoModel, "settings" | "tokenizer" | "text" | "transformer"> &
+  Pick<DraftModel, "compression">;
 
 /** Words to states, and noisy tokens to the features of each tap; without taps states alone. */
 export function draftProgram(
-  { settings, text, transformer, vae }: DraftModel,
+  { settings, text, transformer, compression }: DraftModel,
   taps: readonly number[],
   { grid, batch }: { readonly grid: Grid; readonly batch: number },
   keep: Runtime["keeps"],
@@ -90,7 +96,7 @@ export function draftProgram(
   });
   const { config } = transformer;
   const causal = config.causalPositions ?? false;
-  const places = coordinates(grid, { fps: settings.fps, compression: compression(vae.config), causal });
+  const places = coordinates(grid, { fps: settings.fps, compression, causal });
   const { cos, sin } = ropeTables(places, widthOf(config), { theta: config.ropeTheta });
   const features = taps.length
     ? forwardWithTaps(

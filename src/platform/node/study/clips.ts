@@ -4,7 +4,7 @@ import type { HrConfig } from "../../../models/ltx/two-stage-config.ts";
 import { picturesOf } from "../../../study/preset.ts";
 import type { ArmLine, PromptRow, ResultLine } from "../../../study/results.ts";
 import { sampleHr, sampleStudent } from "../../../study/sample.ts";
-import type { DraftModel } from "../../../training/hr-draft.ts";
+import type { Drafter } from "../../../training/hr-draft.ts";
 import type { Frame } from "../../../video/frame.ts";
 import type { Values } from "../training/job.ts";
 import { inMemory } from "../training/vae-job.ts";
@@ -30,7 +30,7 @@ export const said = (asked: readonly Asked[]) => ({
 });
 
 /** By a low-resolution model, at its size or another. */
-export async function smallClips({ workshop }: Study, model: DraftModel, asked: readonly Asked[], side?: number) {
+export async function smallClips({ workshop }: Study, model: Drafter, asked: readonly Asked[], side?: number) {
   const { student, preset, runtime } = workshop;
   const { small } = picturesOf(preset);
   const grid = student.grid(side ? { ...small, width: side, height: side } : small);
@@ -50,7 +50,7 @@ export interface LargeRequest {
 /** By a high-resolution model. */
 export async function largeClips(
   { workshop, asked }: Study,
-  model: DraftModel,
+  model: Drafter,
   request: LargeRequest,
 ): Promise<Frame[][]> {
   const { student, preset, runtime } = workshop;

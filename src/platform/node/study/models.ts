@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { type HrConfig, proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
-import { type HunyuanModel, openPrompts } from "../../../pipelines/hunyuan.ts";
+import type { HunyuanModel } from "../../../pipelines/hunyuan.ts";
+import { openPrompts } from "../../../pipelines/hunyuan-text.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import { picturesOf, type StudyPreset } from "../../../study/preset.ts";
 import { baseRecipe, distillRecipe, hrRecipe, seeds, teacherRecipe } from "../../../study/recipes.ts";
@@ -10,14 +11,14 @@ import { DistillTask, type DistillTeacher } from "../../../training/distill-task
 import { LiveTeacher, teacherPlaces } from "../../../training/distill-teacher.ts";
 import { modelConfigs } from "../../../training/flow-model.ts";
 import { FlowTask } from "../../../training/flow-task.ts";
-import { type DraftModel, FrozenDraft } from "../../../training/hr-draft.ts";
+import { type Drafter, FrozenDraft } from "../../../training/hr-draft.ts";
 import { HrTask, bucketKey as hrKey } from "../../../training/hr-task.ts";
 import type { DistillRecipe } from "../../../training/recipe.ts";
 import { pictureKey } from "../../../training/stages.ts";
 import { teacherConfigs } from "../../../training/teacher-net.ts";
 import { TeacherTask } from "../../../training/teacher-task.ts";
 import type { OptimiserSettings, Task } from "../../../training/trainer.ts";
-import { keptFeatures } from "../training/distill-job.ts";
+import { keptFeatures } from "../training/feature-cache.ts";
 import { under, type Values } from "../training/job.ts";
 import { inMemory } from "../training/vae-job.ts";
 import { type TrainArmOptions, type Trained, trainArm } from "./train-arm.ts";
@@ -58,10 +59,8 @@ export function teacherModel({ preset, tokenizer, teacher }: Sizes, values: Valu
     hash.update(name).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   return {
     settings: settingsOf(preset, "teacher"),
-    tokenizer,
     codec: teacher.codec,
-    language: part(configs.language, "language"),
-    clip: part(configs.clip, "clip"),
+    text: { tokenizer, language: part(configs.language, "language"), clip: part(configs.clip, "clip") },
     transformer: part(configs.transformer, "transformer"),
     hash: hash.digest("hex"),
   };
@@ -79,7 +78,7 @@ const studentConfigs = ({ preset, tokenizer, student }: Sizes) =>
   modelConfigs(baseRecipe(preset), tokenizer.size, student.codec.channels);
 
 /** @param values text encoder and transformer, by the names that both tasks of the student use */
-export function studentModel(sizes: Sizes, values: Values): DraftModel {
+export function studentModel(sizes: Sizes, values: Values): Drafter {
   const { text, transformer } = studentConfigs(sizes);
   return {
     settings: settingsOf(sizes.preset, "student"),
@@ -162,7 +161,7 @@ export function distillTask(sizes: Sizes, { small }: Latents, run: DistillRun) {
   return { recipe, task };
 }
 
-export const hrConfig = (model: DraftModel, guidance: HrConfig["guidance"]): HrConfig => ({
+export const hrConfig = (model: Drafter, guidance: HrConfig["guidance"]): HrConfig => ({
   transformer: model.transformer.config,
   taps: proportionalTaps(model.transformer.config.layers),
   guidance,
@@ -175,7 +174,7 @@ export interface HrRun {
   readonly name: string;
   readonly guidance: HrConfig["guidance"];
   readonly seed: number;
-  readonly draft: DraftModel;
+  readonly draft: Drafter;
   /** The draft's values. */
   readonly start: Values;
 }

@@ -8,14 +8,15 @@ import { linearCka } from "../../../metrics/cka.ts";
 import { probe } from "../../../metrics/ridge-probe.ts";
 import { tokensOf } from "../../../models/ltx/rope.ts";
 import { proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
-import { featureProgram, type HunyuanModel, hunyuanFeeds, openPrompts } from "../../../pipelines/hunyuan.ts";
+import { featureProgram, type HunyuanModel, hunyuanFeeds } from "../../../pipelines/hunyuan.ts";
+import { openPrompts } from "../../../pipelines/hunyuan-text.ts";
 import { addNoise } from "../../../samplers/process.ts";
 import { noiseOf } from "../../../study/guided.ts";
 import { picturesOf } from "../../../study/preset.ts";
 import { seeds } from "../../../study/recipes.ts";
 import type { ProbeLine } from "../../../study/results.ts";
 import { teacherPlaces } from "../../../training/distill-teacher.ts";
-import { type DraftModel, FrozenDraft } from "../../../training/hr-draft.ts";
+import { type Drafter, FrozenDraft } from "../../../training/hr-draft.ts";
 import { wordsOf } from "../../../training/student.ts";
 import { planarToFrames } from "../../../video/frame.ts";
 import { pooled } from "../evaluate/features.ts";
@@ -39,7 +40,7 @@ function probeClips({ preset }: Workshop) {
 type ProbeClip = ReturnType<typeof probeClips>[number];
 
 /** Last-block states [clips, N, W] of a student at a noise level. */
-async function studentStates(workshop: Workshop, model: DraftModel, clips: readonly ProbeClip[], block: number) {
+async function studentStates(workshop: Workshop, model: Drafter, clips: readonly ProbeClip[], block: number) {
   const { student, preset, runtime } = workshop;
   const grid = student.grid(picturesOf(preset).small);
   const draft = new FrozenDraft(model, runtime, [block]);
@@ -76,7 +77,8 @@ async function teacherStates(workshop: Workshop, model: HunyuanModel, clips: rea
   const { teacher, preset, runtime } = workshop;
   const grid = teacher.grid(picturesOf(preset).small);
   const shape = { batch: 1, grid, words: preset.words };
-  const program = await featureProgram(model, shape, [-1], runtime);
+  const { weights } = model.transformer;
+  const program = await runtime.compile(featureProgram(model, shape, [-1], runtime.keeps), { weights });
   const prompts = openPrompts(model, runtime);
   const clean: Float32Array[] = [];
   for (const { pixels } of clips) clean.push(await teacher.encode(framesFrom(await pixels(), workshop)));
@@ -188,7 +190,7 @@ function meanState(states: Float32Array, width: number): Float32Array {
 /** Where figures are, token by token, in the features that the drafting model hands over, over the noise level. */
 export async function probeDrafts(
   { workshop }: TrainContext,
-  draft: DraftModel,
+  draft: Drafter,
   isWanted: (probe: string) => boolean,
 ): Promise<ProbeLine[]> {
   if (!isWanted("draft-layout")) return [];

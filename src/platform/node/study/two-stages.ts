@@ -5,7 +5,7 @@ import { draftGate } from "../../../study/gates.ts";
 import { measureSmall } from "../../../study/measure.ts";
 import { picturesOf } from "../../../study/preset.ts";
 import type { GateLine } from "../../../study/results.ts";
-import type { DraftModel } from "../../../training/hr-draft.ts";
+import type { Drafter } from "../../../training/hr-draft.ts";
 import type { Frame } from "../../../video/frame.ts";
 import { resizeFrame } from "../../../video/resize.ts";
 import type { Values } from "../training/job.ts";
@@ -17,7 +17,7 @@ import type { Trained } from "./train-arm.ts";
 
 /** What all arms of the second stage share. */
 export interface Drafts {
-  readonly model: DraftModel;
+  readonly model: Drafter;
   readonly values: Values;
   /** [n, C] of each sample. */
   readonly latents: readonly Float32Array[];
@@ -78,7 +78,7 @@ async function truths({ workshop, asked }: Study): Promise<Float32Array[]> {
 }
 
 /** The claim of the paper's Fig. 3. */
-async function growDirectly(study: Study, model: DraftModel): Promise<void> {
+async function growDirectly(study: Study, model: Drafter): Promise<void> {
   const { workshop, asked } = study;
   const { preset, student } = workshop;
   const smallest = preset.detail / 2;

@@ -6,7 +6,7 @@ import { openPrompts, type PromptEncoder } from "../../../pipelines/hunyuan-text
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { DistillTask, type DistillTeacher } from "../../../training/distill-task.ts";
-import { LiveTeacher, teacherPlaces } from "../../../training/distill-teacher.ts";
+import { drawSeedOf, LiveTeacher, teacherPlaces } from "../../../training/distill-teacher.ts";
 import type { DistillRecipe } from "../../../training/recipe.ts";
 import { pictureKey } from "../../../training/stages.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
@@ -119,7 +119,7 @@ async function openFeatures(
   const live = new LiveTeacher(model, runtime, {
     prompts: prompts.encode,
     sets,
-    seed: recipe.seed,
+    seed: drawSeedOf(recipe),
     block: recipe.taps.teacher,
     guidance: recipe.guidance,
     sigmaOf: recipe.strategy === "fixed" ? () => recipe.fixedSigma : (sigma) => sigma,

@@ -2,9 +2,11 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { HunyuanModel } from "../../../pipelines/hunyuan.ts";
 import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
 import {
   drawOf,
+  drawSeedOf,
   type FeatureSource,
   type LiveTeacher,
   noiseName,
@@ -12,7 +14,6 @@ import {
 } from "../../../training/distill-teacher.ts";
 import type { LatentSet } from "../../../training/flow-task.ts";
 import type { DistillRecipe } from "../../../training/recipe.ts";
-import type { OpenedTeacher } from "../models/teacher-folder.ts";
 import type { ClipsOptions } from "./clips.ts";
 import type { codecLatents } from "./codec-source.ts";
 import { openShards, type Shards } from "./shards.ts";
@@ -23,13 +24,14 @@ export type Sets = Map<string, LatentSet & { close(): Promise<void> }>;
 /** Features of `draws` draws of each clip on disk in half precision, with a list of what each was drawn at. */
 export async function keptFeatures(
   live: LiveTeacher,
-  model: OpenedTeacher,
+  model: HunyuanModel & { readonly hash: string },
   recipe: DistillRecipe,
-  sets: Sets,
+  sets: ReadonlyMap<string, LatentSet>,
   requestOf: (key: string) => Parameters<typeof codecLatents>[2],
   { cache, signal, note, report }: ClipsOptions,
 ): Promise<FeatureSource & { close(): Promise<void> }> {
-  const { draws, seed, strategy, fixedSigma, taps, timesteps, captionDropout, guidance } = recipe;
+  const seed = drawSeedOf(recipe);
+  const { draws, strategy, fixedSigma, taps, timesteps, captionDropout, guidance } = recipe;
   const level = strategy === "fixed" ? fixedSigma : "synchronised";
   const rows = new Map<string, Shards>();
   const shapes = new Map<string, readonly [number, number]>();

@@ -39,7 +39,12 @@ import { openTeacher } from "../models/teacher-folder.ts";
 import { readRecipe } from "./run.ts";
 
 /** A model as far as programs need it. */
-type Student = DraftModel & Pick<TextToVideoModel, "tokenizer">;
+type Student = Omit<DraftModel, "compression"> & {
+  readonly vae: Pick<TextToVideoModel["vae"], "config">;
+} & Pick<TextToVideoModel, "tokenizer">;
+
+/** As the training of a second stage knows it. */
+const drafter = (model: Student) => ({ ...model, compression: compression(model.vae.config) });
 interface Teacher extends Pick<HunyuanModel, "settings"> {
   readonly transformer: Pick<HunyuanModel["transformer"], "config">;
   readonly text: Parameters<typeof promptProgram>[0] | undefined;
@@ -240,13 +245,15 @@ async function planHr(recipe: HrRecipe, options: Options): Promise<PlannedRun> {
     );
   }
   return {
-    task: new HrTask(recipe, { config, draft: { model, run: unread }, start: noValues, sets }),
+    task: new HrTask(recipe, { config, draft: { model: drafter(model), run: unread }, start: noValues, sets }),
     optimiser: recipe.optimiser,
     preparation,
     beside(bucket) {
       const [picture, window, batch] = bucket.split(" ") as [string, string, string];
       const shape = { grid: sets.get(`${picture} ${window}`)!.small.grid, batch: Number(batch) };
-      return [{ name: "draft", program: draftProgram(model, usesFeatures ? taps : [], shape, keeps), runs: 1 }];
+      return [
+        { name: "draft", program: draftProgram(drafter(model), usesFeatures ? taps : [], shape, keeps), runs: 1 },
+      ];
     },
   };
 }
@@ -265,7 +272,7 @@ async function planTune(recipe: TuneRecipe, options: Options): Promise<PlannedRu
     states: unread,
   });
   const [first] = sets.values();
-  const text = draftProgram(model, [], { grid: first!.grid, batch: 1 }, keeps);
+  const text = draftProgram(drafter(model), [], { grid: first!.grid, batch: 1 }, keeps);
   const runs = (key: string) => recipe.clips[key] ?? usualCount;
   return {
     task,
