@@ -57,7 +57,7 @@ export async function encodeText(
 ): Promise<TextStates> {
   const { textLength } = model.settings;
   const encoded = prompts.map((prompt) => model.tokenizer.encode(prompt, textLength));
-  const keys = encoded.map(({ ids, mask }) => keyOf(model, ids, mask));
+  const keys = encoded.map(({ ids, mask }) => keyOf(model, runtime, ids, mask));
   const known = new Map<string, Float32Array>();
   for (const key of keys) {
     const states = await cache?.get(key);
@@ -66,7 +66,7 @@ export async function encodeText(
   const missing = encoded.filter((_, i) => !known.has(keys[i]!));
   if (missing.length)
     for (const [i, states] of (await encodeTokens(model, runtime, missing, holding)).entries()) {
-      const key = keyOf(model, missing[i]!.ids, missing[i]!.mask);
+      const key = keyOf(model, runtime, missing[i]!.ids, missing[i]!.mask);
       known.set(key, states);
       await cache?.set(key, states);
     }
@@ -82,10 +82,15 @@ export async function encodeText(
 const maskOf = (encoded: readonly EncodedText[], length: number): HostTensor =>
   hostTensor(Float32Array.from(encoded.flatMap(({ mask }) => [...mask])), [encoded.length, length]);
 
-/** Everything that decides the states of a prompt. */
-const keyOf = ({ files, settings, text }: TextToVideoModel, ids: Int32Array, mask: Int32Array): string => {
-  const encoder = files.find(({ name }) => name === "text_encoder")?.hash.identity;
-  return JSON.stringify([encoder, text.config, [...ids], [...mask], ...(seesMask(settings) ? [] : ["unmasked"])]);
+/** Everything that decides the states of a prompt, to the last bit: a replay must not read what another runtime made. */
+const keyOf = (
+  { files, settings, text }: TextToVideoModel,
+  { name }: Runtime,
+  ids: Int32Array,
+  mask: Int32Array,
+): string => {
+  const encoder = files.find((file) => file.name === "text_encoder")?.hash.identity;
+  return JSON.stringify([encoder, name, text.config, [...ids], [...mask], ...(seesMask(settings) ? [] : ["unmasked"])]);
 };
 
 async function encodeTokens(
