@@ -60,8 +60,8 @@ export async function makeExecutable(
           blocks[value] = held!.block(node.name!);
           continue;
         }
-        releases.push(() => memory.release(source, format));
         const weight = await memory.hold(node.name!, source, format);
+        releases.push(() => memory.release(source, format));
         [blocks[value], factors[value]] = [weight.block, weight.factors];
       }
     }

@@ -60,14 +60,18 @@ export class Gpu {
   async allocate(bytes: number, label: string): Promise<Block> {
     const largest =
       Math.floor(this.limits.bufferBytes / this.#chunkBytes) * this.#chunkBytes || this.limits.bufferBytes;
-    const block = await this.#checked("out-of-memory", label, () => {
-      const buffers: GPUBuffer[] = [];
-      for (let from = 0; from < bytes; from += largest)
-        buffers.push(this.device.createBuffer({ size: Math.min(largest, bytes - from), usage: storageUsage, label }));
-      return { bytes, buffers };
-    });
+    const buffers: GPUBuffer[] = [];
+    try {
+      await this.#checked("out-of-memory", label, () => {
+        for (let from = 0; from < bytes; from += largest)
+          buffers.push(this.device.createBuffer({ size: Math.min(largest, bytes - from), usage: storageUsage, label }));
+      });
+    } catch (cause) {
+      for (const buffer of buffers) buffer.destroy();
+      throw cause;
+    }
     this.heldBytes += bytes;
-    return block;
+    return { bytes, buffers };
   }
 
   free(block: Block): void {
@@ -189,17 +193,16 @@ export class Gpu {
     }
   }
 
-  async #checked<T>(filter: GPUErrorFilter, what: string, make: () => T): Promise<T> {
+  async #checked(filter: GPUErrorFilter, what: string, make: () => void): Promise<void> {
     this.check();
     this.device.pushErrorScope(filter);
-    const made = make();
+    make();
     const error = await this.device.popErrorScope().catch((cause: unknown) => {
       this.check();
       throw new DeviceLostError("the GPU did not answer", { cause });
     });
     this.check();
     if (error) throw failureOf(error, what);
-    return made;
   }
 
   get #chunkBytes(): number {

@@ -15,10 +15,15 @@ export class WebGpuState implements State {
 
   static async create(gpu: Gpu, initial: ReadonlyMap<string, HostTensor>): Promise<WebGpuState> {
     const state = new WebGpuState(gpu);
-    for (const [name, value] of initial) {
-      const block = await gpu.allocate(bytesOf("f32", sizeOf(value.shape)), name);
-      state.#held.set(name, { block, shape: value.shape });
-      await state.write(name, value);
+    try {
+      for (const [name, value] of initial) {
+        const block = await gpu.allocate(bytesOf("f32", sizeOf(value.shape)), name);
+        state.#held.set(name, { block, shape: value.shape });
+        await state.write(name, value);
+      }
+    } catch (cause) {
+      state.dispose();
+      throw cause;
     }
     return state;
   }

@@ -1,11 +1,14 @@
-import { expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { DoesNotFitError } from "../../base/errors.ts";
 import { gaussian } from "../../base/philox.ts";
 import { type HostTensor, hostTensor } from "../../tensor/dtype.ts";
 import type { WeightSource } from "../../tensor/runtime.ts";
 import { webGpuForTests } from "../../testing/webgpu.ts";
 import { f32ToBf16 } from "../../weights/half.ts";
 import { bytesOf, encode, type Format } from "./format.ts";
-import type { Block } from "./gpu.ts";
+import { type Block, Gpu } from "./gpu.ts";
+import type { GpuLimits } from "./limits.ts";
+import { WebGpuState } from "./state.ts";
 import { WeightMemory } from "./weights.ts";
 
 /** Buffers of 2 KiB, so that pieces end within them and elsewhere than they do. */
@@ -64,4 +67,57 @@ test.skipIf(!narrow)("a file that breaks off leaves nothing behind", async () =>
   };
   await expect(new WeightMemory(gpu, 2048).hold("w", { ...source, readRange }, "f32")).rejects.toThrow("truncated");
   expect(gpu.heldBytes).toBe(before);
+});
+
+/** Its name is what the runtime looks at: the global is there in pages only. */
+class GPUOutOfMemoryError extends Error {}
+
+describe.skipIf(!narrow)("a device that has no memory left for the last of several", () => {
+  /** Over a device that says so from its second buffer on, with its buffers. */
+  function poor(limits: Partial<GpuLimits>) {
+    const { device } = narrow!.gpu;
+    const buffers: GPUBuffer[] = [];
+    const scarce = new Proxy(device, {
+      get(target, name) {
+        if (name === "createBuffer")
+          return (wanted: GPUBufferDescriptor) => {
+            const buffer = target.createBuffer(wanted);
+            vi.spyOn(buffer, "destroy");
+            buffers.push(buffer);
+            return buffer;
+          };
+        if (name === "popErrorScope")
+          return async () => {
+            await target.popErrorScope();
+            return buffers.length > 1 ? new GPUOutOfMemoryError("no more") : null;
+          };
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const destroyed = () => buffers.filter((buffer) => vi.mocked(buffer.destroy).mock.calls.length > 0).length;
+    return { gpu: new Gpu(scarce, limits), buffers, destroyed };
+  }
+  test.each<[string, Partial<GpuLimits>, (gpu: Gpu) => Promise<unknown>]>([
+    ["buffers of a block", { bindingBytes: 1024, bufferBytes: 2048 }, (gpu) => gpu.allocate(4096, "block")],
+    ["blocks of a weight", {}, (gpu) => new WeightMemory(gpu).hold("w", counted(wide).source, "i8x4")],
+    [
+      "values of a state",
+      {},
+      (gpu) =>
+        WebGpuState.create(
+          gpu,
+          new Map([
+            ["a", wide],
+            ["b", wide],
+          ]),
+        ),
+    ],
+  ])("%s: those before it are given back", async (_, limits, take) => {
+    const { gpu, buffers, destroyed } = poor(limits);
+    await expect(take(gpu)).rejects.toThrow(DoesNotFitError);
+    expect(buffers.length).toBe(2);
+    expect(destroyed()).toBe(2);
+    expect(gpu.heldBytes).toBe(0);
+  });
 });

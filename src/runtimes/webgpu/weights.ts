@@ -47,30 +47,38 @@ export class WeightMemory {
     const formats = this.#entries.get(source) ?? new Map<Format, Entry>();
     this.#entries.set(source, formats);
     let entry = formats.get(format);
-    if (!entry) formats.set(format, (entry = { held: this.#upload(name, source, format), users: 0 }));
+    if (!entry) {
+      formats.set(format, (entry = { held: this.#upload(name, source, format), users: 0 }));
+      entry.held.catch(() => this.#forget(source, format));
+    }
     entry.users++;
-    entry.held.catch(() => formats.delete(format));
     return entry.held;
   }
 
+  /** For each `hold` that succeeded. */
   release(source: WeightSource, format: Format): void {
-    const formats = this.#entries.get(source);
-    const entry = formats?.get(format);
-    if (!formats || !entry || --entry.users > 0) return;
-    formats.delete(format);
-    if (!formats.size) this.#entries.delete(source);
+    const entry = this.#entries.get(source)?.get(format);
+    if (!entry || --entry.users > 0) return;
+    this.#forget(source, format);
     void entry.held.then(({ block, factors }) => {
       this.#gpu.free(block);
       if (factors) this.#gpu.free(factors);
     });
   }
 
+  #forget(source: WeightSource, format: Format): void {
+    const formats = this.#entries.get(source);
+    formats?.delete(format);
+    if (!formats?.size) this.#entries.delete(source);
+  }
+
   async #upload(name: string, source: WeightSource, format: Format): Promise<HeldWeight> {
     const size = sizeOf(source.shape);
     const width = format === "i8x4" ? source.shape[1]! : 1;
     const block = await this.#gpu.allocate(bytesOf(format, size), name);
-    const factors = format === "i8x4" ? await this.#gpu.allocate(bytesOf("f32", size / width), name) : undefined;
+    let factors: Block | undefined;
     try {
+      if (format === "i8x4") factors = await this.#gpu.allocate(bytesOf("f32", size / width), name);
       for await (const { from, value } of this.#pieces(source, width)) {
         const part = encode(value, format);
         this.#gpu.write(block, part.bytes, (from * formats[format].bits) / 8);
