@@ -1,6 +1,7 @@
 /** How elements lie in device memory, how WGSL reads and writes them, and how host values become them. */
 import { type DType, type HostTensor, isFloat, sizeOf } from "../../tensor/dtype.ts";
 import { hostValues } from "../../tensor/values.ts";
+import { f32ToBf16, f32ToF16 } from "../../weights/half.ts";
 
 /**
  * - `f32`, `i32`: as they are; `u32`: a bool in four bytes;
@@ -81,24 +82,6 @@ const padded = <A extends Float32Array | Int32Array | Uint16Array | Int8Array>(
   format: Format,
 ): A => new make((bytesOf(format, size) * 8) / formats[format].bits);
 
-const f16Bits = (value: number): number => {
-  scratch[0] = value;
-  const bits = words[0]!;
-  const sign = (bits >>> 16) & 0x8000;
-  const exponent = ((bits >>> 23) & 255) - 112;
-  if (exponent >= 31) return sign | (Number.isNaN(value) ? 0x7e00 : 0x7c00);
-  if (exponent <= 0) return sign | Math.round(Math.abs(value) * 2 ** 24);
-  const rounded = (bits & 0x7fffff) + 0xfff + ((bits >>> 13) & 1);
-  return sign | ((exponent << 10) + (rounded >>> 13));
-};
-const scratch = new Float32Array(1);
-const words = new Uint32Array(scratch.buffer);
-
-const bf16Bits = (value: number): number => {
-  scratch[0] = value;
-  return (words[0]! + 0x7fff + ((words[0]! >>> 16) & 1)) >>> 16;
-};
-
 /** A host tensor's bytes in a format, and for `i8x4` the factors of its rows (first axis). */
 export function encode(value: HostTensor, format: Format): { bytes: Uint8Array; factors?: Float32Array } {
   const size = sizeOf(value.shape);
@@ -117,11 +100,8 @@ export function encode(value: HostTensor, format: Format): { bytes: Uint8Array; 
   }
   if (format === "i8x4") return quantise(numbers, value.shape[0] ?? 1);
   const out = padded(Uint16Array, size, format);
-  if (same) out.set(numbers);
-  else {
-    const bits = format === "bf16x2" ? bf16Bits : f16Bits;
-    for (let i = 0; i < size; i++) out[i] = bits(numbers[i]!);
-  }
+  const narrow = format === "bf16x2" ? f32ToBf16 : f32ToF16;
+  out.set(same ? numbers : narrow(numbers instanceof Float32Array ? numbers : Float32Array.from(numbers)));
   return { bytes: bytesIn(out) };
 }
 

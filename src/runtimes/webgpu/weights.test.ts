@@ -121,3 +121,13 @@ describe.skipIf(!narrow)("a device that has no memory left for the last of sever
     expect(gpu.heldBytes).toBe(0);
   });
 });
+
+test("narrowing rounds ties to even, among subnormals too, and keeps NaNs", () => {
+  const bitsOf = (values: number[], format: Format) =>
+    Array.from(new Uint16Array(encode(hostTensor(values, [values.length]), format).bytes.buffer, 0, values.length));
+  expect(bitsOf([2.5 * 2 ** -24, 3.5 * 2 ** -24, 1], "f16x2")).toEqual([2, 4, 0x3c00]);
+  expect(bitsOf([1 + 2 ** -8, 1 + 3 * 2 ** -8], "bf16x2")).toEqual([0x3f80, 0x3f82]);
+  const data = new Float32Array(Uint32Array.of(0x7fffffff).buffer);
+  const bits = new Uint16Array(encode(hostTensor(data, [1]), "bf16x2").bytes.buffer)[0]!;
+  expect(bits & 0x7fff).toBeGreaterThan(0x7f80);
+});
