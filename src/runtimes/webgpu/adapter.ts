@@ -19,12 +19,7 @@ export function describeAdapter(adapter: GPUAdapter): Adapter {
   };
 }
 
-const wanted: readonly string[] = [
-  "shader-f16",
-  "subgroups",
-  "timestamp-query",
-  "chromium-experimental-subgroup-matrix",
-];
+const wanted: readonly string[] = ["shader-f16", "subgroups", "chromium-experimental-subgroup-matrix"];
 
 const limitNames = [
   "maxStorageBufferBindingSize",
