@@ -1,3 +1,4 @@
+import { replicatePad } from "../kernels/replicate-pad.ts";
 import { concat, parameter, type Tensor } from "../tensor/tensor.ts";
 
 export interface Conv3dConfig {
@@ -35,22 +36,26 @@ export class Conv3d {
     const half = (size - 1) / 2;
     const before = causal ? size - 1 : half;
     let around = concat([...repeat(x.slice(2, 0, 1), before), x, ...repeat(x.slice(2, -1), size - 1 - before)], 2);
-    if (padding !== "zeros") around = border(border(around, 3, half, padding), 4, half, padding);
+    if (padding !== "zeros") around = borders[padding](around, half);
     const space: [number, number] = padding === "zeros" ? [half, half] : [0, 0];
     const y = around.conv(this.weight, { stride: this.stride, padding: [[0, 0], space, space] });
     return y.add(this.bias.reshape(-1, 1, 1, 1));
   }
 }
 
-/** x with `width` places more on both sides of an axis. */
-function border(x: Tensor, axis: number, width: number, padding: "replicate" | "reflect"): Tensor {
+/** Enlarges height and width by `width` places on both sides. */
+const borders: Record<Exclude<SpatialPadding, "zeros">, (x: Tensor, width: number) => Tensor> = {
+  replicate: (x, width) => {
+    const both = [width, width] as const;
+    return replicatePad(x, [[0, 0], both, both]);
+  },
+  reflect: (x, width) => reflect(reflect(x, 3, width), 4, width),
+};
+
+function reflect(x: Tensor, axis: number, width: number): Tensor {
   const last = x.shape[axis]! - 1;
-  const at = (index: number) => x.slice(axis, index, index + 1);
-  const distances = Array.from({ length: width }, (_, i) => i + 1);
-  const step = padding === "reflect" ? 1 : 0;
-  const before = distances.toReversed().map((distance) => at(step * distance));
-  const after = distances.map((distance) => at(last - step * distance));
-  return concat([...before, x, ...after], axis);
+  if (!width) return x;
+  return concat([x.slice(axis, 1, width + 1).flip(axis), x, x.slice(axis, last - width, last).flip(axis)], axis);
 }
 
 const repeat = (x: Tensor, times: number): Tensor[] => new Array<Tensor>(times).fill(x);
