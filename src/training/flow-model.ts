@@ -30,6 +30,7 @@ export function modelConfigs(
       qkEpsilon: 1e-5,
       epsilon: 1e-6,
       ropeTheta: 10000,
+      causalPositions: false,
     },
   };
 }

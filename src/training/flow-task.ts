@@ -47,6 +47,8 @@ export interface FlowData {
   readonly compression: readonly [number, number, number];
   /** By `pictureKey`. */
   readonly sets: ReadonlyMap<string, LatentSet>;
+  /** Weights to go on from, by field path; fresh ones when left out. */
+  readonly start?: ReadonlyMap<string, HostTensor> | undefined;
 }
 
 export class FlowTask implements Task {
@@ -62,8 +64,8 @@ export class FlowTask implements Task {
     this.steps = stepsOf(recipe.stages);
   }
 
-  initial(): Map<string, HostTensor> {
-    return initialFlowWeights(this.model, this.recipe.seed);
+  initial(): ReadonlyMap<string, HostTensor> {
+    return this.data.start ?? initialFlowWeights(this.model, this.recipe.seed);
   }
 
   bucket(step: number): string {

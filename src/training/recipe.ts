@@ -78,6 +78,8 @@ const flow = z.strictObject({
   ...shared,
   /** Folder of the trained autoencoder (a module folder), relative to the recipe. */
   vae: z.string(),
+  /** Folder of a model of this very text encoder and transformer to go on from; its autoencoder may be another. */
+  from: z.string().optional(),
   transformer: z.strictObject({ layers: count, heads: count, headWidth: count }),
   text: z.strictObject({ layers: count, width: count, heads: count, inner: count, tokens: count }),
   captionDropout: z.number().min(0).max(1),

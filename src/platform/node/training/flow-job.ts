@@ -1,18 +1,21 @@
 import { cp, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { CheckpointError } from "../../../base/errors.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
 import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
-import type { Runtime } from "../../../tensor/runtime.ts";
+import type { Runtime, Weights } from "../../../tensor/runtime.ts";
 import { modelConfigs } from "../../../training/flow-model.ts";
 import { FlowTask, pictureKey } from "../../../training/flow-task.ts";
 import type { FlowRecipe } from "../../../training/recipe.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
 import type { Frame } from "../../../video/frame.ts";
+import { openModel } from "../models/open-model.ts";
 import { saveTextToVideo } from "../models/save-model.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
-import { type Job, under, type Values } from "./job.ts";
+import { type Job, under, type Values, valuesOf } from "./job.ts";
 import { compressionOf, latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
 import { inMemory } from "./vae-job.ts";
@@ -39,6 +42,7 @@ export async function flowJob(
   const channels = source.config.latentChannels;
   const settings = settingsOf(recipe);
   const configs = modelConfigs(recipe, tokenizer.size, channels);
+  const start = recipe.from === undefined ? undefined : await startOf(resolve(options.base, recipe.from), configs);
   const modelOf = (values: Values): TextToVideoModel => ({
     settings,
     tokenizer,
@@ -49,7 +53,7 @@ export async function flowJob(
     files: [],
   });
   return {
-    task: new FlowTask(recipe, { tokenizer, channels, compression: compressionOf(source), sets }),
+    task: new FlowTask(recipe, { tokenizer, channels, compression: compressionOf(source), sets, start }),
     async preview(values) {
       const sheet: SheetClip[] = [];
       for (const [index, prompt] of prompts.slice(0, recipe.preview.prompts).entries()) {
@@ -77,6 +81,24 @@ export async function flowJob(
       for (const set of sets.values()) void set.close();
     },
   };
+}
+
+/** A finished model's weights as the training names them; refuses one of another shape. */
+async function startOf(folder: string, configs: ReturnType<typeof modelConfigs>): Promise<Values> {
+  const { text, transformer, close } = await openModel(folder);
+  try {
+    const known = [text.config, transformer.config];
+    if (!isDeepStrictEqual(known, [configs.text, configs.transformer]))
+      throw new CheckpointError("the model to go on from has another shape than the recipe's", {
+        where: folder,
+        hint: "text, transformer, the words of its captions and the channels of its latents have to be the same",
+      });
+    const named = async (part: string, weights: Weights) =>
+      [...(await valuesOf(weights))].map(([name, value]) => [`${part}.${name}`, value] as const);
+    return new Map([...(await named("text", text.weights)), ...(await named("transformer", transformer.weights))]);
+  } finally {
+    await close();
+  }
 }
 
 function settingsOf({ name, defaults, fps, text, world }: FlowRecipe): Settings {

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
@@ -103,4 +103,30 @@ test("a folder that holds nothing long enough says what stands in the way", () =
     );
     await writeFile(join(home, "own.yaml"), stringify({ ...recipe, world: "mini" }));
     await expect(run(home)).rejects.toThrow("expected either world or folder, got both");
+  }));
+
+test("a run goes on from a finished model, of its own shape only", () =>
+  inFolder(async (home) => {
+    await saveTinyModel(join(home, "tiny"));
+    const { folder: _, ...rest } = recipe;
+    const world = { ...rest, world: "mini", clips: { "64x64x9": 4 } };
+    await writeFile(join(home, "own.yaml"), stringify(world));
+    const first = await run(home);
+    await writeFile(
+      join(home, "own.yaml"),
+      stringify({ ...world, from: "runs/first/model", optimiser: { rate: 1e-9, average: 0 } }),
+    );
+    await rename(join(home, "runs/own"), join(home, "runs/first"));
+    const again = await run(home);
+    const weights = (name: string) =>
+      readFile(join(home, "runs", name, "model/transformer/diffusion_pytorch_model.safetensors"));
+    expect(await weights("own")).toEqual(await weights("first"));
+    expect(again.losses[0]).not.toBe(first.losses[0]);
+
+    await writeFile(
+      join(home, "own.yaml"),
+      stringify({ ...world, from: "runs/first/model", transformer: { layers: 2, heads: 1, headWidth: 16 } }),
+    );
+    await rm(join(home, "runs/own"), { recursive: true });
+    await expect(run(home)).rejects.toThrow(/another shape/);
   }));
