@@ -16,3 +16,26 @@ export class FeedForward {
     return this.out.forward(gelu(this.in.forward(x)));
   }
 }
+
+/** activation(gate(x)) · in(x), then out (Shazeer 2020, arXiv 2002.05202). */
+export class GatedFeedForward {
+  readonly gate: Linear;
+  readonly in: Linear;
+  readonly out: Linear;
+  readonly activation: (x: Tensor) => Tensor;
+
+  constructor(
+    { width, inner }: { readonly width: number; readonly inner: number },
+    activation: (x: Tensor) => Tensor,
+    { bias = false } = {},
+  ) {
+    this.gate = new Linear(width, inner, { bias });
+    this.in = new Linear(width, inner, { bias });
+    this.out = new Linear(inner, width, { bias });
+    this.activation = activation;
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.out.forward(this.activation(this.gate.forward(x)).mul(this.in.forward(x)));
+  }
+}

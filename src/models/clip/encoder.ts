@@ -1,6 +1,6 @@
 /** The text tower of CLIP (Radford et al. 2021, arXiv 2103.00020). */
 import { quickGelu } from "../../kernels/activations.ts";
-import { attention } from "../../kernels/attention.ts";
+import { Attention } from "../../nn/attention.ts";
 import { causalBias } from "../../nn/causal.ts";
 import { Linear } from "../../nn/linear.ts";
 import { LayerNorm } from "../../nn/norm.ts";
@@ -8,46 +8,23 @@ import { type HostTensor, hostTensor } from "../../tensor/dtype.ts";
 import { parameter, type Tensor } from "../../tensor/tensor.ts";
 import type { ClipTextConfig } from "./config.ts";
 
-class SelfAttention {
-  readonly query: Linear;
-  readonly key: Linear;
-  readonly value: Linear;
-  readonly out: Linear;
-  readonly heads: number;
-  readonly scale: number;
-
-  constructor({ width, heads }: ClipTextConfig) {
-    this.query = new Linear(width, width);
-    this.key = new Linear(width, width);
-    this.value = new Linear(width, width);
-    this.out = new Linear(width, width);
-    this.heads = heads;
-    this.scale = (width / heads) ** -0.5;
-  }
-
-  forward(x: Tensor, bias: Tensor): Tensor {
-    const [q, k, v] = [this.query, this.key, this.value].map((layer) => layer.forward(x)) as [Tensor, Tensor, Tensor];
-    return this.out.forward(attention(q, k, v, { heads: this.heads, scale: this.scale, bias }));
-  }
-}
-
 class Block {
   readonly attentionNorm: LayerNorm;
-  readonly attention: SelfAttention;
+  readonly attention: Attention;
   readonly feedForwardNorm: LayerNorm;
   readonly in: Linear;
   readonly out: Linear;
 
   constructor(config: ClipTextConfig) {
     this.attentionNorm = new LayerNorm(config.width, config.epsilon);
-    this.attention = new SelfAttention(config);
+    this.attention = new Attention({ ...config, norm: "none" });
     this.feedForwardNorm = new LayerNorm(config.width, config.epsilon);
     this.in = new Linear(config.width, config.inner);
     this.out = new Linear(config.inner, config.width);
   }
 
   forward(x: Tensor, bias: Tensor): Tensor {
-    const h = x.add(this.attention.forward(this.attentionNorm.forward(x), bias));
+    const h = x.add(this.attention.forward(this.attentionNorm.forward(x), { bias }));
     return h.add(this.out.forward(quickGelu(this.in.forward(this.feedForwardNorm.forward(h)))));
   }
 }

@@ -3,6 +3,7 @@ import { InputError } from "../../base/errors.ts";
 import { silu } from "../../kernels/activations.ts";
 import { attention } from "../../kernels/attention.ts";
 import { causalBias } from "../../nn/causal.ts";
+import { GatedFeedForward } from "../../nn/feed-forward.ts";
 import { Linear } from "../../nn/linear.ts";
 import { RmsNorm } from "../../nn/norm.ts";
 import { rotaryFrequencies } from "../../nn/rotary.ts";
@@ -71,22 +72,6 @@ class SelfAttention {
   }
 }
 
-class GatedFeedForward {
-  readonly gate: Linear;
-  readonly in: Linear;
-  readonly out: Linear;
-
-  constructor({ width, inner, feedForwardBias }: LlamaConfig) {
-    this.gate = new Linear(width, inner, { bias: feedForwardBias });
-    this.in = new Linear(width, inner, { bias: feedForwardBias });
-    this.out = new Linear(inner, width, { bias: feedForwardBias });
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.out.forward(silu(this.gate.forward(x)).mul(this.in.forward(x)));
-  }
-}
-
 class Block {
   readonly attentionNorm: RmsNorm;
   readonly attention: SelfAttention;
@@ -97,7 +82,7 @@ class Block {
     this.attentionNorm = new RmsNorm(config.width, config.epsilon);
     this.attention = new SelfAttention(config);
     this.feedForwardNorm = new RmsNorm(config.width, config.epsilon);
-    this.feedForward = new GatedFeedForward(config);
+    this.feedForward = new GatedFeedForward(config, silu, { bias: config.feedForwardBias });
   }
 
   forward(x: Tensor, turn: Turn, bias: Tensor): Tensor {

@@ -1,6 +1,7 @@
 /** T5 v1.1 text encoder (Raffel et al. 2020; gated GELU, no biases, unscaled attention). */
 import { gelu } from "../../kernels/activations.ts";
 import { attention } from "../../kernels/attention.ts";
+import { GatedFeedForward } from "../../nn/feed-forward.ts";
 import { Linear } from "../../nn/linear.ts";
 import { RmsNorm } from "../../nn/norm.ts";
 import { type HostTensor, hostTensor } from "../../tensor/dtype.ts";
@@ -89,22 +90,6 @@ class SelfAttention {
   }
 }
 
-class GatedFeedForward {
-  readonly gate: Linear;
-  readonly in: Linear;
-  readonly out: Linear;
-
-  constructor({ width, inner }: T5Config) {
-    this.gate = new Linear(width, inner, { bias: false });
-    this.in = new Linear(width, inner, { bias: false });
-    this.out = new Linear(inner, width, { bias: false });
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.out.forward(gelu(this.gate.forward(x)).mul(this.in.forward(x)));
-  }
-}
-
 export class T5Block {
   readonly attentionNorm: RmsNorm;
   readonly attention: SelfAttention;
@@ -115,7 +100,7 @@ export class T5Block {
     this.attentionNorm = new RmsNorm(config.width, config.epsilon);
     this.attention = new SelfAttention(config);
     this.feedForwardNorm = new RmsNorm(config.width, config.epsilon);
-    this.feedForward = new GatedFeedForward(config);
+    this.feedForward = new GatedFeedForward(config, gelu);
   }
 
   /** x [B, T, W], bias [B or 1, heads, T, T] to [B, T, W]. */
