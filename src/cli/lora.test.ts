@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openCheckpointPath } from "../platform/node/files/open-checkpoint.ts";
@@ -65,6 +65,14 @@ describe("generate with LoRAs", () => {
     expect(lacking.err).toContain("this video was made with style.safetensors");
     const wrong = await replay("--lora", at("other.safetensors"));
     expect(wrong).toMatchObject({ code: 3 });
+  });
+
+  test("takes one by its folder, and tells it by the same hash", async () => {
+    await mkdir(at("folder"));
+    await cp(at("style.safetensors"), at("folder/model.safetensors"));
+    expect(await run(flags("-o", at("folder.mp4"), "--lora", at("folder")))).toMatchObject({ code: 0 });
+    const replay = ["replay", at("folder.mp4"), "--model", bench.model, "--lora", at("style.safetensors")];
+    expect(await run(replay)).toMatchObject({ code: 0 });
   });
 
   test("refuses one for another model, with the layers that match nothing", async () => {

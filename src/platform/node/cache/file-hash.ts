@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { type ContentHash, knownHash } from "../../../base/content-hash.ts";
+import type { Checkpoint } from "../../../weights/checkpoint.ts";
 import { writeFileAtomically } from "../files/atomic-file.ts";
 import { cacheFolder } from "./folder.ts";
 
@@ -17,6 +18,10 @@ export interface HashOptions {
 
 const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
 const isHash = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
+
+/** The files that a checkpoint's tensors lie in, in the order of their names: all shards, and no variant beside them. */
+export const filesOf = ({ tensors }: Pick<Checkpoint, "tensors">): string[] =>
+  [...new Set([...tensors.values()].map(({ source }) => source.name))].sort();
 
 /** The hash of a file's bytes; of several files that of their hashes, a line each. */
 export async function hashFiles(paths: readonly string[], options: HashOptions = {}): Promise<string> {

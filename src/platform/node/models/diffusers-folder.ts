@@ -4,16 +4,9 @@ import { CheckpointError } from "../../../base/errors.ts";
 import { hrModule, type Module, type ModuleName, moduleNames } from "../../../pipelines/assemble.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import { type Evidence, versionIn } from "../../../pipelines/recognise.ts";
+import { filesOf, openHash } from "../cache/file-hash.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
-import {
-  type FoundBody,
-  type FoundModel,
-  hashFolder,
-  isThere,
-  type Json,
-  readJson,
-  readSettings,
-} from "./found-model.ts";
+import { type FoundBody, type FoundModel, isThere, type Json, readJson, readSettings } from "./found-model.ts";
 
 export async function findInFolder(folder: string): Promise<FoundModel> {
   const names = [...moduleNames, ...((await isThere(join(folder, hrModule))) ? [hrModule] : [])];
@@ -23,7 +16,7 @@ export async function findInFolder(folder: string): Promise<FoundModel> {
 export const findBodyInFolder = (folder: string): Promise<FoundBody> => openModules(folder, ["transformer", "vae"]);
 
 async function openModules(folder: string, names: readonly string[]): Promise<Omit<FoundModel, "tokenizer">> {
-  const settings = await readSettings(folder);
+  const [settings, evidence] = [await readSettings(folder), await evidenceOf(folder)];
   const opened = await Promise.allSettled(
     names.map(async (name) => [name, await openModule(join(folder, name))] as const),
   );
@@ -33,11 +26,7 @@ async function openModules(folder: string, names: readonly string[]): Promise<Om
     await Promise.all(modules.map(([, { checkpoint }]) => checkpoint.close()));
     throw result.reason;
   }
-  return {
-    modules: Object.fromEntries(modules) as Record<ModuleName, Module>,
-    evidence: await evidenceOf(folder),
-    settings,
-  };
+  return { modules: Object.fromEntries(modules) as Record<ModuleName, Module>, evidence, settings };
 }
 
 /** One module's folder: a config.json and weights. */
@@ -50,7 +39,7 @@ export async function openModule(path: string): Promise<Module> {
   const { config, checkpoint } = await openCheckpointPath(path);
   try {
     if (!config) throw new CheckpointError("no config.json beside the weights", { where: path });
-    return { config, checkpoint, hash: await hashFolder(path) };
+    return { config, checkpoint, hash: await openHash(filesOf(checkpoint)) };
   } catch (cause) {
     await checkpoint.close();
     throw cause;

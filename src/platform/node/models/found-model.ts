@@ -1,12 +1,10 @@
 /** The parts of a model where they were found, whatever the layout. */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { ContentHash } from "../../../base/content-hash.ts";
 import { CheckpointError } from "../../../base/errors.ts";
 import { type ModelParts, parseSettings } from "../../../pipelines/assemble.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import type { Evidence } from "../../../pipelines/recognise.ts";
-import { openHash } from "../cache/file-hash.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -49,9 +47,3 @@ export const isThere = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-/** Of a module's weight files, in the order of their names. */
-export async function hashFolder(folder: string): Promise<ContentHash> {
-  const files = (await readdir(folder)).filter((entry) => /\.(safetensors|gguf)$/.test(entry)).sort();
-  return openHash(files.map((file) => join(folder, file)));
-}

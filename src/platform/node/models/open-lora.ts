@@ -3,7 +3,7 @@ import { adapt, type LoraUse } from "../../../pipelines/adapt.ts";
 import type { OpenedModel } from "../../../pipelines/assemble.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { readLora } from "../../../weights/lora.ts";
-import { hashFiles } from "../cache/file-hash.ts";
+import { filesOf, hashFiles } from "../cache/file-hash.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 
 /** A LoRA's file and how strongly it acts. */
@@ -37,7 +37,7 @@ export async function openLoras(
     for (const { path, weight } of files) {
       const { checkpoint } = await openCheckpointPath(path);
       opened.push(checkpoint);
-      uses.push({ lora: await readLora(checkpoint), weight, sha256: await hashFiles([path]) });
+      uses.push({ lora: await readLora(checkpoint), weight, sha256: await hashFiles(filesOf(checkpoint)) });
     }
     const adapted = adapt(model, uses, runtime);
     return {
@@ -61,11 +61,20 @@ interface Made {
 
 /** The files that a receipt asks for, by their hashes, in its order and with its weights. @throws CheckpointError for missing ones */
 export async function lorasOfReceipt(made: readonly Made[], given: readonly LoraFile[]): Promise<LoraFile[]> {
-  const here = new Map(await Promise.all(given.map(async ({ path }) => [await hashFiles([path]), path] as const)));
+  const here = new Map(await Promise.all(given.map(async ({ path }) => [await hashOf(path), path] as const)));
   const missing = made.filter(({ sha256 }) => !here.has(sha256));
   if (missing.length > 0)
     throw new CheckpointError(`this video was made with ${missing.map(({ name }) => name).join(", ")}`, {
       hint: "say where that LoRA is: --lora FILE",
     });
   return made.map(({ sha256, weight }) => ({ path: here.get(sha256)!, weight }));
+}
+
+async function hashOf(path: string): Promise<string> {
+  const { checkpoint } = await openCheckpointPath(path);
+  try {
+    return await hashFiles(filesOf(checkpoint));
+  } finally {
+    await checkpoint.close();
+  }
 }

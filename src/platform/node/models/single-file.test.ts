@@ -124,6 +124,30 @@ describe("an original file", () => {
     await (await openModel(alone, { textEncoder: join(textEncoder, "text_encoder") })).close();
   });
 
+  test("has the hash of all shards of its text encoder, by their index too", async () => {
+    const shards = join(folder, "shards");
+    await cp(join(folder, "diffusers", "tokenizer"), join(shards, "tokenizer"), { recursive: true });
+    await cp(join(folder, "diffusers", "text_encoder", "config.json"), join(shards, "config.json"));
+    const entries = await renamed("text_encoder", "", (name) => name);
+    const halves = [entries.slice(0, 2), entries.slice(2)];
+    const names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+    const write = (half: number) => writeSafetensorsFile(join(shards, names[half]!), new Map(halves[half]));
+    const map = Object.fromEntries(halves.flatMap((half, at) => half.map(([name]) => [name, names[at]])));
+    const index = join(shards, "model.safetensors.index.json");
+    await Promise.all([write(0), write(1), writeFile(index, JSON.stringify({ weight_map: map }))]);
+    const identity = async (textEncoder: string) => {
+      const model = await openModel(file(), { textEncoder });
+      await model.close();
+      return model.files.find(({ name }) => name === "text_encoder")!.hash.identity;
+    };
+    const first = await identity(index);
+    expect(await identity(shards)).toBe(first);
+    const [name, { shape }] = halves[1]![0]!;
+    halves[1]![0] = [name, storeFloat32(new Float32Array(shape.reduce((a, b) => a * b)), shape)];
+    await write(1);
+    expect(await identity(index)).not.toBe(first);
+  });
+
   test("takes an autoencoder that is named in place of its own", async () => {
     const model = await openModel(file(), { vae: join(folder, "diffusers", "vae") });
     const [own, named] = ["transformer", "vae"].map(

@@ -12,7 +12,7 @@ import type { Settings } from "../../../pipelines/model.ts";
 import type { Evidence } from "../../../pipelines/recognise.ts";
 import type { Checkpoint } from "../../../weights/checkpoint.ts";
 import type { TensorEntry } from "../../../weights/safetensors.ts";
-import { openHash } from "../cache/file-hash.ts";
+import { filesOf, openHash } from "../cache/file-hash.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { comfyAround, comfyFile } from "./comfy.ts";
 import { openModule } from "./diffusers-folder.ts";
@@ -47,7 +47,8 @@ export async function findInFile(path: string, { textEncoder, vae }: SingleFileO
 export async function findBodyInFile(path: string, { vae }: Pick<SingleFileOptions, "vae">): Promise<FoundBody> {
   const { checkpoint, evidence, ...parts } = await openSingleFile(path);
   try {
-    const hash = await openHash([path]);
+    const settings = await readSettings(dirname(path));
+    const hash = await openHash(filesOf(checkpoint));
     const module = ({ config, tensors }: SinglePart): Module => ({
       config,
       checkpoint: { ...checkpoint, tensors },
@@ -57,11 +58,7 @@ export async function findBodyInFile(path: string, { vae }: Pick<SingleFileOptio
     const autoencoder = own
       ? module(own)
       : await openVae(vae ?? (await vaeAround(path, await comfyAround(path))), path);
-    return {
-      modules: { transformer: module(parts.transformer), vae: autoencoder },
-      evidence,
-      settings: await readSettings(dirname(path)),
-    };
+    return { modules: { transformer: module(parts.transformer), vae: autoencoder }, evidence, settings };
   } catch (cause) {
     await checkpoint.close();
     throw cause;
@@ -89,7 +86,7 @@ async function openVae(path: string | undefined, checkpointPath: string): Promis
     return {
       config: part.config,
       checkpoint: { ...checkpoint, tensors: part.tensors },
-      hash: await openHash([path]),
+      hash: await openHash(filesOf(checkpoint)),
     };
   } catch (cause) {
     await checkpoint.close();

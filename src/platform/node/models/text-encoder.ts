@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
 import type { Module } from "../../../pipelines/assemble.ts";
-import { openHash } from "../cache/file-hash.ts";
+import { filesOf, openHash } from "../cache/file-hash.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { holdsTokenizer, tokenizerFiles } from "../files/open-tokenizer.ts";
 import { cachedModel } from "../hub/find-model.ts";
@@ -38,7 +38,7 @@ async function openTextFile(path: string): Promise<Module> {
   const { config, checkpoint } = await openCheckpointPath(path);
   try {
     if (!config) throw new CheckpointError("this file holds no T5 encoder", { where: path });
-    return { config, checkpoint, hash: await openHash([path]) };
+    return { config, checkpoint, hash: await openHash(filesOf(checkpoint)) };
   } catch (cause) {
     await checkpoint.close();
     throw cause;

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
 import { type Module, upsamplerModule } from "../../../pipelines/assemble.ts";
 import { versionIn } from "../../../pipelines/recognise.ts";
-import { openHash } from "../cache/file-hash.ts";
+import { filesOf, openHash } from "../cache/file-hash.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { cachedModel } from "../hub/find-model.ts";
 import { parseModelId } from "../hub/model-id.ts";
@@ -38,7 +38,7 @@ async function openUpsamplerFile(path: string): Promise<Module> {
   try {
     if (!checkpoint.tensors.has("post_upsample_res_blocks.0.conv1.weight"))
       throw new CheckpointError("this file holds no latent upsampler", { where: path });
-    return { config: config ?? {}, checkpoint, hash: await openHash([path]) };
+    return { config: config ?? {}, checkpoint, hash: await openHash(filesOf(checkpoint)) };
   } catch (cause) {
     await checkpoint.close();
     throw cause;

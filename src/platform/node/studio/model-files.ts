@@ -4,7 +4,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { hrModule, moduleNames } from "../../../pipelines/assemble.ts";
 import { type ModelFiles, modelFilesName } from "../../../schema/model-files.ts";
-import { hashFolder } from "../models/found-model.ts";
+import { openModule } from "../models/diffusers-folder.ts";
 
 /** What a page must know of a model's folder to fetch it: every file of it, in the order of their names. */
 export async function modelFilesOf(folder: string): Promise<ModelFiles> {
@@ -17,9 +17,13 @@ export async function modelFilesOf(folder: string): Promise<ModelFiles> {
   }
   const names = [...moduleNames, hrModule].filter((name) => files.some(({ path }) => path.startsWith(`${name}/`)));
   const modules = await Promise.all(
-    names.map(async (name) => [name, await (await hashFolder(join(folder, name))).sha256()]),
+    names.map(async (name) => {
+      const { checkpoint, hash } = await openModule(join(folder, name));
+      await checkpoint.close();
+      return [name, await hash.sha256()] as const;
+    }),
   );
-  return { files, modules: Object.fromEntries(modules) as Record<string, string> };
+  return { files, modules: Object.fromEntries(modules) };
 }
 
 async function pathsIn(folder: string): Promise<string[]> {
