@@ -16,7 +16,6 @@ export interface Choice {
 /** The folders of a pipeline with weights that are used; a safety checker or an image encoder is not. */
 export const weightModules = ["transformer", "hr_transformer", "vae", "text_encoder", "latent_upsampler"] as const;
 const modules = [...weightModules, "tokenizer", "scheduler"];
-const weights = /\.(safetensors|gguf|bin|ckpt|pth?|msgpack|h5|onnx|onnx_data|tflite|pickle|pkl)$/;
 /** Name, variant, shard: `diffusion_pytorch_model.fp16-00001-of-00002.safetensors`. */
 const weightName = /^(?:diffusion_pytorch_model|model)(?:\.(\w+))??(?:-\d+-of-\d+)?\.safetensors$/;
 const indexName = /^(?:diffusion_pytorch_model|model)\.safetensors\.index(?:\.(\w+))?\.json$/;
@@ -33,7 +32,8 @@ export function chooseFiles<F extends RemoteFile>(files: readonly F[], { all, in
   if (files.some(({ path }) => path === "model_index.json")) return pipeline(files);
   const found = files.filter(({ path }) => /\.(safetensors|gguf)$/.test(path));
   const isShard = found.length > 1 && found.every(({ path }) => /-\d+-of-\d+\.safetensors$/.test(path));
-  if (found.length === 1 || isShard) return files.filter((file) => found.includes(file) || isSmall(file, ""));
+  if (found.length === 1 || isShard)
+    return files.filter((file) => found.includes(file) || isSmall(file, "") || (isShard && indexName.test(file.path)));
   if (found.length === 0)
     throw new CheckpointError("this repository has no weights that can be read", {
       where,
@@ -82,8 +82,7 @@ const isSmall = ({ path }: RemoteFile, folder: string): boolean =>
   path.startsWith(folder) &&
   !path.slice(folder.length).includes("/") &&
   /\.(json|model|txt)$/.test(path) &&
-  !indexName.test(path.slice(folder.length)) &&
-  !weights.test(path);
+  !indexName.test(path.slice(folder.length));
 
 /** The plain weights, or the first variant; one file rather than shards where both are there. */
 function oneVariant<F extends RemoteFile>(files: readonly F[]): F[] {

@@ -39,6 +39,9 @@ describe("files of a repository", () => {
 
   test("of any other repository are its only weights", () => {
     expect(chosen("README.md", "config.json", "a.gguf")).toEqual(["config.json", "a.gguf"]);
+    const shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+    const sharded = ["config.json", ...shards, "model.safetensors.index.json"];
+    expect(chosen("README.md", ...sharded)).toEqual(sharded);
     expect(() => chosen("a-Q4_0.gguf", "a-Q8_0.gguf")).toThrow(
       /several weights could be meant:\n {2}a-Q4_0.gguf \(1.0 GB\)/,
     );
