@@ -3,10 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CheckpointError, InputError, TurboError } from "../../../base/errors.ts";
+import { goldenFolder } from "../../../testing/goldens.ts";
 import { readFloat32 } from "../../../weights/safetensors.ts";
 import { storeFloat32, type TensorData } from "../../../weights/safetensors-writer.ts";
 import { writeFileAtomically, writeSafetensorsFile } from "./atomic-file.ts";
 import { fileSource } from "./file-source.ts";
+import { hashTensors } from "./hash-tensors.ts";
 import { openCheckpointPath } from "./open-checkpoint.ts";
 
 let folder = "";
@@ -145,4 +147,24 @@ describe("opening a checkpoint", () => {
     await writeFile(join(folder, "config.json"), "{");
     await expect(open()).rejects.toThrow("config.json: not JSON");
   });
+});
+
+test("a set of weights has one hash, whatever the order of its files; quantised blocks have one too", async () => {
+  const hashOf = async (path: string) => {
+    const { checkpoint } = await openCheckpointPath(path);
+    try {
+      return await hashTensors(checkpoint);
+    } finally {
+      await checkpoint.close();
+    }
+  };
+  const save = async (name: string, ...tensors: [string, number][]) => {
+    const values = tensors.map(([name, value]) => [name, storeFloat32(Float32Array.of(value), [1])] as const);
+    await writeSafetensorsFile(join(folder, name), new Map(values), { metadata: { made: name } });
+    return hashOf(join(folder, name));
+  };
+  const first = await save("a.safetensors", ["x", 1], ["y", 2]);
+  expect(await save("b.safetensors", ["y", 2], ["x", 1])).toBe(first);
+  expect(await save("c.safetensors", ["x", 1], ["y", 3])).not.toBe(first);
+  expect(await hashOf(join(goldenFolder, "gguf", "types.gguf"))).toMatch(/^[0-9a-f]{64}$/);
 });
