@@ -20,11 +20,9 @@ import { fromTransformers, T5Encoder } from "../models/t5/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
 import * as t5Weights from "../models/t5/weights.ts";
 import type { Compat } from "../schema/request.ts";
-import { parametersOf } from "../tensor/mount.ts";
-import type { Weights } from "../tensor/runtime.ts";
-import { type Checkpoint, matchNames } from "../weights/checkpoint.ts";
+import type { Checkpoint } from "../weights/checkpoint.ts";
 import { readFloat32 } from "../weights/safetensors.ts";
-import { weightsOf } from "../weights/weights-of.ts";
+import { weightsFor } from "../weights/weights-of.ts";
 import { type Part, type Settings, settingsSchema, type TextToVideoModel } from "./model.ts";
 import { checkWidths, type Evidence, recognise } from "./recognise.ts";
 
@@ -89,13 +87,16 @@ export async function assembleModel(parts: ModelParts): Promise<OpenedModel> {
     tokenizer,
     transformer: {
       config: ltxConfig,
-      weights: named(new LtxTransformer(ltxConfig), transformer.checkpoint, ltxWeights.diffusersName),
+      weights: weightsFor(new LtxTransformer(ltxConfig), transformer.checkpoint, { name: ltxWeights.diffusersName }),
     },
     hr: hr && (await highResolution(hr, transformer, ltxConfig)),
     upsampler: latent_upsampler && upsamplerFor(latent_upsampler, ltxConfig, parts.settings ? undefined : vaeConfig),
     text: {
       config: t5Config,
-      weights: named(new T5Encoder(t5Config), text.checkpoint, t5Weights.transformersName, t5Weights.isAlias),
+      weights: weightsFor(new T5Encoder(t5Config), text.checkpoint, {
+        name: t5Weights.transformersName,
+        ignore: t5Weights.isAlias,
+      }),
     },
     vae: autoencoderPart(vaeConfig, autoencoder),
     statistics: await statisticsOf(autoencoder.checkpoint, vaeConfig.latentChannels),
@@ -133,7 +134,10 @@ export async function assembleDecoder(parts: DecoderParts): Promise<OpenedDecode
 
 const autoencoderPart = (config: LtxVaeConfig, { checkpoint }: Module): Part<LtxVaeConfig> => ({
   config,
-  weights: named(new LtxVae(config), checkpoint, vaeWeights.diffusersName, vaeWeights.isStatistic),
+  weights: weightsFor(new LtxVae(config), checkpoint, {
+    name: vaeWeights.diffusersName,
+    ignore: vaeWeights.isStatistic,
+  }),
 });
 
 /** @throws CheckpointError for a model that was trained on the features of another one */
@@ -156,7 +160,7 @@ async function highResolution(
       where,
       hint: `it was trained on the features of transformer ${String(json["base"]).slice(0, 12)}…; train it anew for this one`,
     });
-  return { config, weights: named(new HrTransformer(config), checkpoint, hrName) };
+  return { config, weights: weightsFor(new HrTransformer(config), checkpoint, { name: hrName }) };
 }
 
 /** @throws CheckpointError for one that is no latent upsampler of this model's latents, in space alone */
@@ -175,7 +179,7 @@ function upsamplerFor(
     throw new CheckpointError(`latent upsamplers know latents of 0.9.5 and later, not of ${generationOf(published)}`, {
       where: checkpoint.name,
     });
-  return { config, weights: named(new LatentUpsampler(config), checkpoint, publishedName) };
+  return { config, weights: weightsFor(new LatentUpsampler(config), checkpoint, { name: publishedName }) };
 }
 
 /** What a model is run with. One with settings of its own is no published one: only widths have to agree then. */
@@ -201,19 +205,6 @@ export async function vaeConfigOf({
   const scale = checkpoint.tensors.get("decoder.timestep_scale_multiplier");
   if (!scale) return settings;
   return { ...settings, decoder: { ...settings.decoder, timestepScale: (await readFloat32(scale))[0]! } };
-}
-
-/** Weights by our own field paths. */
-function named(
-  model: object,
-  checkpoint: Checkpoint,
-  rename: (path: string) => string,
-  ignore: (name: string) => boolean = () => false,
-): Weights {
-  const paths = [...parametersOf(model)];
-  const expected = new Map(paths.map(([path, { shape }]) => [rename(path), { shape }]));
-  const found = weightsOf(matchNames(expected, checkpoint, { ignore }));
-  return new Map(paths.map(([path]) => [path, found.get(rename(path))!]));
 }
 
 /** Mean and deviation of each latent channel; without them latents are used as they are. */

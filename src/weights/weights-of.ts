@@ -1,8 +1,25 @@
 import { CheckpointError } from "../base/errors.ts";
 import { bytesPerElement, type DType, type HostTensor, sizeOf } from "../tensor/dtype.ts";
+import { parametersOf } from "../tensor/mount.ts";
 import type { WeightSource, Weights } from "../tensor/runtime.ts";
+import { type Checkpoint, type MatchOptions, matchNames } from "./checkpoint.ts";
 import { isBlockType } from "./quantised.ts";
 import { readFloat32, readTensor, type TensorEntry } from "./safetensors.ts";
+
+/**
+ * A checkpoint's weights by a model's own field paths; `name` says what the published model calls each.
+ * @throws CheckpointError that lists what does not fit
+ */
+export function weightsFor(
+  model: object,
+  checkpoint: Pick<Checkpoint, "name" | "tensors">,
+  { name, ...options }: MatchOptions & { readonly name: (path: string) => string },
+): Weights {
+  const paths = [...parametersOf(model)];
+  const expected = new Map(paths.map(([path, { shape }]) => [name(path), { shape }]));
+  const found = weightsOf(matchNames(expected, checkpoint, options));
+  return new Map(paths.map(([path]) => [path, found.get(name(path))!]));
+}
 
 const native: Partial<Record<string, DType>> = { F32: "f32", F16: "f16", BF16: "bf16" };
 

@@ -19,10 +19,8 @@ import type { HunyuanModel } from "../../../pipelines/hunyuan.ts";
 import type { HunyuanText } from "../../../pipelines/hunyuan-text.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import type { HostTensor } from "../../../tensor/dtype.ts";
-import { parametersOf } from "../../../tensor/mount.ts";
-import type { Weights } from "../../../tensor/runtime.ts";
-import { type Checkpoint, type MatchOptions, matchNames } from "../../../weights/checkpoint.ts";
-import { weightsOf } from "../../../weights/weights-of.ts";
+import type { Checkpoint } from "../../../weights/checkpoint.ts";
+import { weightsFor } from "../../../weights/weights-of.ts";
 import { hashTensors } from "../files/hash-tensors.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { openCodec } from "../training/codec-source.ts";
@@ -84,7 +82,9 @@ export async function openTeacher(folder: string): Promise<OpenedTeacher> {
       settings: own === undefined ? publishedSettings : parseSettings(own, path),
       transformer: {
         config,
-        weights: named(new HunyuanTransformer(config), transformer.checkpoint, { name: hunyuanWeights.diffusersName }),
+        weights: weightsFor(new HunyuanTransformer(config), transformer.checkpoint, {
+          name: hunyuanWeights.diffusersName,
+        }),
       },
       text: text && (await textOf(folder, text[0]!, text[1]!)),
       codec,
@@ -108,7 +108,7 @@ async function textOf(folder: string, language: Module, pooled: Module): Promise
     tokenizer: new TextTokenizer(await read(folder, "tokenizer/tokenizer.json"), { name: folder }),
     language: {
       config: llamaConfig,
-      weights: named(new LlamaEncoder(llamaConfig), language.checkpoint, {
+      weights: weightsFor(new LlamaEncoder(llamaConfig), language.checkpoint, {
         name: llamaWeights.transformersName,
         rename: llamaWeights.bareName,
         ignore: llamaWeights.isForeign,
@@ -116,7 +116,7 @@ async function textOf(folder: string, language: Module, pooled: Module): Promise
     },
     clip: {
       config: clipConfig,
-      weights: named(new ClipTextEncoder(clipConfig), pooled.checkpoint, {
+      weights: weightsFor(new ClipTextEncoder(clipConfig), pooled.checkpoint, {
         name: clipWeights.transformersName,
         rename: clipWeights.bareName,
         ignore: clipWeights.isForeign,
@@ -129,18 +129,6 @@ const read = (folder: string, name: string): Promise<string> =>
   readFile(join(folder, name), "utf8").catch((cause: unknown) => {
     throw new CheckpointError(`this teacher lacks its ${name}`, { where: folder, cause });
   });
-
-/** Weights by our own field paths. */
-function named(
-  model: object,
-  checkpoint: Checkpoint,
-  { name, ...options }: MatchOptions & { readonly name: (path: string) => string },
-): Weights {
-  const paths = [...parametersOf(model)];
-  const expected = new Map(paths.map(([path, { shape }]) => [name(path), { shape }]));
-  const found = weightsOf(matchNames(expected, checkpoint, options));
-  return new Map(paths.map(([path]) => [path, found.get(name(path))!]));
-}
 
 export interface TeacherParts {
   readonly settings: Settings;

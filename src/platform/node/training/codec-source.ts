@@ -4,16 +4,14 @@ import type { ClipSource, Picture } from "../../../data/clip-source.ts";
 import { type Codec, type CodecModel, codecOf, pcaCodec } from "../../../pipelines/codec.ts";
 import { latentGrid } from "../../../pipelines/hunyuan.ts";
 import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
-import { parametersOf } from "../../../tensor/mount.ts";
 import { buildProgram } from "../../../tensor/program.ts";
 import { type Runtime, weightInMemory } from "../../../tensor/runtime.ts";
 import { input } from "../../../tensor/tensor.ts";
 import type { LatentSet } from "../../../training/flow-task.ts";
 import { fitPcaCodec } from "../../../training/pca-fit.ts";
 import type { TeacherRecipe } from "../../../training/recipe.ts";
-import { matchNames } from "../../../weights/checkpoint.ts";
 import { f16ToF32, f32ToF16 } from "../../../weights/half.ts";
-import { weightsOf } from "../../../weights/weights-of.ts";
+import { weightsFor } from "../../../weights/weights-of.ts";
 import { hashTensors } from "../files/hash-tensors.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { type CacheRequest, encodedSet } from "./latent-cache.ts";
@@ -27,12 +25,9 @@ export interface OpenedCodec extends Codec {
 export async function openCodec(folder: string): Promise<OpenedCodec> {
   const { config, checkpoint } = await openCheckpointPath(folder);
   const codec = codecOf((config ?? {}) as Record<string, unknown>);
-  const paths = [...parametersOf(codec.model)];
-  const expected = new Map(paths.map(([path, { shape }]) => [codec.rename(path), { shape }]));
-  const found = weightsOf(matchNames(expected, checkpoint));
   return {
     ...codec,
-    weights: new Map(paths.map(([path]) => [path, found.get(codec.rename(path))!])),
+    weights: weightsFor(codec.model, checkpoint, { name: codec.rename }),
     hash: await hashTensors(checkpoint),
     close: () => checkpoint.close(),
   };
