@@ -218,6 +218,16 @@ describe("a LoRA that cannot be used", () => {
       `"${key}"`,
     );
   });
+
+  test("because an alpha is no number names the layer", async () => {
+    const layer = "transformer.transformer_blocks.1.attn2.to_q";
+    const { data } = values.a.get(`${layer}.alpha`)!;
+    const before = data[0]!;
+    data[0] = Number.NaN;
+    const message = await refused(() => lora("a"));
+    data[0] = before;
+    expect(message).toContain(`the alpha of ${layer} is not a finite number`);
+  });
 });
 
 test("the trunk of a second stage is adapted like the model that it came from, and nothing else of it", async () => {

@@ -70,7 +70,10 @@ export async function readLora({
         hint: "the file is damaged, or not of a plain LoRA",
       });
     const rank = down.shape[0]!;
-    layers.set(layer, { up, down, scale: alpha ? (await readFloat32(alpha))[0]! / rank : rules(layer, rank) });
+    const scale = alpha ? (await readFloat32(alpha))[0]! / rank : rules(layer, rank);
+    if (!Number.isFinite(scale))
+      throw new CheckpointError(`the alpha of ${layer} is not a finite number`, { where, hint: "the LoRA is damaged" });
+    layers.set(layer, { up, down, scale });
   }
   return { name: where, layers };
 }
