@@ -87,10 +87,11 @@ export async function saveTextToVideo(folder: string, parts: TextToVideoParts): 
   await saveStudent(folder, parts);
   await mkdir(join(folder, "tokenizer"), { recursive: true });
   await writeFile(join(folder, "tokenizer", "tokenizer.json"), `${JSON.stringify(parts.tokenizer)}\n`);
-  await writeFile(join(folder, "model_index.json"), `${JSON.stringify(index, null, 2)}\n`);
+  await writeFile(join(folder, "model_index.json"), `${JSON.stringify(pipelineIndex, null, 2)}\n`);
 }
 
-const index = {
+/** The model_index.json of a pipeline. */
+export const pipelineIndex = {
   _class_name: "LTXPipeline",
   scheduler: ["diffusers", "FlowMatchEulerDiscreteScheduler"],
   text_encoder: ["transformers", "T5EncoderModel"],

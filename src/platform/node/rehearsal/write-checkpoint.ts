@@ -19,6 +19,7 @@ import { sizeOf } from "../../../tensor/dtype.ts";
 import { parametersOf } from "../../../tensor/mount.ts";
 import type { TensorData } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
+import { pipelineIndex } from "../models/save-model.ts";
 import { randomTensor, type Spread } from "./random-weights.ts";
 
 type Tensors = Map<string, TensorData>;
@@ -91,7 +92,7 @@ export async function writeRandomCheckpoint(
   await mkdir(join(folder, "tokenizer"), { recursive: true });
   const tokenizer = buildWordTokenizer(vocabulary());
   await writeFile(join(folder, "tokenizer", "tokenizer.json"), JSON.stringify(tokenizer));
-  await writeFile(join(folder, "model_index.json"), `${JSON.stringify(index, null, 2)}\n`);
+  await writeFile(join(folder, "model_index.json"), `${JSON.stringify(pipelineIndex, null, 2)}\n`);
 }
 
 const moduleOf = (folder: string, file: string, config: Json, tensors: Tensors): Module => ({
@@ -193,12 +194,3 @@ function t5Tensors(json: Json): Tensors {
     return { mean, deviation: path.endsWith("query.weight") ? deviation * config.headWidth ** -0.5 : deviation };
   });
 }
-
-const index = {
-  _class_name: "LTXPipeline",
-  scheduler: ["diffusers", "FlowMatchEulerDiscreteScheduler"],
-  text_encoder: ["transformers", "T5EncoderModel"],
-  tokenizer: ["transformers", "T5TokenizerFast"],
-  transformer: ["diffusers", "LTXVideoTransformer3DModel"],
-  vae: ["diffusers", "AutoencoderKLLTXVideo"],
-};
