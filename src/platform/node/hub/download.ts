@@ -93,7 +93,9 @@ async function resume(
     await handle.truncate((from = 0));
   }
   const hash = hashFor(file);
-  if (from > 0) for await (const chunk of createReadStream(partial, { end: from - 1 })) hash.update(chunk as Buffer);
+  if (from > 0)
+    for await (const chunk of createReadStream(partial, { end: from - 1, signal: options.signal }))
+      hash.update(chunk as Buffer);
   options.onBytes(from);
   if (from === size) return { hash, from };
   const timer = new IdleTimer(options.patience ?? 60);

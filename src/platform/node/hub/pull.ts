@@ -1,6 +1,5 @@
 /** A model of a hub into the cache. */
 import { mkdir, stat, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { listFiles, modelInfo } from "@huggingface/hub";
 import { CancelledError, CheckpointError, DoesNotFitError } from "../../../base/errors.ts";
@@ -145,7 +144,7 @@ async function checkSpace(folder: string, needed: number, { name }: ModelId): Pr
   const gigabytes = (count: number): string => `${(count / 1e9).toFixed(1)} GB`;
   throw new DoesNotFitError(`${gigabytes(needed)} are to be downloaded, the disk has ${gigabytes(free)} free`, {
     where: name,
-    hint: `free some space in ${dirname(join(folder, "x"))}, or set HF_HOME to a folder on another disk`,
+    hint: `free some space in ${folder}, or set HF_HOME to a folder on another disk`,
   });
 }
 
