@@ -13,8 +13,8 @@
 --config is a module's config.json (or its folder). Without it, `block` takes the 2B widths and the VAE cases the
 0.9.0 layout. `block` is one transformer block alone: the projections around it are left out. A training step is
 forward, MSE, backward, gradients clipped to norm 1, AdamW; random weights. --backward adds the backward pass to
-matmul, attention and conv3d. --gpu takes CUDA in bf16 where there is CUDA, with modules compiled by torch.compile; on
-other machines it changes nothing.
+matmul, attention and conv3d. --gpu takes CUDA in bf16 where there is CUDA, with `block` and the trained transformer
+compiled by torch.compile; on other machines it changes nothing.
 """
 
 import argparse
@@ -240,7 +240,7 @@ def main() -> None:
     parser.add_argument("--dtype", choices=DTYPES, default="f32")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--backward", action="store_true")
-    parser.add_argument("--gpu", action="store_true", help="cuda, bf16 and torch.compile, where there is CUDA")
+    parser.add_argument("--gpu", action="store_true", help="cuda and bf16, some cases compiled, where there is CUDA")
     parser.add_argument("--fused", action="store_true", help="the fused AdamW")
     args = parser.parse_args()
 

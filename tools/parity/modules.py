@@ -94,7 +94,7 @@ def injected_noise(maps=None):
 
     def draw(shape, generator=None, device=None, dtype=None):
         drawn.append(tuple(shape))
-        return torch.zeros(shape, dtype=dtype) if maps is None else maps[len(drawn) - 1].to(dtype)
+        return torch.zeros(shape, device=device, dtype=dtype) if maps is None else maps[len(drawn) - 1].to(device, dtype)
 
     torch.randn = draw
     try:
