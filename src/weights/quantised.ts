@@ -1,6 +1,6 @@
 /**
  * The block formats of ggml: a fixed number of neighbouring weights share scales. Each `decode` writes the elements of
- * one block. Layouts as in ggml (ggml-common.h, ggml-quants.c); `quantised.test.ts` holds them against the gguf package.
+ * one block. Layouts as in ggml (ggml-common.h, ggml-quants.c); `gguf.test.ts` holds them against the gguf package.
  */
 import { f16Value } from "./half.ts";
 

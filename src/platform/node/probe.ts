@@ -15,7 +15,7 @@ import { fromTransformers, relativeBuckets, T5Encoder } from "../../models/t5/en
 import * as t5Weights from "../../models/t5/weights.ts";
 import { timestepSinusoid } from "../../nn/timestep.ts";
 import { vaeConfigOf } from "../../pipelines/assemble.ts";
-import { type HostTensor, hostTensor } from "../../tensor/dtype.ts";
+import type { HostTensor } from "../../tensor/dtype.ts";
 import { mount, parametersOf } from "../../tensor/mount.ts";
 import { buildProgram } from "../../tensor/program.ts";
 import type { Runtime, Weights } from "../../tensor/runtime.ts";
@@ -91,7 +91,7 @@ function rotary(width: number, tokens: number, args: Arguments): { cos: HostTens
 }
 
 function vaeEncoder(config: Config, args: Arguments): Call {
-  const model = mount({ encoder: new Encoder(vae.fromDiffusers(config)) }.encoder, "encoder");
+  const model = mount(new Encoder(vae.fromDiffusers(config)), "encoder");
   const feeds = { sample: args.get("sample") };
   const { mean } = model.forward(input("sample", feeds.sample.shape));
   const ignore = (name: string) => vaeWeights.isStatistic(name) || !name.startsWith("encoder.");
@@ -201,6 +201,3 @@ export async function probe(
     executable.dispose();
   }
 }
-
-/** For callers that make tensors by hand. */
-export const asFloats = (data: Float32Array, shape: readonly number[]): HostTensor => hostTensor(data, shape);

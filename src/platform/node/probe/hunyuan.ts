@@ -64,14 +64,14 @@ const vaePart = (prefix: "encoder" | "decoder") => ({
 });
 
 function vaeEncoder(config: Json, args: Arguments): Call {
-  const model = mount({ encoder: new Encoder(vae.fromDiffusers(config)) }.encoder, "encoder");
+  const model = mount(new Encoder(vae.fromDiffusers(config)), "encoder");
   const feeds = { sample: args.get("sample") };
   const { mean } = model.forward(inputsOf(feeds)("sample"));
   return { model, outputs: { sample: mean }, feeds, ...vaePart("encoder") };
 }
 
 function vaeDecoder(config: Json, args: Arguments): Call {
-  const model = mount({ decoder: new Decoder(vae.fromDiffusers(config)) }.decoder, "decoder");
+  const model = mount(new Decoder(vae.fromDiffusers(config)), "decoder");
   const feeds = { latents: args.get("latents") };
   return { model, outputs: { sample: model.forward(inputsOf(feeds)("latents")) }, feeds, ...vaePart("decoder") };
 }
