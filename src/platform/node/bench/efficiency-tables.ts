@@ -1,7 +1,8 @@
 /** An efficiency report as Markdown: what docs/efficiency.md shows. */
 import { table2 } from "../../../metrics/efficiency.ts";
 import type { Estimate } from "../../../metrics/interval.ts";
-import type { EfficiencyReport, ModelFigures } from "./efficiency.ts";
+import type { EfficiencyReport } from "./efficiency.ts";
+import type { ModelFigures } from "./efficiency-figures.ts";
 
 const digits = (value: number): string =>
   value >= 1000 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3);

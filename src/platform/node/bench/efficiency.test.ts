@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { cogVideoX2b, hunyuanVideo, stepFlops, turbo2k } from "../../../metrics/efficiency.ts";
-import * as hunyuan from "../../../models/hunyuan/config.ts";
+import { stepFlops } from "../../../metrics/efficiency.ts";
 import { planProgram } from "../../../runtimes/null/null.ts";
 import { buildProgram } from "../../../tensor/program.ts";
 import { benchCases } from "./bench.ts";
 import { type EfficiencyReport, efficiency } from "./efficiency.ts";
 import { pipelineCosts, stepPrograms } from "./efficiency-pipeline.ts";
+import { sequence, subjects } from "./efficiency-subjects.ts";
 import { efficiencyTables } from "./efficiency-tables.ts";
 
 const flopsOf = (name: string, shape: number[], config: Record<string, unknown>): number => {
@@ -14,16 +14,12 @@ const flopsOf = (name: string, shape: number[], config: Record<string, unknown>)
 };
 
 test("layers that are timed have the arithmetic of the models they stand for", () => {
-  const cog = hunyuan.toDiffusers({ ...hunyuan.hunyuanVideo, heads: 30, headWidth: 64, ropeAxes: [16, 24, 24] });
-  const wide = hunyuan.toDiffusers(hunyuan.hunyuanVideo);
-  const tokens = 910;
-  const pairs = [
-    [flopsOf("block", [1, 7, 10, 13, 16], {}), turbo2k, tokens],
-    [flopsOf("joint-block", [1, 7, 10, 13, 64], cog), cogVideoX2b, tokens + 64],
-    [flopsOf("joint-block", [1, 7, 10, 13, 64], wide), hunyuanVideo, tokens + 64],
-  ] as const;
-  for (const [flops, model, length] of pairs)
-    expect(flops / (stepFlops(model, length).total / model.layers)).toBeCloseTo(1, 1);
+  const size = [7, 10, 13] as const;
+  for (const subject of subjects) {
+    const { model, config, words } = subject;
+    const flops = flopsOf(subject.case, [1, ...size, words], config);
+    expect(flops / (stepFlops(model, sequence(subject, size)).total / model.layers)).toBeCloseTo(1, 1);
+  }
 });
 
 test("programs at 2K take the published operations, and the guide next to nothing", () => {
