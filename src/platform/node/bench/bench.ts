@@ -205,8 +205,10 @@ export async function* bench(request: BenchRequest, signal?: AbortSignal): Async
   const list = chosen(request);
   const threads = request.threads ?? availableParallelism();
   const { device = "cpu" } = request;
-  const { name, runtime } =
-    device === "cpu" ? { name: device, runtime: openOrt({ threads }) } : await openDevice(device);
+  const opened = device === "cpu" ? undefined : await openDevice(device);
+  // However the CPU was chosen, it is measured with these threads.
+  const isGpu = opened && opened.name !== "cpu";
+  const { name, runtime } = isGpu ? opened : { name: "cpu", runtime: openOrt({ threads }) };
   const date = new Date().toISOString();
   const results: CaseResult[] = [];
   for (const one of list) {
