@@ -6,6 +6,7 @@ import type { Runtime } from "../tensor/runtime.ts";
 import { type Frame, framesToPlanar } from "../video/frame.ts";
 import { cropFrame } from "../video/resize.ts";
 import { encodeTiled } from "./encode.ts";
+import type { Holding } from "./holding.ts";
 import { normalise, pack } from "./latents.ts";
 import type { TextToVideoModel } from "./model.ts";
 
@@ -23,6 +24,7 @@ export async function encodeFrames(
   model: TextToVideoModel,
   runtime: Runtime,
   frames: readonly Frame[],
+  holding?: Holding,
 ): Promise<EncodedClip> {
   const [t, h, w] = compression(model.vae.config);
   const { width, height } = frames[0]!;
@@ -33,6 +35,7 @@ export async function encodeFrames(
   const grid = { frames: (frames.length - 1) / t + 1, height: height / h, width: width / w };
   const latents = await encodeTiled(model, runtime, {
     grid,
+    holding,
     draw: async ({ top: y, left: x, height, width }) =>
       framesToPlanar(frames.map((frame) => cropFrame(frame, { x, y, width, height }))),
   });

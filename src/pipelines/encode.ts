@@ -6,10 +6,11 @@ import { compression } from "../models/ltx-vae/config.ts";
 import { Encoder } from "../models/ltx-vae/encoder.ts";
 import { hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
-import { buildProgram } from "../tensor/program.ts";
+import { buildProgram, type Program } from "../tensor/program.ts";
 import type { Executable, Runtime } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
 import type { DecoderModel } from "./decode.ts";
+import { type Holding, openHeld } from "./holding.ts";
 import { windows } from "./tiles.ts";
 
 /** Cells around a tile that its encoder sees: as far as a cell of the mini autoencoder reads (120 pixels). */
@@ -34,33 +35,58 @@ export function cutOut(data: Float32Array, planes: number, from: Crop, part: Cro
   return out;
 }
 
+/** A clip's pixels along (time, height, width). */
+interface ClipSize {
+  readonly frames: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+const shapeOf = ({ frames, height, width }: ClipSize) => [1, 3, frames, height, width];
+
+/** The encoder on pixels of one size [1, 3, F, H, W]. */
+export function encodeProgram(
+  { vae }: { readonly vae: Pick<DecoderModel["vae"], "config"> },
+  size: ClipSize,
+  keep: Runtime["keeps"] = () => false,
+): Program {
+  const { mean } = mount(new Encoder(vae.config), "encoder").forward(input("pixels", shapeOf(size)));
+  return buildProgram({ mean }, { keep });
+}
+
 /** One program for each size of tile. */
 export class TileEncoder {
   readonly #model: DecoderModel;
   readonly #runtime: Runtime;
+  readonly #holding: Holding;
   readonly #made = new Map<string, Promise<Executable>>();
 
-  constructor(model: DecoderModel, runtime: Runtime) {
+  constructor(model: DecoderModel, runtime: Runtime, holding: Holding = "widened") {
     this.#model = model;
     this.#runtime = runtime;
+    this.#holding = holding;
   }
 
   /** Pixels [3, F, H, W] in [-1, 1] to the posterior's mean [C, f, h, w]. */
-  async encode(pixels: Float32Array, size: { frames: number; height: number; width: number }): Promise<Float32Array> {
-    const shape = [1, 3, size.frames, size.height, size.width];
+  async encode(pixels: Float32Array, size: ClipSize): Promise<Float32Array> {
+    const shape = shapeOf(size);
     const key = shape.join("x");
     let executable = this.#made.get(key);
     if (!executable) {
-      const { config, weights } = this.#model.vae;
-      const { mean } = mount(new Encoder(config), "encoder").forward(input("pixels", shape));
-      executable = this.#runtime.compile(buildProgram({ mean }, { keep: this.#runtime.keeps }), { weights });
+      const program = encodeProgram(this.#model, size, this.#runtime.keeps);
+      const options = { weights: this.#model.vae.weights, holding: this.#holding };
+      executable = openHeld(this.#runtime, program, options);
       this.#made.set(key, executable);
     }
     return (await (await executable).run({ pixels: hostTensor(pixels, shape) }))["mean"]!.data as Float32Array;
   }
 
   dispose(): void {
-    for (const made of this.#made.values()) void made.then((executable) => executable.dispose());
+    for (const made of this.#made.values())
+      void made.then(
+        (executable) => executable.dispose(),
+        () => {}, // whoever asked for it has heard of it
+      );
   }
 }
 
@@ -81,26 +107,38 @@ export async function encodeWindow(
   return cutOut(latents, vae.config.latentChannels * grid.frames, seen, crop);
 }
 
+/** The tiles that a whole picture is encoded in, without their margins. */
+export const encodeTiles = (grid: Grid, tile = 16): Crop[] =>
+  windows(grid.height, tile, 0).flatMap(({ start: top, length: height }) =>
+    windows(grid.width, tile, 0).map(({ start: left, length: width }) => ({ top, left, height, width })),
+  );
+
+export interface EncodeTiledOptions {
+  readonly grid: Grid;
+  readonly draw: DrawWindow;
+  readonly tile?: number;
+  readonly holding?: Holding | undefined;
+}
+
 /** The latents [C, f, h, w] of a whole picture, tile by tile. */
 export async function encodeTiled(
   model: DecoderModel,
   runtime: Runtime,
-  { grid, draw, tile = 16 }: { readonly grid: Grid; readonly draw: DrawWindow; readonly tile?: number },
+  { grid, draw, tile, holding }: EncodeTiledOptions,
 ): Promise<Float32Array> {
   const planes = model.vae.config.latentChannels * grid.frames;
   const out = new Float32Array(planes * grid.height * grid.width);
-  const encoder = new TileEncoder(model, runtime);
+  const encoder = new TileEncoder(model, runtime, holding);
   try {
-    for (const { start: top, length: height } of windows(grid.height, tile, 0))
-      for (const { start: left, length: width } of windows(grid.width, tile, 0)) {
-        const crop = { top, left, height, width };
-        const latents = await encodeWindow(encoder, model, { grid, crop, draw });
-        for (let plane = 0; plane < planes; plane++)
-          for (let y = 0; y < height; y++) {
-            const from = (plane * height + y) * width;
-            out.set(latents.subarray(from, from + width), (plane * grid.height + top + y) * grid.width + left);
-          }
-      }
+    for (const crop of encodeTiles(grid, tile)) {
+      const { top, left, height, width } = crop;
+      const latents = await encodeWindow(encoder, model, { grid, crop, draw });
+      for (let plane = 0; plane < planes; plane++)
+        for (let y = 0; y < height; y++) {
+          const from = (plane * height + y) * width;
+          out.set(latents.subarray(from, from + width), (plane * grid.height + top + y) * grid.width + left);
+        }
+    }
     return out;
   } finally {
     encoder.dispose();

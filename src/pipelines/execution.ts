@@ -6,6 +6,7 @@ export interface Execution {
   readonly text: Holding;
   /** Of the transformer, or of both of two stages. */
   readonly transformer: Holding;
+  /** Of the autoencoder's two halves. */
   readonly decoder: Holding;
   /** Whether guided steps run once without and once with the prompt, rather than with both in one batch. */
   readonly sequential: boolean;

@@ -7,7 +7,7 @@ import type { TextToVideoModel } from "./model.ts";
 import type { ResolvedRequest } from "./resolve.ts";
 
 export interface StagePlan {
-  readonly name: "text" | "denoise" | "draft" | "guide" | "upscale" | "refine" | "decode" | "encode";
+  readonly name: "text" | "given" | "denoise" | "draft" | "guide" | "upscale" | "refine" | "decode" | "encode";
   /** Latent tokens that a run works on. */
   readonly tokens?: number;
   /** How often its program runs: steps, tiles, frames. */
@@ -52,7 +52,16 @@ export type PlannedRequest = Pick<
  * Share of a matrix product's rate that whole programs reach. Measured on mini sizes with one thread: 0.9 to 1.1 and
  * 0.8 to 0.95; a little is left for threads that wait for each other.
  */
-const efficiency = { text: 0.3, denoise: 0.9, draft: 0.9, guide: 0.1, upscale: 0.8, refine: 0.9, decode: 0.8 } as const;
+const efficiency = {
+  text: 0.3,
+  given: 0.8,
+  denoise: 0.9,
+  draft: 0.9,
+  guide: 0.1,
+  upscale: 0.8,
+  refine: 0.9,
+  decode: 0.8,
+} as const;
 /** What compiled programs and the runtime's library take besides. */
 const programBytes = 35e6;
 /** Bytes of a number. */

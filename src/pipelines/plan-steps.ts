@@ -1,6 +1,7 @@
 /** What the denoising of a request takes: in one pass, in two stages, or around an upsampler. */
 import { widthOf } from "../models/ltx/config.ts";
-import { tokensOf } from "../models/ltx/rope.ts";
+import { type Grid, tokensOf } from "../models/ltx/rope.ts";
+import { compression } from "../models/ltx-vae/config.ts";
 import { velocityProgram } from "./denoiser.ts";
 import type { Draft } from "./draft.ts";
 import { batchOf, type Execution } from "./execution.ts";
@@ -8,8 +9,17 @@ import { guideProgram } from "./guide.ts";
 import { mostPredictions } from "./guided-denoiser.ts";
 import { type Holding, steadyInputs } from "./holding.ts";
 import { gridOf, type VideoSize } from "./latents.ts";
-import { type Choice, type Context, float, type PlannedRequest, type StagePlan, stageOf } from "./plan-stage.ts";
+import {
+  type Choice,
+  type Context,
+  float,
+  type PlannedModel,
+  type PlannedRequest,
+  type StagePlan,
+  stageOf,
+} from "./plan-stage.ts";
 import { refineProgram } from "./refiner.ts";
+import type { GivenClip } from "./resolve.ts";
 import { upscaleProgram } from "./upscale.ts";
 
 /** Noise, latents before and after a step, estimate and packed copies, in sizes of the latents. */
@@ -54,20 +64,22 @@ function stagesOf(context: Context, sequential: boolean): Stages {
   return planPass(context, { ...context.request, name: "denoise", size: made, sequential });
 }
 
-interface Pass extends Pick<PlannedRequest, "sigmas" | "guidance" | "guidanceScale" | "given"> {
+interface Pass extends Pick<PlannedRequest, "sigmas" | "guidance" | "guidanceScale"> {
   readonly name: "denoise" | "draft" | "refine";
   readonly size: VideoSize;
   readonly sequential: boolean;
 }
 
 /** Steps of the transformer at one size. */
-function planPass(context: Context, { name, size, sequential, sigmas, guidanceScale, guidance, given }: Pass): Stages {
+function planPass(context: Context, { name, size, sequential, sigmas, guidanceScale, guidance }: Pass): Stages {
   const { model, keeps } = context;
+  const { given = [] } = context.request;
   const grid = gridOf(size, model.vae.config);
-  const tokens = tokensOf(grid) + (given?.extraTokens ?? 0);
+  const extraTokens = given.reduce((sum, clip) => sum + extraOf(clip, grid, model), 0);
+  const tokens = tokensOf(grid) + extraTokens;
   const predictions = guidance ? mostPredictions(guidance) : batchOf(guidanceScale, { sequential: false });
   const batch = sequential ? 1 : predictions;
-  const program = velocityProgram(model, { grid, batch, given }, keeps);
+  const program = velocityProgram(model, { grid, batch, given: given.length ? { extraTokens } : undefined }, keeps);
   const options = {
     ...steady(context),
     weights: model.transformer.weights,
@@ -79,13 +91,17 @@ function planPass(context: Context, { name, size, sequential, sigmas, guidanceSc
   return (holding) => [stageOf(name, program, context, { ...options, holding })];
 }
 
+/** What is given later than at frame 0 has tokens of its own. */
+function extraOf({ frame, frames }: GivenClip, { height, width }: Grid, { vae }: PlannedModel): number {
+  const [t] = compression(vae.config);
+  return frame > 0 ? ((frames - 1) / t + 1) * height * width : 0;
+}
+
 function planMultiScale(context: Context, draft: Draft, sequential: boolean): Stages {
   const { model, keeps, request } = context;
   const { config, weights } = model.upsampler!;
   const grid = gridOf(draft, model.vae.config);
-  // Tokens that stand for given pictures are as many times fewer as the whole.
-  const given = request.given && { extraTokens: request.given.extraTokens / 4 };
-  const first = planPass(context, { ...draft, given, name: "draft", size: draft, sequential });
+  const first = planPass(context, { ...draft, name: "draft", size: draft, sequential });
   const second = planPass(context, { ...request, name: "refine", size: request.made, sequential });
   const upscaled = stageOf("upscale", upscaleProgram(config, grid, keeps), context, {
     holding: "widened",

@@ -28,6 +28,21 @@ const plan = (
     { ...machine, memoryBytes },
   );
 };
+test("encoding of given pictures is planned tile by tile, and later ones have tokens of their own", () => {
+  const made = { width: 1280, height: 736, frames: 49 };
+  const request = { made, asked: made, sigmas: [1, 0.5, 0], guidanceScale: 1 };
+  const image = (frame: number) => ({ frame, frames: 1 });
+  const on = (given?: { frame: number; frames: number }[]) =>
+    planVideo(ltx, given ? { ...request, given } : request, machine);
+  const [none, later, clip] = [on(), on([image(0), image(8)]), on([{ frame: 0, frames: 17 }])];
+  expect(none.stages.map(({ name }) => name)).not.toContain("given");
+  // 23 x 40 cells in tiles of 16 x 16.
+  expect([stage("given", clip).runs, stage("given", later).runs]).toEqual([6, 12]);
+  expect(stage("given", clip).peakBytes).toBeGreaterThan(2 * stage("given", later).peakBytes);
+  const tokens = 7 * 23 * 40;
+  expect([clip, later].map((video) => stage("denoise", video).tokens)).toEqual([tokens, tokens + 23 * 40]);
+});
+
 const stage = (name: string, video: ReturnType<typeof plan>) => video.stages.find((one) => one.name === name)!;
 
 test("2 billion weights in f32 and the published number of operations", () => {

@@ -7,6 +7,7 @@ import { footprint } from "./footprint.ts";
 import type { Holding } from "./holding.ts";
 import { gridOf, type VideoSize } from "./latents.ts";
 import type { TextToVideoModel } from "./model.ts";
+import { givenStages } from "./plan-given.ts";
 import {
   type Choice,
   type Context,
@@ -59,7 +60,13 @@ export function planVideo(model: PlannedModel, request: PlannedRequest, machine:
   const steps = choose(stepChoices(context));
   const decode = chooseTiling(context, grid, memoryBytes);
   const pixels = asked.width * asked.height * asked.frames;
-  const stages = [...text.stages, ...steps.stages, ...decode.stages, encodeStage(asked, pixels, baseBytes)];
+  const stages = [
+    ...text.stages,
+    ...givenStages(context),
+    ...steps.stages,
+    ...decode.stages,
+    encodeStage(asked, pixels, baseBytes),
+  ];
   const { times, rows, columns } = tilesOf(grid, decode.tiling);
   const tokens = tokensOf(grid);
   return {

@@ -85,7 +85,7 @@ const plainStage = ({ blocks, ...stage }: GuidanceStage) => ({ ...stage, ...(blo
 
 /** The request that a receipt tells of, with everything decided: it makes the same frames again. */
 export function requestOfReceipt(receipt: Receipt, { vae }: Pick<TextToVideoModel, "vae">): ResolvedRequest {
-  const { prompt, negativePrompt, seed, fps, guidanceScale, guidance, compat, sigmas, draft } = receipt;
+  const { prompt, negativePrompt, seed, fps, guidanceScale, guidance, compat, sigmas, draft, given } = receipt;
   const { width, height, frames } = receipt;
   const made = snap({ width: receipt.generatedWidth, height: receipt.generatedHeight, frames }, vae.config);
   return {
@@ -98,6 +98,7 @@ export function requestOfReceipt(receipt: Receipt, { vae }: Pick<TextToVideoMode
     ...(compat ? { compat } : {}),
     sigmas,
     ...(draft ? { draft: { ...draft, frames: made.frames } } : {}),
+    ...(given ? { given } : {}),
     asked: { width, height, frames },
     made,
     notices: [],

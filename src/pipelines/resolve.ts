@@ -4,7 +4,7 @@ import { tokensOf } from "../models/ltx/rope.ts";
 import { compression } from "../models/ltx-vae/config.ts";
 import type { GuidanceStage } from "../samplers/guidance.ts";
 import { explicit } from "../samplers/schedules.ts";
-import { type Compat, type GenerateRequest, parseImage, parseSize } from "../schema/request.ts";
+import { type Compat, type GenerateRequest, parseExtend, parseImage, parseSize } from "../schema/request.ts";
 import { type Draft, draftSigmas, draftSize, hrSettings, wantsTwoStages } from "./draft.ts";
 import { gridOf, snap, type VideoSize } from "./latents.ts";
 import { defaultSigmas, guidanceOf, sigmasOf, type TextToVideoModel } from "./model.ts";
@@ -24,8 +24,8 @@ export interface ResolvedRequest {
   readonly draft?: Draft | undefined;
   /** Noise levels, 1 first and 0 last. */
   readonly sigmas: readonly number[];
-  /** With pictures or clips given: the tokens that are appended for those that do not begin the video. */
-  readonly given?: { readonly extraTokens: number } | undefined;
+  /** Pictures and clips that are given: where each begins, and how long it is. */
+  readonly given?: readonly GivenClip[] | undefined;
   /** What the video will have. */
   readonly asked: VideoSize;
   /** What is generated, on the model's grid; then cropped and trimmed. */
@@ -33,6 +33,14 @@ export interface ResolvedRequest {
   /** What a user should be told about the choices made here. */
   readonly notices: readonly string[];
 }
+
+export interface GivenClip {
+  readonly frame: number;
+  readonly frames: number;
+}
+
+/** How many of the last frames of a video a new one begins with, unless told otherwise. */
+export const usualTail = 17;
 
 export const promptExample = 'for example "a red ball moving left"';
 
@@ -79,14 +87,14 @@ export function resolveRequest(
   const { prompt = "", negativePrompt = settings.negativePrompt ?? "", seed } = request;
   const fps = request.fps ?? settings.fps;
   const asked = { ...sizeOf(request, settings), frames: framesOf(request, fps, settings.frames) };
-  const given = (request.image?.length ?? 0) > 0 || request.extend !== undefined;
+  const given = givenOf(request);
   const isMultiScale = model.upsampler !== undefined && request.stages !== 1;
   const passes = isMultiScale ? passSizes(asked, model) : undefined;
   const made = passes?.second ?? snap(asked, vae.config);
   const tokens = tokensOf(gridOf(made, vae.config));
-  if (given && request.stages === 2 && !isMultiScale)
+  if (given.length && request.stages === 2 && !isMultiScale)
     throw new InputError("pictures and clips can be given to one stage only", { hint: "leave out --stages 2" });
-  const stages = request.stages ?? (wantsTwoStages(made, model) && !given ? 2 : 1);
+  const stages = request.stages ?? (wantsTwoStages(made, model) && !given.length ? 2 : 1);
   const noise = () => {
     if (passes) return passesOf(request, passes, model);
     return stages === 2 ? twoStagesOf(request, made, model) : oneStageOf(request, tokens, model);
@@ -98,18 +106,17 @@ export function resolveRequest(
     fps,
     ...(request.compat ? { compat: request.compat } : {}),
     ...noise(),
-    ...(given ? { given: { extraTokens: extraTokens(request.image ?? [], made, model) } } : {}),
+    ...(given.length ? { given } : {}),
     asked,
     made,
     notices: movesOf(asked, made, compression(vae.config), isMultiScale),
   };
 }
 
-/** A picture that stands later than frame 0 has a frame of tokens of its own. */
-function extraTokens(image: readonly string[], made: VideoSize, { vae }: Pick<TextToVideoModel, "vae">): number {
-  const { height, width } = gridOf(made, vae.config);
-  return image.filter((text) => parseImage(text).frame > 0).length * height * width;
-}
+const givenOf = ({ image = [], extend }: GenerateRequest): GivenClip[] => [
+  ...(extend === undefined ? [] : [{ frame: 0, frames: parseExtend(extend).frames ?? usualTail }]),
+  ...image.map((text) => ({ frame: parseImage(text).frame, frames: 1 })),
+];
 
 type Noise = Pick<ResolvedRequest, "draft" | "sigmas" | "guidanceScale" | "guidance">;
 

@@ -69,14 +69,14 @@ export async function* walk(
 async function conditionedBy(
   model: TextToVideoModel,
   runtime: Runtime,
-  { conditions, grid, start, seed, fps }: Walk,
+  { conditions, grid, start, seed, fps, execution }: Walk,
 ): Promise<Conditioned | undefined> {
   if (!conditions.length) return undefined;
   const [, h, w] = compression(model.vae.config);
   const encoded: EncodedCondition[] = [];
   for (const { frames, frame, strength } of conditions) {
     const fitted = frames.map((one) => coverFrame(one, grid.width * w, grid.height * h));
-    encoded.push({ ...(await encodeFrames(model, runtime, fitted)), frame, strength });
+    encoded.push({ ...(await encodeFrames(model, runtime, fitted, execution.decoder)), frame, strength });
   }
   const draw = (length: number, of: string) => gaussian(length, seed, of);
   return condition(encoded, { grid, noise: start, gaussian: draw, positions: positionsOf(model, fps) });

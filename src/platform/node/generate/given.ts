@@ -5,6 +5,7 @@ import { compression } from "../../../models/ltx-vae/config.ts";
 import type { Condition } from "../../../pipelines/conditioning.ts";
 import type { VideoSize } from "../../../pipelines/latents.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
+import { usualTail } from "../../../pipelines/resolve.ts";
 import type { Receipt } from "../../../schema/receipt.ts";
 import { type GenerateRequest, parseExtend, parseImage } from "../../../schema/request.ts";
 import type { Frame } from "../../../video/frame.ts";
@@ -18,9 +19,6 @@ export interface Given {
   readonly condition: Condition;
   readonly file: GivenFile;
 }
-
-/** How many of the last frames of a video a new one begins with, unless told otherwise. */
-const usualTail = 17;
 
 /** @throws InputError, MediaError for files that cannot be read or lie outside the video */
 export async function openGiven(
