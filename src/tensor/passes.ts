@@ -11,16 +11,10 @@ const foldLimit = 1 << 16;
 /** Applies all passes once, in order. */
 export const optimise = (program: Program): Program => removeDead(mergeCommon(foldConstants(simplify(program))));
 
-/** Rebuilds a program node by node; `rewrite` answers a replacement node, or the index of an equal earlier one. */
-function rebuild(program: Program, rewrite: (node: Node, emitted: readonly Node[]) => Node | number): Program {
-  const nodes: Node[] = [];
-  const moved: number[] = [];
-  for (const node of program.nodes) {
-    const next = rewrite({ ...node, inputs: node.inputs.map((i) => moved[i]!) }, nodes);
-    if (typeof next === "number") moved.push(next);
-    else moved.push(nodes.push(next) - 1);
-  }
-  const follow = (map: ReadonlyMap<string, number>) => new Map([...map].map(([name, at]) => [name, moved[at]!]));
+/** A program with other nodes; what none of its old nodes moved to is gone. */
+function withNodes(program: Program, nodes: readonly Node[], moved: ReadonlyMap<number, number>): Program {
+  const follow = (map: ReadonlyMap<string, number>) =>
+    new Map([...map].filter(([, at]) => moved.has(at)).map(([name, at]) => [name, moved.get(at)!]));
   return {
     nodes,
     inputs: follow(program.inputs),
@@ -28,6 +22,17 @@ function rebuild(program: Program, rewrite: (node: Node, emitted: readonly Node[
     outputs: follow(program.outputs),
     updates: follow(program.updates),
   };
+}
+
+/** Rebuilds a program node by node; `rewrite` answers a replacement node, or the index of an equal earlier one. */
+function rebuild(program: Program, rewrite: (node: Node, emitted: readonly Node[]) => Node | number): Program {
+  const nodes: Node[] = [];
+  const moved = new Map<number, number>();
+  for (const [at, node] of program.nodes.entries()) {
+    const next = rewrite({ ...node, inputs: node.inputs.map((i) => moved.get(i)!) }, nodes);
+    moved.set(at, typeof next === "number" ? next : nodes.push(next) - 1);
+  }
+  return withNodes(program, nodes, moved);
 }
 
 const same = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
@@ -134,13 +139,5 @@ export function removeDead(program: Program): Program {
   const nodes: Node[] = [];
   for (const [at, node] of program.nodes.entries())
     if (live.has(at)) moved.set(at, nodes.push({ ...node, inputs: node.inputs.map((i) => moved.get(i)!) }) - 1);
-  const follow = (map: ReadonlyMap<string, number>) =>
-    new Map([...map].filter(([, at]) => moved.has(at)).map(([name, at]) => [name, moved.get(at)!]));
-  return {
-    nodes,
-    inputs: follow(program.inputs),
-    parameters: follow(program.parameters),
-    outputs: follow(program.outputs),
-    updates: follow(program.updates),
-  };
+  return withNodes(program, nodes, moved);
 }
