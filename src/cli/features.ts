@@ -1,6 +1,5 @@
 import { join } from "node:path";
 import type { Command } from "commander";
-import { InputError } from "../base/errors.ts";
 import type { presets } from "../data/world/draw.ts";
 import { WorldClips } from "../data/world/source.ts";
 import { snap } from "../pipelines/latents.ts";
@@ -10,12 +9,12 @@ import { modelPath } from "../platform/node/generate/package-root.ts";
 import { openModel } from "../platform/node/models/open-model.ts";
 import { openTeacher } from "../platform/node/models/teacher-folder.ts";
 import { writeVideo } from "../platform/node/video/write.ts";
-import { type GenerateRequest, limits, parseSize } from "../schema/request.ts";
+import { type GenerateRequest, type Limit, limits, parseSize } from "../schema/request.ts";
 import { blankFrame, drawFrame, drawText } from "../video/canvas.ts";
 import { enlarge } from "../video/feature-colours.ts";
 import type { Frame } from "../video/frame.ts";
 import { presetOf, saveResults } from "./eval.ts";
-import { numberFor } from "./numbers.ts";
+import { numberFor, parseList } from "./numbers.ts";
 import { addDevice } from "./request.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -34,13 +33,9 @@ interface Flags {
   readonly device?: GenerateRequest["device"];
 }
 
-const listOf =
-  (flag: string, isFine: (value: number) => boolean) =>
-  (text: string): number[] => {
-    const values = text.split(",").map(Number);
-    if (!values.every(isFine)) throw new InputError(`${flag} ${text} is no list of such numbers`, { where: flag });
-    return values;
-  };
+const levels = { least: 1e-3, most: 1, whole: false } as const;
+const blocks = { least: -1000, most: 1000, whole: true } as const;
+const listOf = (flag: string, limit: Limit) => (text: string) => parseList(text, flag, limit);
 const counts = { least: 1, most: 1000, whole: true } as const;
 
 /** `turbo2k features`: feature maps of a teacher and a student side by side, and how alike they are. */
@@ -52,24 +47,9 @@ export function addFeatures(program: Command, terminal: Terminal): void {
     )
     .requiredOption("--teacher <folder>", "a trained teacher")
     .option("--model <model>", "the student: mini, or a model's folder", "mini")
-    .option(
-      "--sigmas <list>",
-      "noise levels",
-      listOf("--sigmas", (s) => s > 0 && s <= 1),
-      [0.1, 0.5, 0.9],
-    )
-    .option(
-      "--teacher-blocks <list>",
-      "its blocks; -1 is the last",
-      listOf("--teacher-blocks", Number.isInteger),
-      [0, -1],
-    )
-    .option(
-      "--student-blocks <list>",
-      "its blocks; -1 is the last",
-      listOf("--student-blocks", Number.isInteger),
-      [0, -1],
-    )
+    .option("--sigmas <list>", "noise levels", listOf("--sigmas", levels), [0.1, 0.5, 0.9])
+    .option("--teacher-blocks <list>", "its blocks; -1 is the last", listOf("--teacher-blocks", blocks), [0, -1])
+    .option("--student-blocks <list>", "its blocks; -1 is the last", listOf("--student-blocks", blocks), [0, -1])
     .option("--size <WxH>", "size of the clips", "256x160")
     .option("--frames <n>", "their length", numberFor("--frames", limits.frames), 17)
     .option(
