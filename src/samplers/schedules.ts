@@ -11,8 +11,7 @@ export interface DynamicShift {
   readonly terminal: number | null;
   /**
    * Keep the shift within [baseShift, maxShift]. Off, as published, it grows with the token count until f32 cannot
-   * hold the schedule (NaN at 57,600 tokens): see
-   * `isFiniteAsPublished`.
+   * hold the schedule (NaN at 57,600 tokens): see `isFiniteAsPublished`.
    */
   readonly clamp: boolean;
 }
