@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { InputError } from "../base/errors.ts";
 import { type ArmName, arms } from "../pipelines/arms.ts";
 import { hashesOf } from "../pipelines/receipt.ts";
 import { type ArmResult, compareArms } from "../platform/node/evaluate/arms.ts";
@@ -33,6 +34,8 @@ export function addEvalStages(group: Command, terminal: Terminal): void {
     .action(async (prompt: string, { arm, output, json, ...flags }: Flags) => {
       const prepared = await prepare(seeded({ stages: 2, ...(await requestOf(prompt, flags)) }));
       try {
+        if (!prepared.request.draft)
+          throw new InputError("there is nothing to compare in one stage", { hint: "leave out --stages 1" });
         await mkdir(output, { recursive: true });
         const results: ArmResult[] = [];
         for await (const { frame, ...result } of compareArms(prepared, arm, terminal.signal)) {

@@ -203,6 +203,7 @@ test("eval stages times every arm stage by stage, over one draft", async () => {
   const output = path("arms");
   const flags = ["--model", bench.model, "--size", "160x96", "--seed", "2", "-o", output];
   const all = ["two-stage", "cascade", "bicubic", "direct"];
+  expect(await run(["eval", "stages", ...flags, "--stages", "1"])).toMatchObject({ code: 2 });
   const { code, out, err } = await run(["eval", "stages", "a red ball", ...flags, "--arm", ...all, "--json"]);
   expect({ code, err }).toMatchObject({ code: 0 });
   const { arms } = JSON.parse(out) as { arms: ArmResult[] };
