@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { requestsOf } from "./batch.ts";
-import { run } from "./testing.ts";
+import { openBench, run } from "./testing.ts";
 
 test("each prompt with seeds that follow each other, each in a file of its own", async () => {
   const folder = await mkdtemp(join(tmpdir(), "turbo2k-batch-"));
@@ -30,6 +30,23 @@ test("one video keeps its name; a series of pictures gets a folder each", async 
   expect((await requestsOf({ seed: 1, prompt: "x", output }, {}))[0]!.output).toBe(output);
   const two = await requestsOf({ seed: 1, prompt: "x", output }, { numVideos: 2 });
   expect(two.map((one) => one.output)).toEqual([join("a-1", "%05d.png"), join("a-2", "%05d.png")]);
+});
+
+test("a plan is of all videos, and settings are of one", async () => {
+  const { folder, model, close } = await openBench();
+  try {
+    const path = join(folder, "prompts.txt");
+    await writeFile(path, "a red ball\na blue cube\n");
+    const flags = ["generate", "--model", model, "--prompts", path, "--num-videos", "2"];
+    expect((await run([...flags, "--plan"])).out).toMatch(/\n4 videos: .+ on disk$/);
+    expect(JSON.parse((await run([...flags, "--plan", "--json"])).out)).toMatchObject({ videos: 4 });
+    expect(await run([...flags, "--print-config"])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("one video"),
+    });
+  } finally {
+    await close();
+  }
 });
 
 test("a file that is not there is named", async () => {

@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { InputError } from "../base/errors.ts";
 import { generate } from "../platform/node/generate/generate.ts";
 import { parseLoraFile } from "../platform/node/models/open-lora.ts";
 import { requestsOf } from "./batch.ts";
@@ -35,12 +36,18 @@ export function addGenerate(program: Command, terminal: Terminal): void {
     .option("--json", "print one JSON object on stdout")
     .action(async (prompt: string | undefined, flags: Record<string, unknown>) => {
       const request = seeded(await requestOf(prompt, flags));
-      if (flags["printConfig"]) return printConfig(request, terminal);
-      if (flags["plan"]) return printPlan(request, terminal, flags["json"] === true);
+      const requests = await requestsOf(request, flags);
+      if (flags["printConfig"]) {
+        if (requests.length > 1)
+          throw new InputError("settings are those of one video: leave out --prompts and --num-videos");
+        return printConfig(requests[0]!, terminal);
+      }
+      // Neither prompt nor seed makes a difference to what one of them takes.
+      if (flags["plan"]) return printPlan(requests[0]!, terminal, flags["json"] === true, requests.length);
       if (request.comfyRoot === undefined) await fetchModel(request.model, terminal);
       await fetchModel(request.upsampler, terminal);
       for (const lora of request.lora ?? []) await fetchModel(parseLoraFile(lora).path, terminal);
-      for (const one of await requestsOf(request, flags)) {
+      for (const one of requests) {
         const result = await follow(generate(one, { signal: terminal.signal }), terminal);
         terminal.out(flags["json"] ? JSON.stringify(result) : result.output);
       }

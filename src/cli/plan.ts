@@ -26,12 +26,15 @@ export function addPlan(program: Command, terminal: Terminal): void {
     });
 }
 
-/** Prints what a request takes; throws where that does not fit. */
-export async function printPlan(request: SeededRequest, terminal: Terminal, json: boolean): Promise<void> {
+/** Prints what a request takes, and what so many of the kind take together; throws where one does not fit. */
+export async function printPlan(request: SeededRequest, terminal: Terminal, json: boolean, videos = 1): Promise<void> {
   const prepared = await prepare(request);
   try {
     const plan = planFor(prepared, { gflops: await measureRate(prepared.runtime) });
-    terminal.out(json ? JSON.stringify({ ...plan, freeBytes: limitOf(prepared) }) : describe(prepared, plan));
+    const more = videos > 1 ? { videos } : {};
+    terminal.out(json ? JSON.stringify({ ...plan, freeBytes: limitOf(prepared), ...more }) : describe(prepared, plan));
+    if (videos > 1 && !json)
+      terminal.out(`${videos} videos: ${duration(videos * plan.seconds)}, ${bytes(videos * plan.diskBytes)} on disk`);
     refuseTooLarge(prepared);
   } finally {
     await prepared.model.close();
