@@ -1,4 +1,4 @@
-/** Exit codes of the command line, one for each kind of failure (docs: README, "Exit codes"). */
+/** Exit codes of the command line, one for each kind of failure (docs/guides/getting-started.md). */
 export const exitCodes = { failure: 1, usage: 2, checkpoint: 3, unsupported: 4, memory: 5, cancelled: 130 } as const;
 
 export type ErrorKind = keyof typeof exitCodes;

@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { InputError, MediaError } from "../base/errors.ts";
+import { InputError } from "../base/errors.ts";
 import { builtInMetric } from "../metrics/catalogue.ts";
 import { readNiqeModel } from "../metrics/niqe/model-file.ts";
 import { type MetricInfo, markdown, type Report, summarise, type VideoFigures } from "../metrics/report.ts";
@@ -102,6 +102,6 @@ async function run(paths: string[], flags: Flags, terminal: Terminal): Promise<v
 
 async function bytesOf(path: string): Promise<Uint8Array> {
   return readFile(path).catch((cause: unknown) => {
-    throw new MediaError("cannot be read", { where: path, cause });
+    throw new InputError("cannot be read", { where: path, cause });
   });
 }

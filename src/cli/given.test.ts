@@ -67,8 +67,8 @@ test.each([
   expect(err).toContain(message);
 });
 
-test("a missing picture is named", async () => {
-  const { code, err } = await generate("no.mp4", "--image", path("absent.png"));
-  expect(code).not.toBe(0);
-  expect(err).toContain("absent.png");
+test("a missing picture is named by replay, too", async () => {
+  const { code, err } = await run(["replay", path("given.mp4"), "--model", bench.model, "--image", path("absent.png")]);
+  expect(err).toContain("absent.png: cannot read: no such file");
+  expect(code).toBe(2);
 });

@@ -102,10 +102,23 @@ describe("a wrong command line exits with 2 and says what helps", () => {
   });
 });
 
-test("an image that is not there is named", async () => {
-  const { code, err } = await run(["generate", "x", "--model", bench.model, "--image", "nowhere.png"]);
-  expect(err).toContain("nowhere.png: cannot read: no such file");
-  expect(code).toBe(1);
+describe("files that cannot be read are mistakes of usage, and named", () => {
+  test.each([
+    ["generate", "x", "--image", "nowhere.png"],
+    ["generate", "x", "--extend", "nowhere.png"],
+    ["replay", "nowhere.png"],
+  ])("%s %s %s", async (...argv) => {
+    const { code, err } = await run([...argv, "--model", bench.model]);
+    expect(err).toContain("nowhere.png: cannot read: no such file");
+    expect(code).toBe(2);
+  });
+
+  test("also a picture that is none", async () => {
+    const path = await config("text.png", "no picture");
+    const { code, err } = await run(["generate", "x", "--model", bench.model, "--image", path]);
+    expect(err).toContain("text.png: ");
+    expect(code).toBe(2);
+  });
 });
 
 describe("what would have no effect is refused", () => {

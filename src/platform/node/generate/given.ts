@@ -1,6 +1,6 @@
 /** Pictures and clips that a request gives. */
 import { basename } from "node:path";
-import { InputError } from "../../../base/errors.ts";
+import { InputError, MediaError } from "../../../base/errors.ts";
 import { compression } from "../../../models/ltx-vae/config.ts";
 import type { Condition } from "../../../pipelines/conditioning.ts";
 import type { VideoSize } from "../../../pipelines/latents.ts";
@@ -10,6 +10,7 @@ import type { Receipt } from "../../../schema/receipt.ts";
 import { type GenerateRequest, parseExtend, parseImage } from "../../../schema/request.ts";
 import type { Frame } from "../../../video/frame.ts";
 import { hashFiles } from "../cache/file-hash.ts";
+import { fileError } from "../video/file-error.ts";
 import { readImage, readVideo } from "../video/read.ts";
 
 type GivenFile = NonNullable<Receipt["given"]>[number];
@@ -20,8 +21,19 @@ export interface Given {
   readonly file: GivenFile;
 }
 
-/** @throws InputError, MediaError for files that cannot be read or lie outside the video */
+/** @throws InputError for files that cannot be read, are no pictures or videos, or lie outside the video */
 export async function openGiven(
+  asked: Pick<GenerateRequest, "image" | "extend">,
+  made: VideoSize,
+  model: Pick<TextToVideoModel, "vae">,
+): Promise<Given[]> {
+  return readGiven(asked, made, model).catch((cause: unknown) => {
+    if (!(cause instanceof MediaError)) throw cause;
+    throw new InputError(cause.message, { ...(cause.hint ? { hint: cause.hint } : {}), cause });
+  });
+}
+
+async function readGiven(
   { image = [], extend }: Pick<GenerateRequest, "image" | "extend">,
   made: VideoSize,
   model: Pick<TextToVideoModel, "vae">,
@@ -70,7 +82,11 @@ export async function givenAgain(
   { image = [], extend }: Pick<GenerateRequest, "image" | "extend">,
 ): Promise<Pick<GenerateRequest, "image" | "extend">> {
   const paths = [...image.map((text) => parseImage(text).path), ...(extend ? [parseExtend(extend).path] : [])];
-  const here = new Map(await Promise.all(paths.map(async (path) => [await hashFiles([path]), path] as const)));
+  const hash = (path: string) =>
+    hashFiles([path]).catch((cause: unknown) => {
+      throw fileError(cause, path, "read");
+    });
+  const here = new Map(await Promise.all(paths.map(async (path) => [await hash(path), path] as const)));
   const missing = made.filter(({ sha256 }) => !here.has(sha256));
   if (missing.length)
     throw new InputError(`this video was made from ${missing.map(({ name }) => name).join(", ")}`, {

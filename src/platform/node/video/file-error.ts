@@ -1,4 +1,4 @@
-import { DoesNotFitError, MediaError } from "../../../base/errors.ts";
+import { DoesNotFitError, InputError, MediaError } from "../../../base/errors.ts";
 
 const meanings: Record<string, [message: string, hint?: string]> = {
   EROFS: ["this file system is read-only", "write to another folder"],
@@ -13,6 +13,9 @@ const meanings: Record<string, [message: string, hint?: string]> = {
   EIO: ["the disk reports an error"],
 };
 
+/** Codes that speak of the device, not of the path that was named. */
+const faults: readonly string[] = ["EIO", "EMFILE"];
+
 /** What the operating system said about a file, in words; errors that are ours already pass unchanged. */
 export function fileError(cause: unknown, path: string, doing: "read" | "write"): Error {
   if (cause instanceof Error && !("code" in cause)) return cause;
@@ -24,5 +27,6 @@ export function fileError(cause: unknown, path: string, doing: "read" | "write")
       cause,
     });
   const [meaning, hint] = meanings[code] ?? [message];
-  return new MediaError(`cannot ${doing}: ${meaning}`, { where: path, hint, cause });
+  const Kind = doing === "read" && code in meanings && !faults.includes(code) ? InputError : MediaError;
+  return new Kind(`cannot ${doing}: ${meaning}`, { where: path, hint, cause });
 }
