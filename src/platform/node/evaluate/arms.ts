@@ -35,7 +35,7 @@ export async function* compareArms(
 ): AsyncGenerator<MadeArm> {
   const armRequest: ArmRequest = { ...request, draft: request.draft! };
   const draft: Frame[] = [];
-  for await (const event of textToVideo(model, runtime, { ...request, ...armRequest.draft }))
+  for await (const event of textToVideo(model, runtime, { ...request, ...armRequest.draft }, { signal }))
     if (event.type === "frame") draft.push(event.frame);
   for (const arm of names) {
     const clock = new StageClock();
