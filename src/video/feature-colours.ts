@@ -27,7 +27,7 @@ export function featureFrames({ frames, height, width, channels, data }: Feature
     for (let j = 0; j < i; j++) covariance[j * channels + i] = covariance[i * channels + j]!;
   const { vectors } = leadingEigen(covariance, channels, Math.min(3, channels), 30);
   const planes = [0, 1, 2].map((c) =>
-    c < channels ? coordinate(centred, vectors, c, channels) : centred.slice(0, tokens),
+    c < channels ? coordinate(centred, vectors, c, channels) : new Float64Array(tokens).fill(0.5),
   );
   return Array.from({ length: frames }, (_, f) => {
     const out = new Uint8Array(3 * height * width);
