@@ -4,6 +4,7 @@
  * `judgeStudy` of `data/world/study-detect.ts`.
  */
 import type { Frame } from "../video/frame.ts";
+import { meanOf } from "./meter.ts";
 import { psnr } from "./psnr.ts";
 import { ssim } from "./ssim.ts";
 import { difference, type Share, shareOf } from "./wilson.ts";
@@ -40,7 +41,7 @@ export function accuracyOf(marks: readonly Marks[]): Accuracy {
     clips: marks.length,
     attributes,
     joint: shareOf(marks.filter(isAllRight).length, marks.length),
-    mean: rates.reduce((sum, rate) => sum + rate, 0) / rates.length,
+    mean: meanOf(rates),
   };
 }
 
@@ -114,8 +115,6 @@ export class RoundTripTally<Expected> {
     };
   }
 }
-
-const meanOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 /** The table as text: one line an attribute, in percent. */
 export function formatAccuracy({ attributes, joint, clips }: Accuracy): string {
