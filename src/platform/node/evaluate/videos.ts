@@ -14,6 +14,7 @@ import type { VideoFigures } from "../../../metrics/report.ts";
 import { DefectMeter, FlickerMeter } from "../../../metrics/temporal.ts";
 import { WarpMeter } from "../../../metrics/warp-error.ts";
 import type { Frame } from "../../../video/frame.ts";
+import { isVideo } from "../video/kinds.ts";
 import { probeVideo, readVideo } from "../video/read.ts";
 import type { LearnedMeter } from "./learned.ts";
 
@@ -34,8 +35,6 @@ export interface VideoRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-export const videoKinds: ReadonlySet<string> = new Set([".mp4", ".mov", ".m4v", ".webm", ".mkv"]);
-
 /** Videos that paths name: files, folders of videos, and folders of png, which are one video each. */
 export async function expandVideos(paths: readonly string[]): Promise<string[]> {
   const out: string[] = [];
@@ -46,7 +45,7 @@ export async function expandVideos(paths: readonly string[]): Promise<string[]> 
       continue;
     }
     const names = (await readdir(path)).sort();
-    const inside = names.filter((name) => videoKinds.has(extname(name).toLowerCase()));
+    const inside = names.filter(isVideo);
     if (inside.length) out.push(...inside.map((name) => join(path, name)));
     else if (names.some((name) => name.toLowerCase().endsWith(".png"))) out.push(path);
     else throw new InputError("there are no videos here, and no png files", { where: path });

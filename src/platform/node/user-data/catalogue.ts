@@ -1,14 +1,12 @@
 /** What is in a folder of videos and pictures: probed once, several files at a time, and remembered on disk. */
 import { appendFile, mkdir, readdir, readFile, stat } from "node:fs/promises";
-import { dirname, extname, join, relative, sep } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { CancelledError, InputError, TurboError } from "../../../base/errors.ts";
 import { parseCaptions, tidy } from "../../../data/user/captions.ts";
 import type { Entry, Rejected } from "../../../data/user/entry.ts";
 import { fileError } from "../video/file-error.ts";
+import { isPicture, isVideo, pictureKinds, videoKinds } from "../video/kinds.ts";
 import { checkVideo, readImage } from "../video/read.ts";
-
-const videos = new Set([".mp4", ".mov", ".m4v", ".webm", ".mkv"]);
-const pictures = new Set([".png", ".jpg", ".jpeg"]);
 
 /** Files that are probed at the same time. */
 const atOnce = 4;
@@ -33,7 +31,7 @@ export async function scanFolder(folder: string, { index, signal, report }: Scan
   if (!files.length)
     throw new InputError("there are no videos or pictures here", {
       where: folder,
-      hint: `${[...videos, ...pictures].join(", ")} files are taken, in folders below too`,
+      hint: `${[...videoKinds, ...pictureKinds].join(", ")} files are taken, in folders below too`,
     });
   const known = await readIndex(index);
   await mkdir(dirname(index), { recursive: true });
@@ -68,7 +66,7 @@ async function mediaFiles(folder: string): Promise<string[]> {
   return all
     .filter((entry) => !entry.isDirectory() && !entry.name.startsWith("."))
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join("/"))
-    .filter((file) => [videos, pictures].some((kinds) => kinds.has(extname(file).toLowerCase())))
+    .filter((file) => isVideo(file) || isPicture(file))
     .sort();
 }
 
@@ -89,7 +87,7 @@ async function probe(folder: string, about: Pick<Entry, "file" | "size" | "modif
   const path = join(folder, about.file);
   if (about.size === 0) return { ...about, reason: "the file is empty" };
   try {
-    if (pictures.has(extname(about.file).toLowerCase())) {
+    if (isPicture(about.file)) {
       const { width, height } = await readImage(path);
       return { ...about, width, height, seconds: 0 };
     }
