@@ -52,7 +52,11 @@ export async function scanFolder(folder: string, { index, signal, report }: Scan
       report?.(++done, files.length);
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, probeNext));
+  try {
+    await Promise.all(Array.from({ length: atOnce }, probeNext));
+  } finally {
+    next = files.length; // after a failure the others stop, too
+  }
   return {
     entries: found.filter((one): one is Entry => !("reason" in one)),
     rejected: found.filter((one): one is Rejected => "reason" in one),

@@ -122,6 +122,16 @@ describe("probing", () => {
     expect(await scan()).toEqual(await scan());
   });
 
+  test("ends with the first fault that is not a file's", async () => {
+    let reports = 0;
+    const report = () => {
+      if (++reports === 1) throw new Error("stop");
+    };
+    await expect(scanFolder(folder, { index: file("index-stopped.jsonl"), report })).rejects.toThrow("stop");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(reports).toBeLessThanOrEqual(4);
+  });
+
   test("refuses folders that are missing or hold no media", async () => {
     await expect(scanFolder(file("none"), { index })).rejects.toThrow("no such file or folder");
     await mkdir(file("nothing"));
