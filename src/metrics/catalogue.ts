@@ -35,10 +35,13 @@ const standIns: Record<string, Entry> = {
   "wf/lr_ssim": ["neither", "SSIM with the low-resolution video, at its size"],
   "wf/lr_edges": ["neither", "correlation of edges with the low-resolution video"],
   "wf/lr_low_band_psnr": ["neither", "dB below 0.35 Nyquist of the low resolution"],
-  "wf/kid_random": ["lower", "kernel distance to the reference set, fixed random features"],
+  "wf/kid_random": [
+    "lower",
+    "kernel distance to the reference set, fixed random features; the interval is the range of the nets",
+  ],
   "wf/fd_random": [
     "lower",
-    "Fréchet distance to the reference set, extrapolated to endless samples, fixed random features",
+    "Fréchet distance to the reference set, extrapolated to endless samples, fixed random features; the interval is the range of the nets",
   ],
   "wf/frozen": ["lower", "share of neighbours that are alike"],
   "wf/black": ["lower", "share of black frames"],

@@ -12,7 +12,7 @@ import { readVideo } from "../video/read.ts";
 const [width, height, frames] = [64, 64, 9];
 const least = 4;
 
-/** Distances over nets, `n` the size of the smaller set; between nets, not between draws, the interval is made. */
+/** Distances over nets, `n` the size of the smaller set; `low` and `high` are the range of the nets. */
 export async function compareSets(
   generated: readonly string[],
   real: readonly string[],
