@@ -2,8 +2,10 @@
 import { eigen, solve } from "../base/algebra.ts";
 import { places, type Volume } from "./volume.ts";
 
-/** Share of the mean variance that is added to each feature's own. */
-const ridge = 1e-3;
+/** Share of the mean variance that is added to each feature's own: little, because what is weak but there counts. */
+const ridge = 1e-6;
+/** Least variance that whitening divides by, over the largest. */
+const floor = 1e-6;
 
 export interface Linear {
   /** [O, I] */
@@ -50,12 +52,11 @@ export function principal(xs: readonly Volume[], count: number, { whiten = false
   for (let i = 0; i < size; i++)
     for (let j = 0; j < size; j++) covariance[i * size + j] = gram[i * n + j]! / total - mean[i]! * mean[j]!;
   const { values, vectors } = eigen(covariance, size);
-  const floor = 1e-2 * values[0]!;
   const power = values.slice(0, count).reduce((sum, value) => sum + value, 0) / count;
   const weight = new Float32Array(count * size);
   const bias = new Float32Array(count);
   for (let o = 0; o < count; o++) {
-    const scale = 1 / Math.sqrt(whiten ? Math.max(values[o]!, floor) : power);
+    const scale = 1 / Math.sqrt(whiten ? Math.max(values[o]!, floor * values[0]!) : power);
     for (let i = 0; i < size; i++) {
       weight[o * size + i] = vectors[o * size + i]! * scale;
       bias[o]! -= vectors[o * size + i]! * scale * mean[i]!;
@@ -64,12 +65,20 @@ export function principal(xs: readonly Volume[], count: number, { whiten = false
   return { weight, bias };
 }
 
-/** The affine map from x to y with least squared error, slightly pulled towards y's mean. */
-export function leastSquares(xs: readonly Volume[], ys: readonly Volume[], most = 20_000): Linear {
+/**
+ * The affine map from x to y with least squared error, slightly pulled towards y's mean. The last `constants` features get no
+ * weight: whatever such weights were, the bias had to cancel them, and rounding would not.
+ */
+export function leastSquares(
+  xs: readonly Volume[],
+  ys: readonly Volume[],
+  { constants = 0, most = 20_000 }: { constants?: number; most?: number } = {},
+): Linear {
   const { gram, cross, count, n, m } = products(xs, ys, most);
-  const size = n - 1;
-  const meanX = Float64Array.from({ length: size }, (_, i) => gram[size * n + i]! / count);
-  const meanY = Float64Array.from({ length: m }, (_, o) => cross[size * m + o]! / count);
+  const size = n - 1 - constants;
+  const last = n - 1;
+  const meanX = Float64Array.from({ length: size }, (_, i) => gram[last * n + i]! / count);
+  const meanY = Float64Array.from({ length: m }, (_, o) => cross[last * m + o]! / count);
   const covariance = new Float64Array(size * size);
   const shared = new Float64Array(size * m);
   let trace = 0;
@@ -80,11 +89,11 @@ export function leastSquares(xs: readonly Volume[], ys: readonly Volume[], most 
   }
   for (let i = 0; i < size; i++) covariance[i * size + i]! += (ridge * trace) / size;
   const solved = solve(covariance, shared, size, m);
-  const weight = new Float32Array(m * size);
+  const weight = new Float32Array(m * last);
   const bias = Float32Array.from(meanY);
   for (let o = 0; o < m; o++)
     for (let i = 0; i < size; i++) {
-      weight[o * size + i] = solved[i * m + o]!;
+      weight[o * last + i] = solved[i * m + o]!;
       bias[o]! -= solved[i * m + o]! * meanX[i]!;
     }
   return { weight, bias };

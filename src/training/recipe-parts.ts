@@ -1,6 +1,7 @@
 /** What several kinds of recipes have in common. */
 import { z } from "zod";
 import { presets } from "../data/world/draw.ts";
+import { guidanceStageSchema } from "../schema/request.ts";
 
 export const count = z.number().int().positive();
 /** WxHxF, for example 128x128x9. */
@@ -83,6 +84,8 @@ export const defaults = z.strictObject({
   picture,
   steps: count,
   guidanceScale: z.number().nonnegative(),
+  /** Guidance by noise level, where it is not one scale for all (Kynkäänniemi et al. 2024, arXiv 2404.07724). */
+  guidance: z.array(guidanceStageSchema).min(1).optional(),
   shift: z.number().positive(),
 });
 

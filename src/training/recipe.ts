@@ -45,8 +45,8 @@ const vae = z.strictObject({
   model: vaeModel,
   /** Folder of an autoencoder of this very model to go on from, relative to the recipe. */
   from: z.string().optional(),
-  /** A half that stays as it is: with the encoder frozen, latents keep their meaning and students need no retraining. */
-  frozen: z.enum(["encoder", "decoder"]).optional(),
+  /** Parts that stay as they start, by path: with `encoder` frozen, latents keep their meaning and students need no retraining. */
+  frozen: z.array(z.string()).default([]),
   /** Clips that starting weights are fitted to. */
   startClips: count.default(100),
   /** One after the other; the optimiser and the learning-rate curve run through. */

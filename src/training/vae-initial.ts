@@ -17,22 +17,25 @@ export interface StartClip {
 }
 
 /**
- * Length of the constant that goes along with features of length 1. The larger, the closer the start is to linear and
- * the better its first reconstruction (18 dB at 1, 22 at 6, 27 at 20); the larger, the stiffer the net is to train.
+ * Lengths of constants beside the signal, over the signal's. A pixel norm divides by the length of all channels: the longer the
+ * constant, the nearer to a plain division by a number. Within the decoder, whose resnets learn, and at its end; at the encoder's
+ * end, which may stay as it starts, so long that SiLU is linear, too.
  */
-const lift = 6;
-/** Channels that hold it: few, because every weight that reads a constant acts as a bias. */
-const liftedChannels = 2;
+const lift = { decoder: 6, pixels: 12, latents: 200 };
+/** Channels of the decoder that hold a constant: few, because every weight that reads one acts as a bias. */
+const constantChannels = 2;
+/** Log-variance of latents at the start: little noise, which the decoder would learn to ignore, and latents with it. */
+const quiet = -7;
 
 const upCell = [2, 2, 2] as const;
 
 /**
- * The net begins as a pyramid of principal components and its least-squares inverse, a few seconds of work that
- * thousands of steps from random weights do not reach (docs/decisions/vae-training.md; compare data-dependent
- * starts: Krähenbühl et al. 2016, arXiv 1511.06856). Every resnet begins as an identity; the convs between them hold one
- * tap: the encoder's keep what varies most, the decoder's undo them level by level. Two channels carry a constant:
- * a pixel norm divides brightness away unless something constant stands beside it. Latents begin nearly white and with
- * little noise.
+ * The net begins as a linear codec that no linear codec of its size beats by much: a pyramid of principal components and its
+ * least-squares inverse, a minute of work that thousands of steps from random weights do not reach
+ * (docs/decisions/vae-training.md; compare data-dependent starts: Krähenbühl et al. 2016, arXiv 1511.06856). Every resnet begins
+ * as an identity; the convs between them hold one tap. The encoder's keep at each level what varies most of the pixels, whatever
+ * the shortcuts around them add; the decoder's undo them level by level. The decoder ends in pairs a, -a, because
+ * SiLU(a) - SiLU(-a) = a. Latents begin white.
  */
 export function initialVaeWeights(model: LtxVae, seed: number, clips: readonly StartClip[]): Map<string, HostTensor> {
   const { config } = model.encoder;
@@ -53,46 +56,101 @@ export function initialVaeWeights(model: LtxVae, seed: number, clips: readonly S
   const squares = clips.map(({ pixels, frames, height, width }) =>
     patches(pixels, frames, height, width, config.patch),
   );
-  const first = principal(squares, config.encoder.channels[0]!);
-  const convIn = { ...first, bias: lifted(first.bias) };
-  put("encoder.convIn", convIn);
-  /** Features before each halving, and at the end. */
-  const levels: Volume[][] = [squares.map((x) => linear(x, convIn.weight, convIn.bias))];
-  for (const [i, scaling] of config.encoder.down.entries()) {
-    const outer = config.encoder.channels[i + 1]!;
-    const cell = strideOf[scaling];
-    const own = levels.at(-1)!;
-    const fit = principal(own, outer / (cell[0] * cell[1] * cell[2]));
-    put(`encoder.blocks.${i}.down.conv`, fit);
-    levels.push(
-      own.map((x) =>
-        combine(gatherCells(linear(x, fit.weight, fit.bias), cell), fitChannels(gatherCells(x, cell), outer)),
-      ),
-    );
-  }
-  const ends = levels.at(-1)!.map(activate);
-  const toLatents = principal(ends, config.latentChannels, { whiten: true });
-  const latents = ends.map((x) => linear(x, toLatents.weight, toLatents.bias));
-  const size = ends[0]!.channels;
-  put("encoder.convOut", {
-    weight: Float32Array.from([...toLatents.weight, ...new Float32Array(size)]),
-    bias: Float32Array.from([...toLatents.bias, -5]),
-  });
+  const pyramid = encode(config, squares, put);
+  const latents = pyramid.pop()!;
+  decode(config, { squares, pyramid, latents }, put);
+  return weights;
+}
 
-  const fromLatents = leastSquares(latents, levels.at(-1)!);
-  put("decoder.convIn", fromLatents);
-  let here = latents.map((x) => linear(x, fromLatents.weight, fromLatents.bias));
-  for (const [i] of config.decoder.up.entries()) {
-    const targets = levels.at(-2 - i)!;
-    const { channels } = targets[0]!;
-    const skips = here.map((x) => fitChannels(spreadCells(x, upCell), channels));
+type Put = (layer: string, fit: Linear) => void;
+
+const apply = (xs: readonly Volume[], { weight, bias }: Linear): Volume[] => xs.map((x) => linear(x, weight, bias));
+
+/** Fits the encoder. Returns the pyramid, what is kept of the pixels at each level, finest first, and at its end the latents. */
+function encode({ encoder, latentChannels }: LtxVaeConfig, squares: readonly Volume[], put: Put): Volume[][] {
+  const first = principal(squares, encoder.channels[0]!);
+  put("encoder.convIn", first);
+  const pyramid = [apply(squares, first)];
+  /** What the net has at this level: the pyramid, and what shortcuts add to it. */
+  let own = pyramid[0]!;
+  for (const [i, scaling] of encoder.down.entries()) {
+    const cell = strideOf[scaling];
+    const outer = encoder.channels[i + 1]!;
+    const finer = pyramid.at(-1)!;
+    const kept = apply(finer, principal(finer, outer / (cell[0] * cell[1] * cell[2])));
+    const fit = leastSquares(own, kept);
+    const conv = i === encoder.down.length - 1 ? withConstant(fit) : fit;
+    put(`encoder.blocks.${i}.down.conv`, conv);
+    own = own.map((x) =>
+      combine(gatherCells(linear(x, conv.weight, conv.bias), cell), fitChannels(gatherCells(x, cell), outer)),
+    );
+    pyramid.push(kept.map((x) => gatherCells(x, cell)));
+  }
+  const top = pyramid.at(-1)!;
+  const white = apply(top, principal(top, latentChannels, { whiten: true }));
+  const ends = own.map(activate);
+  const constants = strideOf[encoder.down.at(-1)!].reduce((a, b) => a * b);
+  const convOut = leastSquares(ends, white, { constants });
+  put("encoder.convOut", {
+    weight: Float32Array.from([...convOut.weight, ...new Float32Array(ends[0]!.channels)]),
+    bias: Float32Array.from([...convOut.bias, quiet]),
+  });
+  return [...pyramid, apply(ends, convOut)];
+}
+
+/** The last, weakest channel gives way to a constant. */
+function withConstant({ weight, bias }: Linear): Linear {
+  const last = weight.length - weight.length / bias.length;
+  const constant = lift.latents * Math.sqrt(bias.length);
+  return {
+    weight: weight.map((value, i) => (i < last ? value : 0)),
+    bias: bias.map((value, i) => (i < bias.length - 1 ? value : constant)),
+  };
+}
+
+interface Fitted {
+  readonly squares: readonly Volume[];
+  readonly pyramid: readonly Volume[][];
+  readonly latents: readonly Volume[];
+}
+
+/** Fits the decoder to lead from the latents back up the pyramid. */
+function decode({ decoder }: LtxVaeConfig, { squares, pyramid, latents }: Fitted, put: Put): void {
+  const convIn = leastSquares(latents, pyramid.at(-1)!.map(besideConstants));
+  put("decoder.convIn", convIn);
+  let here = apply(latents, convIn);
+  for (const [i] of decoder.up.entries()) {
+    const isLast = i === decoder.up.length - 1;
+    const targets = pyramid.at(-2 - i)!.map(isLast ? inPairs : besideConstants);
+    const skips = here.map((x) => fitChannels(spreadCells(x, upCell), targets[0]!.channels));
     const missing = targets.map((target, n) => gatherCells(combine(target, skips[n]!, -1), upCell));
-    const fit = leastSquares(here, missing);
+    const fit = leastSquares(here, missing, { constants: constantChannels });
     put(`decoder.blocks.${i}.up.conv`, fit);
     here = here.map((x, n) => combine(spreadCells(linear(x, fit.weight, fit.bias), upCell), skips[n]!));
   }
-  put("decoder.convOut", leastSquares(here.map(activate), squares));
-  return weights;
+  put("decoder.convOut", leastSquares(here.map(activate), squares, { constants: constantChannels }));
+}
+
+const constantOf = (channels: number, length: number): number => length * Math.sqrt(channels / constantChannels);
+
+/** The last channels give way to a constant. */
+function besideConstants(x: Volume): Volume {
+  const signal = x.channels - constantChannels;
+  const constant = constantOf(x.channels, lift.decoder);
+  return { ...x, data: x.data.map((value, i) => (i % x.channels < signal ? value : constant)) };
+}
+
+/** The strongest components, each beside its negative, and constants. */
+function inPairs(x: Volume): Volume {
+  const signal = x.channels - constantChannels;
+  const constant = constantOf(x.channels, lift.pixels);
+  const data = x.data.map((_, i) => {
+    const channel = i % x.channels;
+    if (channel >= signal) return constant;
+    const value = x.data[i - channel + (channel >> 1)]!;
+    return channel % 2 ? -value : value;
+  });
+  return { ...x, data };
 }
 
 /** Each level of the decoder undoes one of the encoder: both need equal channels between the samplers. */
@@ -110,9 +168,4 @@ function checkMirrored({ encoder, decoder }: LtxVaeConfig): void {
       where: "model",
       hint: `with encoder channels ${encoder.channels} the decoder's are ${encoder.channels.slice(1)}, factor 2, residual`,
     });
-}
-
-function lifted(bias: Float32Array): Float32Array {
-  const constant = lift * Math.sqrt(bias.length / liftedChannels);
-  return bias.map((value, i) => (i >= bias.length - liftedChannels ? value + constant : value));
 }

@@ -1,10 +1,11 @@
 /** Training of the LTX autoencoder: reconstruction of crops of the world, edges, and a pull of latents to a normal. */
+import { InputError } from "../base/errors.ts";
 import { gaussian } from "../base/philox.ts";
 import type { ClipSource } from "../data/clip-source.ts";
 import { compression } from "../models/ltx-vae/config.ts";
 import { LtxVae } from "../models/ltx-vae/vae.ts";
 import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
-import { mount } from "../tensor/mount.ts";
+import { mount, parametersOf } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
 import type { VaeRecipe } from "./recipe.ts";
 import type { Task } from "./trainer.ts";
@@ -16,8 +17,8 @@ const magnitude = (x: Tensor): Tensor => x.square().add(1e-4).sqrt();
 /** Differences of neighbours along rows and columns: [B, 3, F, H, W] to one shorter along the axis. */
 const difference = (x: Tensor, axis: number): Tensor => x.slice(axis, 1).sub(x.slice(axis, 0, -1));
 
-/** Size of the clips that starting weights are fitted to. */
-const startPicture = { width: 128, height: 128, frames: 9 };
+/** Largest crops that starting weights are fitted to. */
+const startCrop = { width: 128, height: 128, frames: 17 };
 
 export class VaeTask implements Task {
   readonly model: LtxVae;
@@ -33,6 +34,13 @@ export class VaeTask implements Task {
     this.#from = from;
     this.model = mount(new LtxVae(recipe.model));
     this.steps = recipe.stages.reduce((sum, { steps }) => sum + steps, 0);
+    const names = [...parametersOf(this.model).keys()];
+    for (const part of recipe.frozen)
+      if (!names.some((name) => name.startsWith(`${part}.`)))
+        throw new InputError(`the autoencoder has no part ${part}`, {
+          where: "frozen",
+          hint: "such as encoder, decoder.convOut or decoder.blocks.0.up",
+        });
   }
 
   /** The stage of a step, and how many crops came before it. */
@@ -48,7 +56,7 @@ export class VaeTask implements Task {
   }
 
   frozen(name: string): boolean {
-    return name.startsWith(`${this.recipe.frozen}.`);
+    return this.recipe.frozen.some((part) => name.startsWith(`${part}.`));
   }
 
   async initial(): Promise<ReadonlyMap<string, HostTensor>> {
@@ -56,8 +64,13 @@ export class VaeTask implements Task {
     const { seed, startClips } = this.recipe;
     const start = this.clips.sibling(3);
     const clips: StartClip[] = [];
-    for (let index = 0; index < startClips; index++)
-      clips.push({ pixels: await start.pixels(index, startPicture), ...startPicture });
+    const pictures = this.recipe.stages.flatMap((stage) => stage.pictures);
+    const least = (size: "width" | "height" | "frames") => Math.min(startCrop[size], ...pictures.map((p) => p[size]));
+    const crop = { width: least("width"), height: least("height"), frames: least("frames") };
+    for (let index = 0; index < startClips; index++) {
+      const { pixels } = await start.crop(index, { pictures, crop, centred: 0.7 });
+      clips.push({ pixels, ...crop });
+    }
     return initialVaeWeights(this.model, seed, clips);
   }
 

@@ -102,7 +102,7 @@ async function startOf(folder: string, configs: ReturnType<typeof modelConfigs>)
 }
 
 function settingsOf({ name, defaults, fps, text, world }: FlowRecipe): Settings {
-  const { picture, steps, guidanceScale, shift } = defaults;
+  const { picture, shift, ...rest } = defaults;
   const schedule = { kind: "uniform", shift } as const;
-  return { name, ...picture, fps, steps, guidanceScale, textLength: text.tokens, schedule, world };
+  return { name, ...picture, fps, ...rest, textLength: text.tokens, schedule, world };
 }

@@ -63,7 +63,7 @@ export async function vaeJob(
       return { clips: sheet, figures: { psnr: psnr(error / count), objectPsnr: psnr(objectError / objectCount) } };
     },
     async save(values, folder) {
-      if (from && recipe.frozen === "encoder") return saveVae(folder, config, values, from.statistics);
+      if (from && recipe.frozen.includes("encoder")) return saveVae(folder, config, values, from.statistics);
       const encoder = await openClipEncoder(config, inMemory(values), runtime, picture);
       const latents: Float32Array[] = [];
       for (let index = 0; index < measured; index++)
