@@ -99,7 +99,7 @@ export function fromDiffusers(json: Readonly<Record<string, unknown>>): LtxVaeCo
   };
 }
 
-/** The diffusers `config.json` of these settings (space-to-depth generation and later). */
+/** The diffusers `config.json` of these settings. */
 export function toDiffusers(config: LtxVaeConfig): Record<string, unknown> {
   const { encoder, decoder } = config;
   const is095 = encoder.downsampler === "space-to-depth";
@@ -118,7 +118,7 @@ export function toDiffusers(config: LtxVaeConfig): Record<string, unknown> {
     spatio_temporal_scaling: encoder.down.map((scaling) => scaling !== "none"),
     decoder_spatio_temporal_scaling: decoder.up,
     decoder_inject_noise: decoder.injectNoise,
-    downsample_type: encoder.down.map((scaling) => named[scaling]),
+    downsample_type: encoder.down.map((scaling) => (is095 ? named[scaling] : "conv")),
     upsample_residual: decoder.residual,
     upsample_factor: decoder.factor,
     timestep_conditioning: decoder.timestep,

@@ -3,13 +3,14 @@
  * ones will take.
  */
 import { mkdir, statfs, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DoesNotFitError } from "../../../base/errors.ts";
 import { vocabulary } from "../../../data/world/captions.ts";
 import * as ltx from "../../../models/ltx/config.ts";
 import { LtxTransformer } from "../../../models/ltx/transformer.ts";
 import * as ltxWeights from "../../../models/ltx/weights.ts";
 import * as vae from "../../../models/ltx-vae/config.ts";
+import { generationOf, publishedVaes, type VaeGeneration } from "../../../models/ltx-vae/published.ts";
 import { LtxVae } from "../../../models/ltx-vae/vae.ts";
 import * as vaeWeights from "../../../models/ltx-vae/weights.ts";
 import { fromTransformers, T5Encoder, t5xxl, toTransformers } from "../../../models/t5/encoder.ts";
@@ -44,47 +45,27 @@ export interface Generation {
   readonly text: Json;
 }
 
-/** LTX-Video 2B 0.9.0 with T5-XXL. */
-export const ltx090: Generation = {
+/** LTX-Video 2B of a generation, with T5-XXL. */
+export const ltx2bOf = (generation: VaeGeneration): Generation => ({
   transformer: ltx.toDiffusers(ltx.ltx2b),
-  vae: {
-    _class_name: "AutoencoderKLLTXVideo",
-    in_channels: 3,
-    out_channels: 3,
-    latent_channels: 128,
-    block_out_channels: [128, 256, 512, 512],
-    decoder_block_out_channels: [128, 256, 512, 512],
-    layers_per_block: [4, 3, 3, 3, 4],
-    decoder_layers_per_block: [4, 3, 3, 3, 4],
-    spatio_temporal_scaling: [true, true, true, false],
-    decoder_spatio_temporal_scaling: [true, true, true, false],
-    decoder_inject_noise: [false, false, false, false, false],
-    upsample_residual: [false, false, false, false],
-    upsample_factor: [1, 1, 1, 1],
-    timestep_conditioning: false,
-    patch_size: 4,
-    patch_size_t: 1,
-    resnet_norm_eps: 1e-6,
-    scaling_factor: 1,
-    encoder_causal: true,
-    decoder_causal: false,
-  },
+  vae: vae.toDiffusers(publishedVaes[generation]),
   text: toTransformers(t5xxl),
-};
+});
 
 /**
- * Writes a diffusers folder: transformer, vae, text_encoder (in shards), tokenizer, model_index.json.
+ * Writes a diffusers folder: transformer, vae, text_encoder (in shards; where its settings are given), tokenizer,
+ * model_index.json.
  * @throws DoesNotFitError before anything is written where the disk is too small
  */
 export async function writeRandomCheckpoint(
   folder: string,
-  { transformer, vae: autoencoder, text }: Generation = ltx090,
+  { transformer, vae: autoencoder, text }: Omit<Generation, "text"> & Partial<Generation> = ltx2bOf("0.9.0"),
   onFile: (path: string, bytes: number) => void = () => {},
 ): Promise<void> {
   const modules = [
     moduleOf("transformer", "diffusion_pytorch_model", transformer, ltxTensors(transformer)),
     moduleOf("vae", "diffusion_pytorch_model", autoencoder, vaeTensors(autoencoder)),
-    moduleOf("text_encoder", "model", text, t5Tensors(text)),
+    ...(text ? [moduleOf("text_encoder", "model", text, t5Tensors(text))] : []),
   ];
   await mkdir(folder, { recursive: true });
   await checkDisk(folder, modules);
@@ -92,7 +73,10 @@ export async function writeRandomCheckpoint(
   await mkdir(join(folder, "tokenizer"), { recursive: true });
   const tokenizer = buildWordTokenizer(vocabulary());
   await writeFile(join(folder, "tokenizer", "tokenizer.json"), JSON.stringify(tokenizer));
-  await writeFile(join(folder, "model_index.json"), `${JSON.stringify(pipelineIndex, null, 2)}\n`);
+  for (const [path, content] of Object.entries(pipelineFiles(autoencoder))) {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), `${JSON.stringify(content, null, 2)}\n`);
+  }
 }
 
 const moduleOf = (folder: string, file: string, config: Json, tensors: Tensors): Module => ({
@@ -182,6 +166,9 @@ function vaeTensors(json: Json): Tensors {
   const tensors = tensorsOf(new LtxVae(config), vaeWeights.diffusersName);
   tensors.set("latents_mean", randomTensor("latents_mean", [config.latentChannels], even));
   tensors.set("latents_std", randomTensor("latents_std", [config.latentChannels], scales));
+  // A scalar of the decoders that take a noise level; bf16 holds 1000 exactly.
+  if (config.decoder.timestep)
+    tensors.set("decoder.timestep_scale_multiplier", { dtype: "BF16", shape: [], data: () => Uint16Array.of(0x447a) });
   return tensors;
 }
 
@@ -193,4 +180,23 @@ function t5Tensors(json: Json): Tensors {
     const { mean, deviation } = spreadOf(path, shape);
     return { mean, deviation: path.endsWith("query.weight") ? deviation * config.headWidth ** -0.5 : deviation };
   });
+}
+
+/** From 0.9.5 on another pipeline runs them, which sets noise levels itself. */
+function pipelineFiles(autoencoder: Json): Record<string, Json> {
+  const isLate = generationOf(vae.fromDiffusers(autoencoder)) === "0.9.5";
+  return {
+    "model_index.json": { ...pipelineIndex, ...(isLate ? { _class_name: "LTXConditionPipeline" } : {}) },
+    "scheduler/scheduler_config.json": {
+      _class_name: "FlowMatchEulerDiscreteScheduler",
+      num_train_timesteps: 1000,
+      use_dynamic_shifting: !isLate,
+      shift: 1,
+      base_shift: 0.95,
+      max_shift: 2.05,
+      base_image_seq_len: 1024,
+      max_image_seq_len: 4096,
+      shift_terminal: isLate ? null : 0.1,
+    },
+  };
 }

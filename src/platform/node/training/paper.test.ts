@@ -7,7 +7,7 @@ import { planTraining } from "../../../training/plan.ts";
 import { narrow, narrowVae } from "../bench/model-cases.ts";
 import { openOrt } from "../devices/ort.ts";
 import { packageRoot } from "../generate/package-root.ts";
-import { ltx090 } from "../rehearsal/write-checkpoint.ts";
+import { ltx2bOf } from "../rehearsal/write-checkpoint.ts";
 import { inFolder } from "../video/testing.ts";
 import { planRecipe } from "./plan-recipe.ts";
 import { type Rehearsed, rehearse } from "./rehearse.ts";
@@ -52,11 +52,12 @@ test("a recipe that starts from nothing is not planned", async () => {
 });
 
 const heads = { heads: 2, keyHeads: 1, headWidth: 8, width: 16, inner: 16, epsilon: 1e-5, layers: 1 };
+const student = ltx2bOf("0.9.0");
 const tiny: Rehearsed = {
   student: {
-    transformer: { ...ltx090.transformer, ...narrow, num_layers: 2 },
-    vae: { ...ltx090.vae, ...narrowVae },
-    text: { ...ltx090.text, d_model: 10, num_layers: 1, num_heads: 2, d_kv: 5, d_ff: 16 },
+    transformer: { ...student.transformer, ...narrow, num_layers: 2 },
+    vae: { ...student.vae, ...narrowVae },
+    text: { ...student.text, d_model: 10, num_layers: 1, num_heads: 2, d_kv: 5, d_ff: 16 },
   },
   teacher: {
     language: { ...heads, ropeTheta: 10000, attentionBias: false, feedForwardBias: false },

@@ -17,7 +17,7 @@ import { initialWeights } from "../../../training/initial.ts";
 import type { DistillRecipe, HrRecipe } from "../../../training/recipe.ts";
 import { type TeacherConfigs, TeacherNet } from "../../../training/teacher-net.ts";
 import { saveCodec, saveTeacher } from "../models/teacher-folder.ts";
-import { type Generation, ltx090, writeRandomCheckpoint } from "../rehearsal/write-checkpoint.ts";
+import { type Generation, ltx2bOf, writeRandomCheckpoint } from "../rehearsal/write-checkpoint.ts";
 import { under } from "./job.ts";
 import { readRecipe } from "./run.ts";
 
@@ -31,12 +31,14 @@ export interface Rehearsed {
   readonly codec: () => CodecModel;
 }
 
+const student = ltx2bOf("0.9.0");
+
 /** The published widths with two layers each: one of either kind in the teacher. */
 export const reduced: Rehearsed = {
   student: {
-    ...ltx090,
-    transformer: { ...ltx090.transformer, num_layers: 2 },
-    text: { ...ltx090.text, num_layers: 1 },
+    ...student,
+    transformer: { ...student.transformer, num_layers: 2 },
+    text: { ...student.text, num_layers: 1 },
   },
   teacher: {
     language: { ...llama3, layers: 1 },
