@@ -30,7 +30,8 @@ export function addPlan(program: Command, terminal: Terminal): void {
 export async function printPlan(request: SeededRequest, terminal: Terminal, json: boolean, videos = 1): Promise<void> {
   const prepared = await prepare(request);
   try {
-    const plan = planFor(prepared, { gflops: await measureRate(prepared.runtime) });
+    const baseBytes = process.memoryUsage.rss(); // measuring takes memory that a run does not
+    const plan = planFor(prepared, { gflops: await measureRate(prepared.runtime), baseBytes });
     const more = videos > 1 ? { videos } : {};
     terminal.out(json ? JSON.stringify({ ...plan, freeBytes: limitOf(prepared), ...more }) : describe(prepared, plan));
     if (videos > 1 && !json)

@@ -1,7 +1,7 @@
 /** Memory and time of one program, by how its weights are held. Nothing is computed. */
 import { planProgram } from "../runtimes/null/null.ts";
 import { bytesPerElement, sizeOf } from "../tensor/dtype.ts";
-import type { Buffer } from "../tensor/liveness.ts";
+import type { Buffer, MemoryPlan } from "../tensor/liveness.ts";
 import type { OpAttributes } from "../tensor/ops.ts";
 import type { Program } from "../tensor/program.ts";
 import type { Weights } from "../tensor/runtime.ts";
@@ -23,15 +23,18 @@ const rates = { load: 0.7e9, widen: 2.5e9 } as const;
 /** Seconds to open and close one part of a streamed program. */
 const openSeconds = 0.05;
 /**
- * Bytes that a run takes for each byte of a value. Values of 32 MiB and more have pages of their own, which go back when
- * they are freed; smaller ones share a heap, which frays (glibc). Measured on mini and on LTX sizes: bench/results.
+ * How ONNX Runtime takes memory without an arena, seen with glibc (bench/results). Values of 32 MiB and more have pages of
+ * their own, which go back when they are freed; smaller ones share a heap, which keeps most of what it took once. The first
+ * run takes values one by one, later ones all in one block beside what the heap kept.
  */
-const valueFactor = { large: 1.1, small: 2.2, from: 2 ** 25 } as const;
+const heap = { below: 2 ** 25, first: 1.1, kept: 1.5 } as const;
 const float = 4;
 
 export interface FootprintOptions {
   readonly holding: Holding;
   readonly steady?: ReadonlySet<string>;
+  /** Whether it runs more than once while it is open. */
+  readonly isRepeated?: boolean | undefined;
   /** Where the weights come from; without it 16 bits each. */
   readonly weights?: Weights | undefined;
   /** Of a GPU; without it, ONNX Runtime on the CPU is meant. */
@@ -45,15 +48,16 @@ export type GpuBytes = (
 ) => { readonly weights: number; readonly values: number };
 
 /** What a program takes. */
-export function footprint(program: Program, { holding, steady, weights, gpu }: FootprintOptions): Footprint {
+export function footprint(program: Program, options: FootprintOptions): Footprint {
+  const { holding, steady, weights, gpu } = options;
   const parts = partsOf(program, holding, { steady, isGpu: gpu !== undefined });
-  const sizeOfPart = (part: Program) => (gpu ? measureOnGpu(part, weights, gpu) : measure(part, weights));
+  const sizeOfPart = (part: Program) => (gpu ? measureOnGpu(part, weights, gpu) : measure(part, options));
   const once = parts.once.map(sizeOfPart);
   const each = parts.each.map(sizeOfPart);
   const kept = once.reduce((sum, { crossing }) => sum + crossing, 0);
   const sum = (list: readonly PartSize[], field: keyof PartSize) => list.reduce((total, one) => total + one[field], 0);
   const most = (list: readonly PartSize[], of: (one: PartSize) => number) => Math.max(0, ...list.map(of));
-  const running = (one: PartSize) => one.values + (holding === "widened" ? 0 : one.largestWidened);
+  const running = ({ values }: PartSize) => values;
   const peak = (list: readonly PartSize[]): number => {
     if (holding === "streamed") return most(list, (one) => one.stored + running(one));
     if (gpu || holding === "mapped") return sum(list, "stored") + most(list, running);
@@ -83,17 +87,16 @@ export function footprint(program: Program, { holding, steady, weights, gpu }: F
 interface PartSize {
   readonly stored: number;
   readonly widened: number;
-  /** The largest weight that has to be widened. */
-  readonly largestWidened: number;
-  /** Values while it runs: operands, intermediates, results. */
+  /** While it runs: operands, intermediates, results, and a weight that is widened in passing. */
   readonly values: number;
   /** Results that go to other parts. */
   readonly crossing: number;
   readonly flops: number;
 }
 
-function measure(program: Program, weights: Weights | undefined): PartSize {
-  const { buffers, inputBytes, resultBytes, constantBytes, flops } = planProgram(program);
+function measure(program: Program, { holding, weights, isRepeated = false }: FootprintOptions): PartSize {
+  const plan = planProgram(program);
+  const { inputBytes, resultBytes, constantBytes, flops } = plan;
   let [stored, widened, largestWidened] = [0, 0, 0];
   const tables = gathered(program);
   for (const [name, at] of program.parameters) {
@@ -107,11 +110,13 @@ function measure(program: Program, weights: Weights | undefined): PartSize {
     widened += count * float;
     if (bytes < count * float) largestWidened = Math.max(largestWidened, count * float);
   }
+  const passing = holding === "widened" ? 0 : largestWidened;
+  // What goes from layer to layer is opened anew for each run.
+  const taken = takenBy(plan, passing, isRepeated && holding !== "streamed");
   return {
     stored,
     widened,
-    largestWidened,
-    values: takenBy(buffers) + inputBytes + resultBytes + constantBytes + scratchOf(program),
+    values: taken + inputBytes + resultBytes + constantBytes + scratchOf(program),
     crossing: resultBytes,
     flops,
   };
@@ -124,22 +129,27 @@ function measureOnGpu(program: Program, weights: Weights | undefined, gpu: GpuBy
   return {
     stored: bytes.weights,
     widened: bytes.weights,
-    largestWidened: 0,
     values: bytes.values,
     crossing: resultBytes,
     flops,
   };
 }
 
-/** What values take at the worst moment. */
-function takenBy(buffers: readonly Buffer[]): number {
-  const changes = buffers.flatMap(({ bytes, first, last }) => {
-    const taken = bytes * (bytes < valueFactor.from ? valueFactor.small : valueFactor.large);
-    return [
-      { at: first, change: taken },
-      { at: last + 1, change: -taken },
-    ];
-  });
+/** What values take at the worst moment, with a weight that is widened in passing. */
+function takenBy({ buffers, peakBytes }: MemoryPlan, passing: number, isRepeated: boolean): number {
+  const first = heap.first * (mostOf(buffers) + passing);
+  if (!isRepeated) return first;
+  const small = mostOf(buffers.filter(({ bytes }) => bytes < heap.below));
+  const kept = heap.kept * (small + Math.min(passing, heap.below));
+  return Math.max(first, peakBytes < heap.below ? kept : kept + peakBytes);
+}
+
+/** Bytes of values that are needed at one moment, at the most. */
+function mostOf(buffers: readonly Buffer[]): number {
+  const changes = buffers.flatMap(({ bytes, first, last }) => [
+    { at: first, change: bytes },
+    { at: last + 1, change: -bytes },
+  ]);
   changes.sort((a, b) => a.at - b.at || a.change - b.change);
   let [now, most] = [0, 0];
   for (const { change } of changes) {

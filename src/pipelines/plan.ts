@@ -134,12 +134,13 @@ function decodeStage(context: Context, grid: Grid, tiling: Tiling): StagePlan {
   const planes = 3 * request.made.width * request.made.height * float;
   const framesOfWindow = (tile.frames - 1) * t + 1;
   const shared = times.length > 1 ? tiling.overlap.frames * t : 0;
+  const runs = times.length * rows.length * columns.length;
   return stageOf("decode", decodeProgram(model as TextToVideoModel, tile, keeps), context, {
     holding: "mapped",
     weights: model.vae.weights,
-    runs: times.length * rows.length * columns.length,
-    // The latents twice, a window of frames, and what it shares with the next one.
-    extraBytes: 2 * latentBytes + planes * (framesOfWindow + shared),
+    runs,
+    // The latents twice, a window of frames (while the first tile runs it is not there yet), and what it shares with the next one.
+    extraBytes: 2 * latentBytes + planes * ((runs > 1 ? framesOfWindow : 0) + shared),
   });
 }
 

@@ -139,7 +139,9 @@ async function compile(
     interOpNumThreads: 1,
     graphOptimizationLevel: "all",
     enableCpuMemArena: options.arena ?? true,
-    enableMemPattern: false, // its one block for a run comes on top of what the first run took
+    // One block for all values of a run, from the second on: an arena would hold it besides what the first run took,
+    // but without one small values would wear the heap out.
+    enableMemPattern: options.arena === false,
     logSeverityLevel: 4, // errors are thrown; said twice they only confuse
     ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
     ...(options.dump ? { optimizedModelFilePath: options.dump } : {}),

@@ -12,6 +12,8 @@ export interface FitOptions {
   readonly limit?: number;
   /** Billions of operations a second; only the seconds of the plan depend on it. */
   readonly gflops?: number;
+  /** Memory that the process had before anything ran. Default: what it has now. */
+  readonly baseBytes?: number;
 }
 
 type Planned = Pick<Prepared, "model" | "runtime" | "request" | "memory">;
@@ -19,12 +21,12 @@ type Planned = Pick<Prepared, "model" | "runtime" | "request" | "memory">;
 const gigabytes = (count: number): string => `${(count / 1e9).toFixed(1)} GB`;
 
 /** What this request takes here. */
-export function planFor(prepared: Planned, { gflops = usualGflops, limit }: FitOptions = {}): VideoPlan {
+export function planFor(prepared: Planned, { gflops = usualGflops, limit, baseBytes }: FitOptions = {}): VideoPlan {
   const { model, runtime, request } = prepared;
   const isGpu = isWebGpu(runtime);
   return planVideo(model, request, {
     gflops,
-    baseBytes: isGpu ? 0 : process.memoryUsage.rss(),
+    baseBytes: isGpu ? 0 : (baseBytes ?? process.memoryUsage.rss()),
     memoryBytes: limit ?? limitOf(prepared),
     gpu: isGpu ? runtime.bytesOf : undefined,
     once: runtime.name === "ort", // on a GPU handing keys and values over costs more than making them

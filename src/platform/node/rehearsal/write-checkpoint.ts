@@ -52,6 +52,22 @@ export const ltx2bOf = (generation: VaeGeneration): Generation => ({
   text: toTransformers(t5xxl),
 });
 
+const narrower = <H extends { readonly channels: readonly number[] }>(half: H): H => ({
+  ...half,
+  channels: half.channels.map((count) => count / 2),
+});
+
+/** Built like a generation, and a twentieth as large (200 to 800 MB). */
+export function smallOf(generation: VaeGeneration): Generation {
+  const published = publishedVaes[generation];
+  const { encoder, decoder } = published;
+  return {
+    transformer: ltx.toDiffusers({ ...ltx.ltx2b, layers: 8, heads: 12, captionChannels: 512 }),
+    vae: vae.toDiffusers({ ...published, encoder: narrower(encoder), decoder: narrower(decoder) }),
+    text: toTransformers({ ...t5xxl, layers: 6, width: 512, heads: 8, inner: 1024 }),
+  };
+}
+
 /**
  * Writes a diffusers folder: transformer, vae, text_encoder (in shards; where its settings are given), tokenizer,
  * model_index.json.
