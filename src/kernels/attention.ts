@@ -1,35 +1,17 @@
 import { defineKernel } from "../tensor/kernel.ts";
 import { call, type Tensor } from "../tensor/tensor.ts";
+import { attentionForwardKernel, unpack } from "./attention-forward.ts";
+import type { AttentionOptions } from "./attention-parts.ts";
 import { streamingAttention } from "./attention-wgsl.ts";
 import { ortForm } from "./onnx.ts";
-import { softmax } from "./softmax.ts";
-
-export interface AttentionOptions {
-  readonly heads: number;
-  /** Factor on the logits; 1/√(head size) in most models, 1 in T5. */
-  readonly scale: number;
-}
-
-/** [B, N, D] to [B, heads, N, D / heads]. */
-const split = (x: Tensor, heads: number): Tensor => {
-  const [batch, tokens, width] = x.shape as [number, number, number];
-  return x.reshape(batch, tokens, heads, width / heads).permute(0, 2, 1, 3);
-};
 
 /**
  * softmax(q kᵀ · scale + bias) v per head: q [B, N, D], k and v [B, M, D], bias (optional) broadcastable to
- * [B, heads, N, M], to [B, N, D]. Head h owns channels h·D/heads and following.
+ * [B, heads, N, M], to [B, N, D]. Head h owns channels h·D/heads and following. Gradients go through `attentionForwardKernel`.
  */
 export const attentionKernel = defineKernel<AttentionOptions>({
   name: "attention",
-  definition: ([q, k, v, bias], { heads, scale }) => {
-    let logits = split(q!.mul(scale), heads).matmul(split(k!, heads), { transposeB: true });
-    if (bias) logits = logits.add(bias);
-    return softmax(logits)
-      .matmul(split(v!, heads))
-      .permute(0, 2, 1, 3)
-      .reshape(...q!.shape);
-  },
+  definition: (operands, options) => unpack(call(attentionForwardKernel, operands, options), operands[0]!, options)[0],
   samples: [
     {
       shapes: [

@@ -4,8 +4,9 @@ import "../kernels/index.ts";
 import { openOrt } from "../platform/node/devices/ort.ts";
 import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
 import { tangentsOf } from "../tensor/forward.ts";
-import { kernels } from "../tensor/kernel.ts";
-import { buildProgram } from "../tensor/program.ts";
+import { type Kernel, kernels, type Sample } from "../tensor/kernel.ts";
+import type { OpAttributes } from "../tensor/ops.ts";
+import { buildProgram, type Program } from "../tensor/program.ts";
 import { gradients } from "../tensor/reverse.ts";
 import { type Runtime, weightInMemory } from "../tensor/runtime.ts";
 import { type OpSample, opSamples, sampleInputs } from "../tensor/samples.ts";
@@ -40,6 +41,17 @@ function draw(shapes: readonly (readonly number[])[], positive = false): { input
   return { inputs, values };
 }
 
+/** A kernel's call of a sample whose drawn operands are given. */
+const callWith = (kernel: Kernel, { operands, options }: Sample<object>, drawn: readonly Tensor[]): Tensor =>
+  call(kernel, operands?.(drawn) ?? drawn, options ?? {});
+
+const keptKernels = ({ nodes }: Program): Set<string> =>
+  new Set(
+    nodes.flatMap(({ op, attributes }) =>
+      op === "kernel" ? [(attributes as OpAttributes["kernel"]).kernel.name] : [],
+    ),
+  );
+
 const ops = Object.entries(opSamples).flatMap(([op, list]: [string, readonly OpSample[]]) =>
   list.map((sample, i) => [`${op} ${i}`, sample] as const),
 );
@@ -73,10 +85,10 @@ describe.each(runtimes.map((runtime) => [runtime.name, runtime] as const))("on %
     },
   );
 
-  test.each(kernelTrials)("the kernel %s agrees with its definition", async (_, kernel, { shapes, options }) => {
-    const { inputs, values } = draw(shapes);
-    const outputs = { out: call(kernel, inputs, options ?? {}) };
-    const kept = buildProgram(outputs, { keep: runtime.keeps }).nodes.some((node) => node.op === "kernel");
+  test.each(kernelTrials)("the kernel %s agrees with its definition", async (_, kernel, sample) => {
+    const { inputs, values } = draw(sample.shapes);
+    const outputs = { out: callWith(kernel, sample, inputs) };
+    const kept = keptKernels(buildProgram(outputs, { keep: runtime.keeps })).has(kernel.name);
     expect(kept).toBe(kernel.fast?.[runtime.name] !== undefined);
     const [got, expected] = [await run(runtime, outputs, values), await run(reference, outputs, values)];
     expect(relativeError(got["out"]!.data, expected["out"]!.data)).toBeLessThan(kernel.tolerance.f32);
@@ -87,11 +99,11 @@ const hasHalf = half?.gpu.limits.f16 ?? false;
 if (!hasHalf) console.warn("skipped: kernels in f16, which no adapter here has");
 
 describe.skipIf(!hasHalf)("on webgpu with f16 storage", () => {
-  test.each(kernelTrials)("the kernel %s stays within its tolerance", async (_, kernel, { shapes, options }) => {
-    const { values } = draw(shapes);
+  test.each(kernelTrials)("the kernel %s stays within its tolerance", async (_, kernel, sample) => {
+    const { values } = draw(sample.shapes);
     const operands = Object.entries(values).map(([name, { shape }]) => Object.assign(parameter(shape), { name }));
     const weights = new Map(Object.entries(values).map(([name, value]) => [name, weightInMemory(value)]));
-    const out: Tensor = call(kernel, operands, options ?? {});
+    const out = callWith(kernel, sample, operands);
     // A product by one reads the kernel's result where it was stored: results of a program are f32 themselves.
     const outputs = { out: out.reshape(...out.shape, 1).matmul(constant([1], [1, 1])) };
     const kept = buildProgram(outputs, { keep: half!.keeps });
@@ -113,9 +125,9 @@ describe.skipIf(!hasHalf)("on webgpu with f16 storage", () => {
 describe("gradients of kernels", () => {
   test.each(kernelTrials)(
     "%s: reverse mode agrees with forward mode through the definition",
-    async (_, kernel, { shapes, options }) => {
-      const { inputs, values } = draw(shapes);
-      const out = call(kernel, inputs, options ?? {});
+    async (_, kernel, sample) => {
+      const { inputs, values } = draw(sample.shapes);
+      const out = callWith(kernel, sample, inputs);
       const seed = input("seed", out.shape);
       const moved = kernel.name === "rope" ? inputs.slice(0, 1) : inputs;
       const moves = moved.map((x, i) => input(`t${i}`, x.shape));

@@ -1,8 +1,8 @@
 /** Arithmetic of a program: what `plan` estimates time from and benchmarks divide by. */
 import { sizeOf } from "./dtype.ts";
 import type { OpAttributes, OpName, Typed } from "./ops.ts";
-import type { Node, Program } from "./program.ts";
-import { input, type Tensor } from "./tensor.ts";
+import { buildProgram, type Node, type Program } from "./program.ts";
+import { input } from "./tensor.ts";
 
 type Count<K extends OpName> = (out: Typed, inputs: readonly Typed[], attributes: OpAttributes[K]) => number;
 
@@ -60,24 +60,6 @@ const counts = {
 const ofPrimitive = (op: OpName, out: Typed, inputs: readonly Typed[], attributes: unknown): number =>
   (counts[op] as (out: Typed, inputs: readonly Typed[], attributes: unknown) => number)(out, inputs, attributes);
 
-/** Operations of everything behind a traced tensor, kernels by their definitions. */
-function ofGraph(root: Tensor): number {
-  const seen = new Set<Tensor>();
-  const pending = [root];
-  let total = 0;
-  while (pending.length) {
-    const node = pending.pop()!;
-    if (seen.has(node)) continue;
-    seen.add(node);
-    if (node.is("kernel")) pending.push(node.expansion!);
-    else {
-      total += ofPrimitive(node.op, node, node.inputs, node.attributes);
-      pending.push(...node.inputs);
-    }
-  }
-  return total;
-}
-
 /** Floating-point operations of each node of a program. */
 export function nodeFlops({ nodes }: Program): number[] {
   const known = new Map<string, number>();
@@ -87,7 +69,7 @@ export function nodeFlops({ nodes }: Program): number[] {
     let count = known.get(key);
     if (count === undefined) {
       const traced = operands.map(({ shape, dtype }, i) => input(`operand ${i}`, shape, dtype));
-      known.set(key, (count = ofGraph(kernel.definition(traced, options))));
+      known.set(key, (count = flops(buildProgram({ out: kernel.definition(traced, options) }))));
     }
     return count;
   };

@@ -4,6 +4,8 @@ import type { Tensor } from "./tensor.ts";
 export interface Sample<O> {
   readonly shapes: readonly (readonly number[])[];
   readonly options?: O;
+  /** All operands from the drawn ones, where some follow from others. */
+  readonly operands?: (drawn: readonly Tensor[]) => readonly Tensor[];
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: one table holds kernels of every option type

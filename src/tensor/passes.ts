@@ -37,7 +37,7 @@ function rebuild(program: Program, rewrite: (node: Node, emitted: readonly Node[
 
 const same = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((n, i) => n === b[i]);
 
-/** x + 0, x * 1, reshape of reshape, and arithmetic with a zero fill, which gradients leave behind. */
+/** x + 0, x * 1, reshape of reshape, parts of what was joined, and arithmetic with a zero fill, which gradients leave behind. */
 export function simplify(program: Program): Program {
   return rebuild(program, (node, emitted) => {
     const [a, b] = node.inputs.map((i) => emitted[i]!);
@@ -52,8 +52,11 @@ export function simplify(program: Program): Program {
     if (node.op === "mul" && (filled(a, 0) || filled(b, 0)))
       return { ...node, op: "fill", inputs: [], attributes: { value: 0, shape: node.shape, dtype: node.dtype } };
     if (node.op === "reshape" && keeps(a)) return node.inputs[0]!;
-    if (node.op === "reshape" && a!.op === "reshape") return { ...node, inputs: a!.inputs };
-    if (["reshape", "broadcast", "permute"].includes(node.op) && a!.op === "fill")
+    if (node.op === "reshape" && a!.op === "reshape")
+      return keeps(emitted[a!.inputs[0]!]) ? a!.inputs[0]! : { ...node, inputs: a!.inputs };
+    if (node.op === "slice" && a!.op === "concat") return sliceOfConcat(node, a!, emitted);
+    if (node.op === "slice" && a!.op === "pad") return sliceOfPad(node, a!, emitted);
+    if (["reshape", "broadcast", "permute", "slice"].includes(node.op) && a!.op === "fill")
       return {
         ...a!,
         shape: node.shape,
@@ -62,6 +65,47 @@ export function simplify(program: Program): Program {
       };
     return node;
   });
+}
+
+/** A slice that lies in one of the joined parts is a slice of that part. */
+function sliceOfConcat(node: Node, { attributes, inputs }: Node, emitted: readonly Node[]): Node | number {
+  const { axis } = attributes as OpAttributes["concat"];
+  const { start, stop } = node.attributes as OpAttributes["slice"];
+  let before = 0;
+  for (const part of inputs) {
+    const after = before + emitted[part]!.shape[axis]!;
+    if (start[axis]! >= before && stop[axis]! <= after)
+      return slicedFrom(
+        node,
+        part,
+        start.map((_, i) => (i === axis ? before : 0)),
+        emitted,
+      );
+    before = after;
+  }
+  return node;
+}
+
+/** A slice that misses the padding is a slice of what was padded; one that lies in it is zero. */
+function sliceOfPad(node: Node, { attributes, inputs }: Node, emitted: readonly Node[]): Node | number {
+  const { before } = attributes as OpAttributes["pad"];
+  const { start, stop } = node.attributes as OpAttributes["slice"];
+  const after = emitted[inputs[0]!]!.shape.map((n, axis) => before[axis]! + n);
+  if (before.some((first, axis) => stop[axis]! <= first || start[axis]! >= after[axis]!))
+    return { ...node, op: "fill", inputs: [], attributes: { value: 0, shape: node.shape, dtype: node.dtype } };
+  if (before.some((first, axis) => start[axis]! < first || stop[axis]! > after[axis]!)) return node;
+  return slicedFrom(node, inputs[0]!, before, emitted);
+}
+
+/** The slice, moved by `offset`, of another node; that node itself where it takes all of it. */
+function slicedFrom(node: Node, from: number, offset: readonly number[], emitted: readonly Node[]): Node | number {
+  const { start, stop, step } = node.attributes as OpAttributes["slice"];
+  const moved = {
+    start: start.map((n, axis) => n - offset[axis]!),
+    stop: stop.map((n, axis) => n - offset[axis]!),
+    step,
+  };
+  return same(node.shape, emitted[from]!.shape) ? from : { ...node, inputs: [from], attributes: moved };
 }
 
 /** Computes what depends on constants alone. */

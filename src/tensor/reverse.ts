@@ -18,7 +18,7 @@ type Pullback<K extends OpName> = (
 ) => Gradients;
 
 /** Sums `g` over the axes along which an operand of `shape` was broadcast. */
-function unbroadcast(g: Tensor, shape: Shape): Tensor {
+export function unbroadcast(g: Tensor, shape: Shape): Tensor {
   const lead = g.rank - shape.length;
   const axes = g.shape
     .map((_, axis) => axis)

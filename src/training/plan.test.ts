@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
 import { createNull } from "../runtimes/null/null.ts";
+import { createWebGpu } from "../runtimes/webgpu/webgpu.ts";
 import { hostTensor, sizeOf } from "../tensor/dtype.ts";
 import { mount, parametersOf } from "../tensor/mount.ts";
+import type { Runtime } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
+import { nullGpuDevice } from "../testing/webgpu.ts";
 import { planTraining } from "./plan.ts";
 import { aroundBlocks } from "./rematerialise.ts";
 import { velocityGraph } from "./student.ts";
@@ -22,14 +25,14 @@ const config = {
 };
 
 /** A transformer's flow matching, half of it frozen. */
-function task(rematerialise = false): Task {
+function task(rematerialise = false, grid = { frames: 4, height: 6, width: 8 }): Task {
   const model = mount(new LtxTransformer(config));
   return {
     model,
     steps: 10,
     bucket: (step) => (step % 5 ? "2" : "4"),
     loss(bucket) {
-      const shape = { batch: Number(bucket), grid: { frames: 4, height: 6, width: 8 } };
+      const shape = { batch: Number(bucket), grid };
       const text = { text: input("text", [shape.batch, 4, 16]), mask: input("mask", [shape.batch, 4]) };
       const positions = { fps: 24, compression: [8, 32, 32] } as const;
       const { predicted, target } = velocityGraph(model, shape, text, positions, aroundBlocks({ rematerialise }));
@@ -86,4 +89,19 @@ test("rematerialisation takes a third more operations and far less memory", () =
   const more = again.phases[0]!.flops / kept.phases[0]!.flops;
   expect(more).toBeGreaterThan(1.15);
   expect(more).toBeLessThan(1.4);
+});
+
+test("on a GPU that streams attention no step needs a matrix of scores", async () => {
+  const { keeps } = createWebGpu(await nullGpuDevice());
+  const grid = { frames: 10, height: 24, width: 60 };
+  const tokens = 14_400;
+  const scores = 4 * config.heads * tokens ** 2;
+  const one = task(true, grid);
+  const planned = (keep: Runtime["keeps"]) =>
+    planTraining(
+      { task: { ...one, steps: 1 }, optimiser: {}, preparation: [], beside: () => [] },
+      { keeps: keep, gflops: 100, baseBytes: 0 },
+    ).peakBytes;
+  expect(planned(keeps)).toBeLessThan(scores);
+  expect(planned(() => false)).toBeGreaterThan(2 * scores);
 });

@@ -38,6 +38,8 @@ bench matmul matmul
 bench matmul-25200 matmul 25200,2048,8192
 bench attention attention
 bench attention-25200 attention 1,32,25200,64
+bench attention-training attention-training
+bench attention-training-14400 attention-training 1,32,14400,64
 bench conv3d conv3d
 bench block-3570 block 1,7,17,30,128
 bench block-8160 block 1,4,34,60,128

@@ -2,6 +2,7 @@
 
     python bench.py --case matmul     --shape 3570,2048,8192            M,K,N
     python bench.py --case attention  --shape 1,32,3570,64              batch,heads,tokens,head_dim
+    python bench.py --case attention-training --shape 1,32,3570,64      the same with its backward pass
     python bench.py --case conv3d     --shape 1,128,128,9,68,120        batch,in,out,frames,height,width; 3x3x3
     python bench.py --case block      --shape 1,7,17,30,128             batch,frames,height,width (latent),text
     python bench.py --case joint-block --shape 1,7,17,30,256            batch,frames,height,width (tokens),text
@@ -62,6 +63,11 @@ def attention(args, new):
     qkv = [new(batch, heads, tokens, width) for _ in range(3)]
     flops = 4 * batch * heads * tokens * tokens * width
     return with_backward(args, F.scaled_dot_product_attention, *qkv), flops * (3 if args.backward else 1)
+
+
+def attention_training(args, new):
+    args.backward = True
+    return attention(args, new)
 
 
 def conv3d(args, new):
@@ -199,6 +205,7 @@ def train_vae(args, new):
 CASES = {
     "matmul": matmul,
     "attention": attention,
+    "attention-training": attention_training,
     "conv3d": conv3d,
     "block": block,
     "joint-block": joint_block,

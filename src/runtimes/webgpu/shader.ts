@@ -6,7 +6,7 @@ import type { Node, Program } from "../../tensor/program.ts";
 import { Code, Place } from "./code.ts";
 import { broadcastPlace, helpers, type PointwiseOp, pointwise } from "./expression.ts";
 import { bf16Function, type Format, formats, stored, wgslType } from "./format.ts";
-import { exactBase, isLiteral, isView } from "./fuse.ts";
+import { isLiteral, isView, runIn } from "./fuse.ts";
 import type { BindingKind } from "./gpu.ts";
 
 /** Where a value lies: its format, and how many of its elements one binding shows. */
@@ -60,8 +60,8 @@ export class ShaderWriter {
     const code = new Code();
     const value = this.#value(at, Place.flat(shape, "i"), code);
     this.#define(`fn load${index}(i: u32) -> ${wgslType(dtype)}`, code, `return ${value};`);
-    const base = exactBase(this.#around.program, at);
-    const four = this.#around.isLeaf(base) && this.#fourOf(base);
+    const { base, first } = runIn(this.#around.program, at);
+    const four = this.#around.isLeaf(base) && first % 4 === 0 && this.#fourOf(base, first);
     const elements = [0, 1, 2, 3].map((j) => `load${index}(i + ${j}u)`).join(", ");
     this.#functions.push(
       `fn load${index}x4(i: u32) -> vec4<${wgslType(dtype)}> { return ${four || `vec4(${elements})`}; }`,
@@ -159,15 +159,15 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) count: ve
     return `raw${k}`;
   }
 
-  /** Four elements of a stored value read at once, where it lies in one binding. */
-  #fourOf(at: number): string | undefined {
+  /** Four elements of a stored value, `first` elements behind its own, read at once where it lies in one binding. */
+  #fourOf(at: number, first: number): string | undefined {
     const storage = this.#around.storageOf(at);
     if (chunksOf(storage) > 1) return undefined;
     const width = storage.rows ? storage.size / storage.rows : 4;
-    if (width % 4) return undefined;
+    if (width % 4 || (storage.rows && first)) return undefined;
     const k = Number(this.#leaf(at, storage).slice(3));
     const factor = storage.rows ? ` * in${k}_rows[i / ${width}u]` : "";
-    return `${formats[storage.format].read4(`in${k}_0`, "i / 4u")}${factor}`;
+    return `${formats[storage.format].read4(`in${k}_0`, first ? `(i / 4u + ${first / 4}u)` : "i / 4u")}${factor}`;
   }
 
   /** The element of a node at a place. */

@@ -98,6 +98,14 @@ const examples: Record<string, Example> = {
       return { out: attention(q, k, v, { heads: 32, scale: 0.125, bias: input("mask", [1, 1, 1, tokens]) }) };
     },
   },
+  "gradients of attention with a mask": {
+    outputs: () => {
+      const [q, k, v] = qkv(32);
+      const mixed = attention(q, k, v, { heads: 32, scale: 0.125, bias: input("mask", [1, 1, 1, tokens]) });
+      const [gQuery, gKey, gValue] = gradients(mixed, [q, k, v], input("g", mixed.shape)) as [Tensor, Tensor, Tensor];
+      return { all: gQuery.add(gKey).add(gValue) };
+    },
+  },
   "causal convolution": {
     outputs: () => {
       const conv = new Conv3d(128, 128);

@@ -7,6 +7,7 @@ import { findAdapter, openGpuDevice } from "../../platform/node/devices/webgpu.t
 import { type HostTensor, hostTensor, sizeOf } from "../../tensor/dtype.ts";
 import type { Kernel } from "../../tensor/kernel.ts";
 import { buildProgram, type Program } from "../../tensor/program.ts";
+import { gradients } from "../../tensor/reverse.ts";
 import { type CompileOptions, type Runtime, weightInMemory } from "../../tensor/runtime.ts";
 import { call, concat, constant, fill, input, parameter, type Tensor } from "../../tensor/tensor.ts";
 import { randomProgram } from "../../testing/random-program.ts";
@@ -15,6 +16,8 @@ import { webGpuForTests } from "../../testing/webgpu.ts";
 import { reference } from "../reference/reference.ts";
 import type { GpuLimits } from "./limits.ts";
 import { createWebGpu, type WebGpuOptions } from "./webgpu.ts";
+
+type Three = [Tensor, Tensor, Tensor];
 
 /** As little as a device may have, so that small tensors already need several bindings, buffers and dispatches. */
 const narrow: Partial<GpuLimits> = {
@@ -116,6 +119,39 @@ withGpu("streaming attention", () => {
     ]);
     const [got, expected] = [await run(plain!, kept!), await run(reference, expanded!)];
     expect(relativeError(got["out"]!.data, expected["out"]!.data)).toBeLessThan(1e-5);
+  });
+});
+
+withGpu("gradients of streaming attention", () => {
+  test.each([
+    [64, 12, 20, [1, 1, 12, 20], "16 queries by 16", "32 keys by 32"],
+    [128, 9, 5, [2, 1, 1, 5], "16 queries by 16", "8 keys by 8"],
+    [20, 9, 17, undefined, "16 queries by 16", "32 keys by 32"],
+  ] as const)("heads of %i, %i queries, %i keys, bias %j", async (width, rows, keys, mask, ownQueries, ownKeys) => {
+    const [q, k, v] = [rows, keys, keys].map((n, i) => input(`qkv${i}`, [mask?.[0] ?? 1, n, 2 * width])) as Three;
+    const bias = mask && input("bias", mask);
+    const mixed = attention(q, k, v, { heads: 2, scale: width ** -0.5, ...(bias ? { bias } : {}) });
+    const [gQuery, gKey, gValue] = gradients(mixed, [q, k, v], input("g", mixed.shape)) as Three;
+    const outputs = { mixed, gQuery, gKey, gValue };
+    const [kept, expanded] = [plain!.keeps, () => false].map((keep) => buildProgram(outputs, { keep }));
+    const { values, steps } = plain!.lower(kept!);
+    const variants = steps.map(({ shader }) => shader.variant);
+    expect(variants).toEqual(expect.arrayContaining([`streaming, ${ownQueries}`, `streaming, ${ownKeys}`]));
+    expect(values.every(({ storage }) => storage.size !== q.shape[0]! * 2 * rows * keys)).toBe(true);
+    const [got, expected] = [await run(plain!, kept!), await run(reference, expanded!)];
+    for (const name of Object.keys(outputs))
+      expect(relativeError(got[name]!.data, expected[name]!.data), name).toBeLessThan(1e-5);
+  });
+
+  test("a row that is masked all over has the gradients of the definition", async () => {
+    const [q, k, v] = [3, 5, 5].map((n, i) => input(`qkv${i}`, [1, n, 8])) as Three;
+    const bias = input("mask", [1, 1, 3, 1]).mul(-10000);
+    const mixed = attention(q, k, v, { heads: 2, scale: 0.5, bias: bias.broadcast([1, 1, 3, 5]) });
+    const outputs = Object.fromEntries(gradients(mixed, [q, k, v], input("g", mixed.shape)).map((g, i) => [`${i}`, g]));
+    const got = await run(plain!, buildProgram(outputs, { keep: plain!.keeps }));
+    const expected = await run(reference, buildProgram(outputs));
+    for (const [name, { data }] of Object.entries(expected))
+      expect(relativeError(got[name]!.data, data), name).toBeLessThan(1e-3); // the logits themselves keep three decimals
   });
 });
 

@@ -1,5 +1,7 @@
 import { attention } from "../../../kernels/attention.ts";
-import { type BenchCase, Feeds } from "./case.ts";
+import { gradients } from "../../../tensor/reverse.ts";
+import { input, type Tensor } from "../../../tensor/tensor.ts";
+import { type BenchCase, Feeds, made } from "./case.ts";
 
 const matmul: BenchCase = {
   name: "matmul",
@@ -26,6 +28,18 @@ const attentionCase: BenchCase = {
   },
 };
 
+const attentionTraining: BenchCase = {
+  ...attentionCase,
+  name: "attention-training",
+  trace(shape) {
+    const { outputs, feeds } = attentionCase.trace(shape, {});
+    const mixed = outputs["mixed"]!;
+    const g = input("g", mixed.shape);
+    const [q, k, v] = gradients(mixed, mixed.inputs, g) as [Tensor, Tensor, Tensor];
+    return { outputs: { mixed, q, k, v }, feeds: { ...feeds, g: made(mixed.shape) } };
+  },
+};
+
 const conv3d: BenchCase = {
   name: "conv3d",
   sizes: "batch,in,out,frames,height,width; 3x3x3",
@@ -41,4 +55,4 @@ const conv3d: BenchCase = {
   },
 };
 
-export const kernelCases: readonly BenchCase[] = [matmul, attentionCase, conv3d];
+export const kernelCases: readonly BenchCase[] = [matmul, attentionCase, attentionTraining, conv3d];
