@@ -19,7 +19,7 @@ function forwardKernel(
   device: WgslDevice,
   [q, k, , bias]: readonly WgslValue[],
   { heads, scale }: AttentionOptions,
-  atEnd: (i: number) => string = () => "",
+  atEnd?: (i: number) => string,
   more = "",
 ): WgslKernel {
   const [batches, rows, channels] = q!.shape as [number, number, number];
@@ -101,8 +101,7 @@ ${unroll(quadsEach, (c) => `      sum${i}_${c} += p${i} * v${c};`)}`,
 )}
     }
   }
-${rowsOf((i) => unroll(quadsEach, (c) => `  put(batch, head, firstRow + ownRow + ${i}u, own + ${c * across}u, sum${i}_${c} / total${i});`))}
-${rowsOf(atEnd)}
+${rowsOf((i) => unroll(quadsEach, (c) => `  put(batch, head, firstRow + ownRow + ${i}u, own + ${c * across}u, sum${i}_${c} / total${i});`))}${atEnd ? `\n${rowsOf(atEnd)}` : ""}
 }
 fn masked(score: f32, batch: u32, head: u32, row: u32, key: u32) -> f32 {
   if (key >= ${keys}u || row >= ${rows}u) { return ${lowest}; }

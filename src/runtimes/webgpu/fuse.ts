@@ -5,7 +5,7 @@
  */
 import { UnsupportedError } from "../../base/errors.ts";
 import { sizeOf } from "../../tensor/dtype.ts";
-import type { OpAttributes, OpName } from "../../tensor/ops.ts";
+import type { OpName } from "../../tensor/ops.ts";
 import type { Node, Program } from "../../tensor/program.ts";
 
 export interface Group {
@@ -54,27 +54,6 @@ export function exactBase({ nodes }: Program, at: number): number {
   let base = at;
   while (nodes[base]!.op === "reshape" || nodes[base]!.op === "barrier") base = nodes[base]!.inputs[0]!;
   return base;
-}
-
-/**
- * The node in which all elements of another lie side by side in their order, and the place of the first: through reshapes,
- * barriers, and slices of outer axes.
- */
-export function runIn({ nodes }: Program, at: number): { readonly base: number; readonly first: number } {
-  let [base, first] = [at, 0];
-  for (;;) {
-    const { op, inputs, attributes } = nodes[base]!;
-    const from = inputs[0]!;
-    if (op === "slice") {
-      const { start, step } = attributes as OpAttributes["slice"];
-      const [whole, part] = [nodes[from]!.shape, nodes[base]!.shape];
-      const cut = whole.findIndex((n, axis) => n !== part[axis]);
-      const outer = cut < 0 || (whole.slice(0, cut).every((n) => n === 1) && whole.slice(cut + 1).every((n, i) => n === part[cut + 1 + i]));
-      if (!outer || step.some((n) => n !== 1)) return { base, first };
-      if (cut >= 0) first += start[cut]! * sizeOf(whole.slice(cut + 1));
-    } else if (op !== "reshape" && op !== "barrier") return { base, first };
-    base = from;
-  }
 }
 
 interface Use {

@@ -1,12 +1,12 @@
 /** Writes the compute shader of one group: bindings, operands as functions, what is fused behind the core, `main`. */
 import type { WgslKernel } from "../../kernels/wgsl.ts";
-import type { DType } from "../../tensor/dtype.ts";
-import type { OpName } from "../../tensor/ops.ts";
+import { type DType, sizeOf } from "../../tensor/dtype.ts";
+import type { OpAttributes, OpName } from "../../tensor/ops.ts";
 import type { Node, Program } from "../../tensor/program.ts";
 import { Code, Place } from "./code.ts";
 import { broadcastPlace, helpers, type PointwiseOp, pointwise } from "./expression.ts";
 import { bf16Function, type Format, formats, stored, wgslType } from "./format.ts";
-import { isLiteral, isView, runIn } from "./fuse.ts";
+import { isLiteral, isView } from "./fuse.ts";
 import type { BindingKind } from "./gpu.ts";
 
 /** Where a value lies: its format, and how many of its elements one binding shows. */
@@ -60,8 +60,8 @@ export class ShaderWriter {
     const code = new Code();
     const value = this.#value(at, Place.flat(shape, "i"), code);
     this.#define(`fn load${index}(i: u32) -> ${wgslType(dtype)}`, code, `return ${value};`);
-    const { base, first } = runIn(this.#around.program, at);
-    const four = this.#around.isLeaf(base) && first % 4 === 0 && this.#fourOf(base, first);
+    const run = this.#runOf(at);
+    const four = run && run.first % 4 === 0 && this.#fourOf(run.leaf, run.first);
     const elements = [0, 1, 2, 3].map((j) => `load${index}(i + ${j}u)`).join(", ");
     this.#functions.push(
       `fn load${index}x4(i: u32) -> vec4<${wgslType(dtype)}> { return ${four || `vec4(${elements})`}; }`,
@@ -157,6 +157,22 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) count: ve
     const body = parts.length === 1 ? parts[0]!.slice(1, -1) : parts.join(" else ");
     this.#functions.push(`fn raw${k}(i: u32) -> ${type} { ${body} }`);
     return `raw${k}`;
+  }
+
+  /**
+   * The stored value in which all elements of a node lie side by side in their order, and the place of the first: through
+   * reshapes, barriers, and slices of the outermost axis.
+   */
+  #runOf(at: number): { readonly leaf: number; readonly first: number } | undefined {
+    if (this.#around.isLeaf(at)) return { leaf: at, first: 0 };
+    const { op, inputs, attributes, shape } = this.#nodes[at]!;
+    if (op !== "reshape" && op !== "barrier" && op !== "slice") return undefined;
+    const run = this.#runOf(inputs[0]!);
+    if (op !== "slice" || !run) return run;
+    const { start, step } = attributes as OpAttributes["slice"];
+    const whole = this.#nodes[inputs[0]!]!.shape;
+    if (step.some((n) => n !== 1) || whole.some((n, axis) => axis > 0 && n !== shape[axis])) return undefined;
+    return { ...run, first: run.first + start[0]! * sizeOf(whole.slice(1)) };
   }
 
   /** Four elements of a stored value, `first` elements behind its own, read at once where it lies in one binding. */

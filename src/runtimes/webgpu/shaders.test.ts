@@ -102,8 +102,8 @@ const examples: Record<string, Example> = {
     outputs: () => {
       const [q, k, v] = qkv(32);
       const mixed = attention(q, k, v, { heads: 32, scale: 0.125, bias: input("mask", [1, 1, 1, tokens]) });
-      const [gQuery, gKey, gValue] = gradients(mixed, [q, k, v], input("g", mixed.shape)) as [Tensor, Tensor, Tensor];
-      return { all: gQuery.add(gKey).add(gValue) };
+      const [query, key, value] = gradients(mixed, [q, k, v], input("g", mixed.shape)) as [Tensor, Tensor, Tensor];
+      return { query, key, value };
     },
   },
   "causal convolution": {
