@@ -41,14 +41,6 @@ export const attentionForwardKernel = defineKernel<AttentionOptions>({
     {
       shapes: [
         [2, 5, 8],
-        [2, 5, 8],
-        [2, 5, 8],
-      ],
-      options: { heads: 2, scale: 0.5 },
-    },
-    {
-      shapes: [
-        [2, 5, 8],
         [2, 3, 8],
         [2, 3, 8],
         [2, 1, 1, 3],
