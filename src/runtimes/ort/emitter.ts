@@ -16,8 +16,14 @@ export interface LoweredOperand {
 export class Emitter implements OnnxEmitter {
   readonly nodeList: OnnxNode[] = [];
   readonly initializers = new Map<string, OnnxTensor>();
+  /** Channels in a block of ONNX Runtime's blocked layout; 0 where it has none (`blocked-conv.ts`). */
+  readonly channelBlock: number;
   scope = "";
   #count = 0;
+
+  constructor(channelBlock = 0) {
+    this.channelBlock = channelBlock;
+  }
 
   nodes(
     op: string,

@@ -4,6 +4,7 @@ import { isWeightBound } from "../../tensor/conv-gradients.ts";
 import { formatShape, sizeOf } from "../../tensor/dtype.ts";
 import type { OpAttributes, OpName } from "../../tensor/ops.ts";
 import type { Node, Program } from "../../tensor/program.ts";
+import { convInBlocks, suitsBlocks } from "./blocked-conv.ts";
 import { convByColumns, slice } from "./conv.ts";
 import { Emitter, type LoweredOperand, operand } from "./emitter.ts";
 import { INT64, type OnnxGraph, type OnnxTensor, onnxType } from "./onnx-file.ts";
@@ -95,6 +96,8 @@ const lowerings = {
     const weight = inputs[1]!.node.shape;
     if (isWeightBound(weight, node.shape))
       return convByColumns(emit, operands, inputs[0]!.node.shape, weight, attributes, node.shape);
+    if (suitsBlocks(emit.channelBlock, weight, node.shape))
+      return convInBlocks(emit, operands, inputs[0]!.node.shape, weight, attributes, node.shape);
     const { stride, padding } = attributes;
     const pads = [...padding.map(([low]) => low), ...padding.map(([, high]) => high)];
     return emit.node("Conv", operands, { strides: stride, pads, kernel_shape: weight.slice(2) });
@@ -167,6 +170,8 @@ const lowerings = {
 export interface LowerOptions {
   /** What to hold of a parameter: nothing (it is an input of every run), or its bytes as a constant of the graph. */
   initializer: (name: string, node: Node) => OnnxTensor | undefined;
+  /** See `Emitter.channelBlock`. Used where a program trains: to decode, the copies of whole maps would take memory. */
+  channelBlock?: number;
 }
 
 /** Parameters of which rows are gathered and nothing else is done with them. */
@@ -179,8 +184,8 @@ function tables({ nodes, outputs }: Program): Set<number> {
 }
 
 /** The ONNX graph of a program. Parameters that stay inputs keep their names; updates come out as `update:NAME`. */
-export function lower(program: Program, { initializer }: LowerOptions): OnnxGraph {
-  const emit = new Emitter();
+export function lower(program: Program, { initializer, channelBlock }: LowerOptions): OnnxGraph {
+  const emit = new Emitter(program.updates.size ? channelBlock : 0);
   const operands: LoweredOperand[] = [];
   const inputs: OnnxGraph["inputs"][number][] = [];
   const isTable = tables(program);

@@ -108,7 +108,7 @@ const valueInfo = ({ name, shape, dtype }: { name: string; shape: Shape; dtype: 
   type: { tensorType: { elemType: onnxType[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
 });
 
-/** The bytes of an .onnx file (opset 21 plus com.microsoft 1). */
+/** The bytes of an .onnx file (opset 21, and version 1 of the other domains that are used). */
 export function encodeModel({ nodes, initializers, inputs, outputs }: OnnxGraph): Uint8Array {
   const graph = {
     name: "turbo2k",
@@ -132,10 +132,8 @@ export function encodeModel({ nodes, initializers, inputs, outputs }: OnnxGraph)
     input: inputs.map(valueInfo),
     output: outputs.map(valueInfo),
   };
-  const opsets = [
-    { domain: "", version: 21 },
-    { domain: "com.microsoft", version: 1 },
-  ];
+  const others = new Set(nodes.map(({ domain }) => domain).filter((domain) => domain !== ""));
+  const opsets = [{ domain: "", version: 21 }, ...[...others].map((domain) => ({ domain, version: 1 }))];
   return Model.encode(Model.fromObject({ irVersion: 10, producerName: "turbo2k", graph, opsets })).finish();
 }
 

@@ -8,6 +8,7 @@ import { type DType, type HostTensor, sizeOf } from "../../tensor/dtype.ts";
 import { checkInputs, weightsFor } from "../../tensor/hand-in.ts";
 import type { Program } from "../../tensor/program.ts";
 import type { CompileOptions, Executable, Runtime, State, WeightSource } from "../../tensor/runtime.ts";
+import { channelBlock } from "./blocked-conv.ts";
 import { lower } from "./lower.ts";
 import { encodeModel, type OnnxTensor, onnxType } from "./onnx-file.ts";
 
@@ -106,6 +107,7 @@ function commonFolder(paths: readonly string[]): string | undefined {
 
 /** A runtime over an onnxruntime module. */
 export function createOrt(module: OrtModule, options: OrtOptions = {}): Runtime {
+  let block: Promise<number> | undefined;
   return {
     name: "ort",
     keeps(kernel, node) {
@@ -115,7 +117,10 @@ export function createOrt(module: OrtModule, options: OrtOptions = {}): Runtime 
       );
     },
     state: async (initial) => new OrtState(module, initial),
-    compile: (program, compileOptions) => compile(module, options, program, compileOptions),
+    async compile(program, compileOptions) {
+      block ??= options.provider === "webgpu" ? Promise.resolve(0) : channelBlock(module);
+      return compile(module, options, program, await block, compileOptions);
+    },
   };
 }
 
@@ -123,6 +128,7 @@ async function compile(
   module: OrtModule,
   options: OrtOptions,
   program: Program,
+  channelBlock: number,
   { weights, state, residency = "widened" }: CompileOptions = {},
 ): Promise<Executable> {
   const held = state as OrtState | undefined;
@@ -130,7 +136,7 @@ async function compile(
   const folder = commonFolder([...fixed.values()].flatMap((source) => (source.file ? [source.file.path] : [])));
   const initializers = new Map<string, OnnxTensor>();
   for (const [name, source] of fixed) initializers.set(name, await initializerOf(name, source, folder));
-  const graph = lower(program, { initializer: (name) => initializers.get(name) });
+  const graph = lower(program, { initializer: (name) => initializers.get(name), channelBlock });
 
   const disabled = ["CommonSubexpressionElimination", ...(residency === "mapped" ? ["ConstantFolding"] : [])];
   const session = await module.InferenceSession.create(encodeModel(graph), {
