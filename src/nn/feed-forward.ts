@@ -2,18 +2,21 @@ import { gelu } from "../kernels/activations.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { Linear } from "./linear.ts";
 
-/** Linear, GELU (tanh form), Linear. */
+/** Linear, an activation, Linear. */
 export class FeedForward {
   readonly in: Linear;
   readonly out: Linear;
+  readonly activation: (x: Tensor) => Tensor;
 
-  constructor(width: number, inner: number, outer = width) {
+  /** @param activation GELU (tanh form) by default */
+  constructor(width: number, inner: number, outer = width, activation = gelu) {
     this.in = new Linear(width, inner);
     this.out = new Linear(inner, outer);
+    this.activation = activation;
   }
 
   forward(x: Tensor): Tensor {
-    return this.out.forward(gelu(this.in.forward(x)));
+    return this.out.forward(this.activation(this.in.forward(x)));
   }
 }
 

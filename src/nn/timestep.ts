@@ -1,7 +1,6 @@
 import { silu } from "../kernels/activations.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { Linear } from "./linear.ts";
+import { FeedForward } from "./feed-forward.ts";
 
 /** Channels of the sinusoid that timestep embedders take. */
 export const sinusoidChannels = 256;
@@ -27,18 +26,9 @@ export function timestepSinusoid(
   return hostTensor(out, [...shape, sinusoidChannels]);
 }
 
-/** Linear, SiLU, Linear on a sinusoid. */
-export class TimestepEmbedder {
-  readonly in: Linear;
-  readonly out: Linear;
-
+/** Linear, SiLU, Linear on a sinusoid [..., 256] to [..., width]. */
+export class TimestepEmbedder extends FeedForward {
   constructor(width: number) {
-    this.in = new Linear(sinusoidChannels, width);
-    this.out = new Linear(width, width);
-  }
-
-  /** sinusoid [..., 256] to [..., width]. */
-  forward(sinusoid: Tensor): Tensor {
-    return this.out.forward(silu(this.in.forward(sinusoid)));
+    super(sinusoidChannels, width, width, silu);
   }
 }

@@ -9,21 +9,6 @@ import { type HunyuanConfig, widthOf } from "./config.ts";
 /** ε of every norm of this model, as published. */
 export const epsilon = 1e-6;
 
-/** Linear, SiLU, Linear. */
-export class SiluMlp {
-  readonly in: Linear;
-  readonly out: Linear;
-
-  constructor(inner: number, middle: number, outer = middle) {
-    this.in = new Linear(inner, middle);
-    this.out = new Linear(middle, outer);
-  }
-
-  forward(x: Tensor): Tensor {
-    return this.out.forward(silu(this.in.forward(x)));
-  }
-}
-
 /** `parts` vectors per item from the conditioning: shifts, scales, gates. */
 export class Modulation {
   readonly linear: Linear;

@@ -1,11 +1,13 @@
 /** The text side of HunyuanVideo: a language model's states, refined by attention in both directions. */
+import { silu } from "../../kernels/activations.ts";
 import { attention } from "../../kernels/attention.ts";
+import { FeedForward } from "../../nn/feed-forward.ts";
 import { Linear } from "../../nn/linear.ts";
 import { LayerNorm } from "../../nn/norm.ts";
 import { TimestepEmbedder } from "../../nn/timestep.ts";
 import { concat, fill, type Tensor } from "../../tensor/tensor.ts";
 import { type HunyuanConfig, widthOf } from "./config.ts";
-import { epsilon, Modulation, SiluMlp } from "./layers.ts";
+import { epsilon, Modulation } from "./layers.ts";
 
 /** Inner width of the refiner's feed-forwards over its own, whatever the transformer's ratio. */
 const ratio = 4;
@@ -17,7 +19,7 @@ class RefinerBlock {
   readonly value: Linear;
   readonly out: Linear;
   readonly feedForwardNorm: LayerNorm;
-  readonly feedForward: SiluMlp;
+  readonly feedForward: FeedForward;
   readonly gates: Modulation;
   readonly heads: number;
 
@@ -29,7 +31,7 @@ class RefinerBlock {
     this.value = new Linear(width, width);
     this.out = new Linear(width, width);
     this.feedForwardNorm = new LayerNorm(width, epsilon);
-    this.feedForward = new SiluMlp(width, ratio * width, width);
+    this.feedForward = new FeedForward(width, ratio * width, width, silu);
     this.gates = new Modulation(width, 2);
     this.heads = config.heads;
   }
@@ -46,14 +48,14 @@ class RefinerBlock {
 
 export class TextRefiner {
   readonly time: TimestepEmbedder;
-  readonly pooled: SiluMlp;
+  readonly pooled: FeedForward;
   readonly projectIn: Linear;
   readonly blocks: RefinerBlock[];
 
   constructor(config: HunyuanConfig) {
     const width = widthOf(config);
     this.time = new TimestepEmbedder(width);
-    this.pooled = new SiluMlp(config.textWidth, width);
+    this.pooled = new FeedForward(config.textWidth, width, width, silu);
     this.projectIn = new Linear(config.textWidth, width);
     this.blocks = Array.from({ length: config.refinerBlocks }, () => new RefinerBlock(config));
   }

@@ -1,7 +1,9 @@
 /** The HunyuanVideo transformer (Kong et al. 2024, arXiv 2412.03603; layer facts in docs/how-it-works.md). */
+import { silu } from "../../kernels/activations.ts";
 import { linear } from "../../kernels/linear.ts";
 import { layerNorm } from "../../kernels/norms.ts";
 import type { Rope } from "../../kernels/rope.ts";
+import { FeedForward } from "../../nn/feed-forward.ts";
 import { Linear } from "../../nn/linear.ts";
 import { modulate } from "../../nn/norm.ts";
 import { TimestepEmbedder } from "../../nn/timestep.ts";
@@ -9,7 +11,7 @@ import { sizeOf } from "../../tensor/dtype.ts";
 import { concat, fill, parameter, type Tensor } from "../../tensor/tensor.ts";
 import { type Context, DoubleBlock, SingleBlock } from "./blocks.ts";
 import { type HunyuanConfig, widthOf } from "./config.ts";
-import { epsilon, Modulation, SiluMlp } from "./layers.ts";
+import { epsilon, Modulation } from "./layers.ts";
 import { TextRefiner } from "./refiner.ts";
 
 /** A convolution whose kernel is its stride: each patch of latent cells becomes a token. */
@@ -38,13 +40,13 @@ class PatchEmbedding {
 /** Noise level, prompt and guidance scale in one vector. */
 class Conditioning {
   readonly time: TimestepEmbedder;
-  readonly pooled: SiluMlp;
+  readonly pooled: FeedForward;
   readonly guidance: TimestepEmbedder | undefined;
 
   constructor(config: HunyuanConfig) {
     const width = widthOf(config);
     this.time = new TimestepEmbedder(width);
-    this.pooled = new SiluMlp(config.pooledWidth, width);
+    this.pooled = new FeedForward(config.pooledWidth, width, width, silu);
     this.guidance = config.guidance ? new TimestepEmbedder(width) : undefined;
   }
 
