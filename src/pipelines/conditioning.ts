@@ -4,6 +4,7 @@
  * later is appended as tokens with positions of its own, which are removed in the end.
  */
 import { InputError } from "../base/errors.ts";
+import { joined } from "../base/joined.ts";
 import { coordinates, type Grid, type Positions, tokensOf } from "../models/ltx/rope.ts";
 import type { Denoiser } from "../samplers/euler.ts";
 import type { Frame } from "../video/frame.ts";
@@ -130,13 +131,3 @@ const later = ([time, ...space]: readonly Float32Array[], seconds: number): Floa
   time!.map((t) => t + seconds),
   ...space,
 ];
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const out = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-}
