@@ -59,11 +59,8 @@ export const shared = {
   checkpointMinutes: z.number().positive().default(5),
 };
 
-/** Compute each block's values again for its gradients, rather than keep them: a third more time, far less memory. */
-export const rematerialise = z.boolean().default(false);
-
 /** Sizes that are trained one stage after the other; each step draws one of its stage's, by weight. */
-export const stages = z
+const stages = z
   .array(
     z.strictObject({
       steps: count,
@@ -72,12 +69,6 @@ export const stages = z
     }),
   )
   .min(1);
-
-/** Share of noise levels drawn evenly, and the shift of all of them towards noise. */
-export const timesteps = z.strictObject({ uniform: z.number().min(0).max(1), shift: z.number().positive() });
-
-/** What each preview generates: test prompts at one size. */
-export const preview = z.strictObject({ picture, prompts: count });
 
 /** What the finished model does by default. */
 export const defaults = z.strictObject({
@@ -89,5 +80,20 @@ export const defaults = z.strictObject({
   shift: z.number().positive(),
 });
 
-/** How many clips of each size are encoded once and then drawn from; WxHxF to a count. */
-export const clips = z.record(z.string(), count);
+/** What every training by flow matching has. */
+export const matching = {
+  ...shared,
+  /** Compute each block's values again for its gradients, rather than keep them: a third more time, far less memory. */
+  rematerialise: z.boolean().default(false),
+  captionDropout: z.number().min(0).max(1),
+  /** How many clips of each size are encoded once and then drawn from; WxHxF to a count. */
+  clips: z.record(z.string(), count),
+  stages,
+  /** Share of noise levels drawn evenly, and the shift of all of them towards noise. */
+  timesteps: z.strictObject({ uniform: z.number().min(0).max(1), shift: z.number().positive() }),
+  /** What each preview generates: test prompts at one size. */
+  preview: z.strictObject({ picture, prompts: count }),
+};
+
+/** A transformer encoder of text. */
+export const textEncoder = z.strictObject({ layers: count, width: count, heads: count, inner: count });

@@ -1,8 +1,6 @@
 /** Recipes of heterogeneous distillation: a HunyuanVideo-style teacher, and the training of a student with it. */
 import { z } from "zod";
-import { clips, count, defaults, picture, preview, rematerialise, shared, stages, timesteps } from "./recipe-parts.ts";
-
-const textEncoder = z.strictObject({ layers: count, width: count, heads: count, inner: count });
+import { count, defaults, matching, picture, textEncoder } from "./recipe-parts.ts";
 
 /** HxW pixels by T frames, for example 8x8x4. */
 const cell = z
@@ -15,7 +13,7 @@ const cell = z
 
 export const teacher = z.strictObject({
   kind: z.literal("teacher"),
-  ...shared,
+  ...matching,
   /** A linear autoencoder fitted to clips when training starts, or the folder of a trained one. */
   codec: z.union([z.strictObject({ cell, channels: count, clips: count.default(200) }), z.string()]),
   transformer: z.strictObject({
@@ -29,19 +27,13 @@ export const teacher = z.strictObject({
   /** A Llama for the words' states, a CLIP for the prompt as a whole; both are trained along. */
   text: textEncoder.extend({ keyHeads: count, tokens: count }),
   pooled: textEncoder,
-  captionDropout: z.number().min(0).max(1),
   fps: z.number().positive(),
-  rematerialise,
-  clips,
-  stages,
-  timesteps,
-  preview,
   defaults,
 });
 
 export const distill = z.strictObject({
   kind: z.literal("distill"),
-  ...shared,
+  ...matching,
   /** Folders of the student to start from and of the teacher, relative to the recipe. */
   student: z.string(),
   teacher: z.string(),
@@ -72,12 +64,6 @@ export const distill = z.strictObject({
   embeddings: z.string().optional(),
   /** Whether the student's text encoder learns too. */
   trainText: z.boolean().default(false),
-  rematerialise,
-  captionDropout: z.number().min(0).max(1),
-  clips,
-  stages,
-  timesteps,
-  preview,
   /** What the finished student makes by default; what it made before when left out. */
   picture: picture.optional(),
 });

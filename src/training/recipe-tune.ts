@@ -1,6 +1,6 @@
 /** Recipes that go on from a finished model. */
 import { z } from "zod";
-import { clips, count, preview, rematerialise, shared, stages, timesteps } from "./recipe-parts.ts";
+import { count, matching } from "./recipe-parts.ts";
 
 const isPattern = (text: string): boolean => {
   try {
@@ -13,7 +13,7 @@ const isPattern = (text: string): boolean => {
 
 export const tune = z.strictObject({
   kind: z.literal("fine-tune"),
-  ...shared,
+  ...matching,
   /** Folder of the model, relative to the recipe; its autoencoder and text encoder are used as they are. */
   from: z.string(),
   /** Train adapters of this rank beside the weights instead of the weights. */
@@ -29,12 +29,6 @@ export const tune = z.strictObject({
         .default("Attention\\.(query|key|value|out)$"),
     })
     .optional(),
-  captionDropout: z.number().min(0).max(1),
   fps: z.number().positive(),
-  rematerialise,
-  clips,
-  stages,
-  timesteps,
-  preview,
 });
 export type TuneRecipe = z.infer<typeof tune>;

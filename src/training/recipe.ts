@@ -2,18 +2,7 @@
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { fusionForms, guidances, guideConvs, placements } from "../models/ltx/two-stage-config.ts";
-import {
-  clips,
-  count,
-  defaults,
-  type folder,
-  picture,
-  preview,
-  rematerialise,
-  shared,
-  stages,
-  timesteps,
-} from "./recipe-parts.ts";
+import { count, defaults, type folder, matching, picture, shared, textEncoder } from "./recipe-parts.ts";
 import { distill, teacher } from "./recipe-teacher.ts";
 import { tune } from "./recipe-tune.ts";
 
@@ -75,20 +64,14 @@ const vae = z.strictObject({
 
 const flow = z.strictObject({
   kind: z.literal("text-to-video"),
-  ...shared,
+  ...matching,
   /** Folder of the trained autoencoder (a module folder), relative to the recipe. */
   vae: z.string(),
   /** Folder of a model of this very text encoder and transformer to go on from; its autoencoder may be another. */
   from: z.string().optional(),
   transformer: z.strictObject({ layers: count, heads: count, headWidth: count }),
-  text: z.strictObject({ layers: count, width: count, heads: count, inner: count, tokens: count }),
-  captionDropout: z.number().min(0).max(1),
+  text: textEncoder.extend({ tokens: count }),
   fps: z.number().positive(),
-  rematerialise,
-  clips,
-  stages,
-  timesteps,
-  preview,
   defaults,
 });
 
@@ -101,9 +84,10 @@ const cells = z
     return { width, height };
   });
 
+/** Its counts of clips are for each size and window. */
 const hr = z.strictObject({
   kind: z.literal("high-resolution"),
-  ...shared,
+  ...matching,
   /** Folder of the finished low-resolution model, relative to the recipe; its autoencoder and text encoder are used as they are. */
   model: z.string(),
   /** Size of the low-resolution picture. */
@@ -114,10 +98,6 @@ const hr = z.strictObject({
   form: z.enum(fusionForms).default("residual"),
   conv: z.enum(guideConvs).default("depthwise"),
   placement: z.enum(placements).default("field"),
-  rematerialise,
-  captionDropout: z.number().min(0).max(1),
-  /** For each size and window. */
-  clips,
   /** Clips that share the place of their window, so that they can be learned from together. */
   group: count.default(8),
   stages: z
@@ -138,8 +118,6 @@ const hr = z.strictObject({
       }),
     )
     .min(1),
-  timesteps,
-  preview,
   /** What the finished second stage does by default. */
   defaults: z.strictObject({
     steps: count,
