@@ -145,7 +145,11 @@ const configs = modelConfigs(
 );
 
 /** Latents with two places of structure; the teacher's features say the clip's number in their direction. */
-function task(change: Partial<Record<keyof DistillRecipe, unknown>> = {}, asked: Draw[] = []): DistillTask {
+function task(
+  change: Partial<Record<keyof DistillRecipe, unknown>> = {},
+  asked: Draw[] = [],
+  transformer = configs.transformer,
+): DistillTask {
   const random = new Random(1, 1);
   const set = (frames: number): LatentSet => {
     const clips = Array.from({ length: 4 }, () =>
@@ -181,7 +185,7 @@ function task(change: Partial<Record<keyof DistillRecipe, unknown>> = {}, asked:
   const teacher = recipe.strategy === "data-only" ? undefined : { width: 6, places, features };
   const start = initialFlowWeights(mount(new TextToVideoNet({ ...flow, text: flow.text }, tokenizer.size, 8)), 1);
   return new DistillTask(recipe, {
-    configs,
+    configs: { ...configs, transformer },
     start,
     tokenizer,
     words: 12,
@@ -270,6 +274,20 @@ describe("strategies", () => {
     // One level for a clip's draw at each of the two sizes.
     for (const levels of byDraw.values()) expect(levels.size).toBeLessThanOrEqual(2);
   });
+});
+
+test("a student that counts time from its first frame, as LTX-Video does from 0.9.5 on, learns so", async () => {
+  const lossOf = async (causalPositions: boolean) => {
+    const made = task({ strategy: "data-only" }, [], { ...configs.transformer, causalPositions });
+    const weights = new Map(
+      [...initialWeights(made.model, 3)].map(([name, value]) => [name, { ...value, read: async () => value }]),
+    );
+    const executable = await openOrt().compile(buildProgram({ loss: made.loss("64x64x9 4").loss }), { weights });
+    const step = Array.from({ length: 20 }, (_, i) => i + 11).find((at) => made.bucket(at) === "64x64x9 4")!;
+    return (await executable.run(await made.batch(step)))["loss"]!.data[0]!;
+  };
+  const [late, early] = [await lossOf(true), await lossOf(false)];
+  expect(Math.abs(late - early)).toBeGreaterThan(1e-6);
 });
 
 test("a tap that does not exist is named", () => {

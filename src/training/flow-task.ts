@@ -16,8 +16,6 @@ import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
 import { type FlowItem, type StudentShape, studentFeeds, studentGraph } from "./student.ts";
 import type { Task } from "./trainer.ts";
 
-export { pictureKey } from "./stages.ts";
-
 /** Normalised latents of one picture size, clip by clip, and what the clips show. */
 export interface LatentSet {
   readonly grid: Grid;

@@ -2,17 +2,16 @@
  * Training of the high-resolution model of two-stage synthesis (Turbo2K, Sec. 3.2): flow matching on windows of large clips,
  * guided by what the frozen low-resolution model sees in the same clips.
  */
-import { gaussian, Random } from "../base/philox.ts";
+import { gaussian, type Random } from "../base/philox.ts";
 import { widthOf } from "../models/ltx/config.ts";
 import { cropTokens, placeTokens } from "../models/ltx/placement.ts";
 import { type Crop, resizing } from "../models/ltx/resize.ts";
 import { type Grid, ropeTables, tokensOf } from "../models/ltx/rope.ts";
 import { HrTransformer } from "../models/ltx/two-stage.ts";
 import { guideChannels, type HrConfig } from "../models/ltx/two-stage-config.ts";
-import { timestepSinusoid } from "../nn/timestep.ts";
 import { guideSigma } from "../pipelines/draft.ts";
 import type { TextToVideoModel } from "../pipelines/model.ts";
-import { addNoise, timestepOf, velocity } from "../samplers/process.ts";
+import { addNoise } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
@@ -23,6 +22,8 @@ import type { DraftModel, FrozenDraft } from "./hr-draft.ts";
 import { initialHrWeights } from "./hr-initial.ts";
 import type { HrRecipe } from "./recipe.ts";
 import { aroundBlocks } from "./rematerialise.ts";
+import { batchRandom, pictureKey, stepsOf } from "./stages.ts";
+import { type FlowItem, latentFeeds, wordsOf } from "./student.ts";
 import type { Task } from "./trainer.ts";
 
 /** Clips at both sizes: the whole small picture, and a window of the large one. Clips of a group share the window. */
@@ -50,7 +51,7 @@ export type HrBucket = HrRecipe["stages"][number]["buckets"][number];
 
 /** `2560x1440x25 24x16`. */
 export const bucketKey = ({ picture, window }: HrBucket): string =>
-  `${picture.width}x${picture.height}x${picture.frames} ${window ? `${window.width}x${window.height}` : "whole"}`;
+  `${pictureKey(picture)} ${window ? `${window.width}x${window.height}` : "whole"}`;
 
 export class HrTask implements Task {
   readonly model: HrTransformer;
@@ -62,7 +63,7 @@ export class HrTask implements Task {
     this.recipe = recipe;
     this.data = data;
     this.model = mount(new HrTransformer(data.config));
-    this.steps = recipe.stages.reduce((sum, { steps }) => sum + steps, 0);
+    this.steps = stepsOf(recipe.stages);
   }
 
   initial(): Map<string, HostTensor> {
@@ -111,7 +112,7 @@ export class HrTask implements Task {
     const { recipe, data } = this;
     const bucket = bucketAt(this.recipe.stages, step, this.recipe.seed);
     const set = data.sets.get(bucketKey(bucket))!;
-    const random = new Random(recipe.seed, step * 2 + 1);
+    const random = batchRandom(recipe.seed, step);
     const group = random.below(Math.max(1, Math.floor(set.count / set.group)));
     const items = Array.from({ length: bucket.batch }, () => ({
       clip: group * set.group + random.below(Math.min(set.group, set.count)),
@@ -126,23 +127,13 @@ export class HrTask implements Task {
   /** What the model is to clean up, and the velocity it should find. */
   async #noisy(set: HrSet, items: readonly Item[], step: number): Promise<Record<string, HostTensor>> {
     const { height, width } = set.window(0);
-    const { channels } = this.data.config.transformer;
-    const size = set.large.frames * height * width * channels;
+    const grid = { frames: set.large.frames, height, width };
+    const size = tokensOf(grid) * this.data.config.transformer.channels;
     const noise = gaussian(items.length * size, this.recipe.seed, `hr-noise-${step}`);
-    const [latents, target] = [new Float32Array(noise.length), new Float32Array(noise.length)];
-    for (const [at, { clip, sigma }] of items.entries()) {
-      const clean = await set.read(clip);
-      const own = noise.subarray(at * size, (at + 1) * size);
-      latents.set(addNoise(clean, own, sigma), at * size);
-      target.set(velocity(clean, own), at * size);
-    }
-    const shape = [items.length, size / channels, channels];
-    const levels = items.map(({ sigma }) => timestepOf(sigma));
-    return {
-      latents: hostTensor(latents, shape),
-      target: hostTensor(target, shape),
-      sinusoid: timestepSinusoid(levels, [items.length, 1]),
-    };
+    const noisy: Omit<FlowItem, "caption">[] = [];
+    for (const [at, { clip, sigma }] of items.entries())
+      noisy.push({ clean: await set.read(clip), noise: noise.subarray(at * size, (at + 1) * size), sigma });
+    return latentFeeds(noisy, grid);
   }
 
   /** Text states, and what the low-resolution stage hands over, as at inference. */
@@ -151,23 +142,18 @@ export class HrTask implements Task {
     const { tokenizer, settings } = draft.model;
     const { grid } = set.small;
     const size = tokensOf(grid) * config.transformer.channels;
-    const words = settings.textLength;
     const noise = gaussian(items.length * size, this.recipe.seed, `guide-noise-${step}`);
     const handed = new Float32Array(noise.length);
     const sigmas = items.map(({ sigma }) => (config.guidance === "features-synced" ? sigma : guideSigma));
-    const [ids, mask] = [new Int32Array(items.length * words), new Float32Array(items.length * words)];
+    const captions: string[] = [];
     for (const [at, { clip }] of items.entries()) {
       const clean = await set.small.read(clip);
       const own = noise.subarray(at * size, (at + 1) * size);
       const isLatent = config.guidance === "latents";
       handed.set(isLatent ? degrade(clean, grid, random) : addNoise(clean, own, sigmas[at]!), at * size);
-      const said = random.chance(this.recipe.captionDropout) ? "" : set.small.caption(clip, random);
-      const encoded = tokenizer.encode(said, words);
-      ids.set(encoded.ids, at * words);
-      mask.set(encoded.mask, at * words);
+      captions.push(random.chance(this.recipe.captionDropout) ? "" : set.small.caption(clip, random));
     }
-    const shape = [items.length, words];
-    const text = { ids: hostTensor(ids, shape), mask: hostTensor(mask, shape) };
+    const text = wordsOf(captions, settings.textLength, tokenizer);
     const { states, features } = await draft.run({ grid, noisy: handed, sigmas, ...text });
     const latents = hostTensor(handed, [items.length, tokensOf(grid), config.transformer.channels]);
     const taps = config.guidance === "latents" ? config.taps.map(() => latents) : features;

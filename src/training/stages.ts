@@ -8,6 +8,9 @@ export const pictureKey = ({ width, height, frames }: Picture): string => `${wid
 export const bucketKey = ({ picture, batch }: { picture: Picture; batch: number }): string =>
   `${pictureKey(picture)} ${batch}`;
 
+/** Clips of a size where a recipe does not say how many, as far as there are. */
+export const usualClips = 1000;
+
 export const stepsOf = (stages: readonly { readonly steps: number }[]): number =>
   stages.reduce((sum, { steps }) => sum + steps, 0);
 

@@ -21,11 +21,14 @@ export interface StudentShape {
   readonly words: number;
 }
 
+/** Where tokens lie; how time is counted is the model's. */
+export type StudentPositions = Omit<Positions, "causal">;
+
 /** Traces the predicted velocity [B, N, C] and its target, both of `studentFeeds`. */
 export function studentGraph(
   { text, transformer }: StudentNet,
   { batch, grid, words }: StudentShape,
-  positions: Positions,
+  positions: StudentPositions,
   options: ForwardOptions = {},
 ): { predicted: Tensor; target: Tensor } {
   const mask = input("mask", [batch, words]);
@@ -42,12 +45,13 @@ export function velocityGraph(
   transformer: LtxTransformer,
   { batch, grid }: Pick<StudentShape, "batch" | "grid">,
   { text, mask }: { text: Tensor; mask: Tensor },
-  positions: Positions,
+  positions: StudentPositions,
   options: ForwardOptions = {},
 ): { predicted: Tensor; target: Tensor } {
   const { config } = transformer;
   const tokens = tokensOf(grid);
-  const rope = ropeTables(coordinates(grid, positions), widthOf(config), { theta: config.ropeTheta });
+  const places = coordinates(grid, { ...positions, causal: config.causalPositions ?? false });
+  const rope = ropeTables(places, widthOf(config), { theta: config.ropeTheta });
   const predicted = transformer.forward(
     {
       latents: input("latents", [batch, tokens, config.channels]),

@@ -96,7 +96,7 @@ export class TuneTask implements Task {
     const text = input("text", [batch, words, config.captionChannels]);
     const mask = input("mask", [batch, words]);
     const shape = { batch, grid: set.grid };
-    const positions = { fps: this.recipe.fps, compression, causal: config.causalPositions ?? false };
+    const positions = { fps: this.recipe.fps, compression };
     const around = aroundBlocks(this.recipe);
     const { predicted, target } = velocityGraph(this.model.transformer, shape, { text, mask }, positions, around);
     return { loss: predicted.sub(target).square().mean(), report: {} };

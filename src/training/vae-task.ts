@@ -8,6 +8,7 @@ import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
 import { mount, parametersOf } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
 import type { VaeRecipe } from "./recipe.ts";
+import { stepsOf } from "./stages.ts";
 import type { Task } from "./trainer.ts";
 import { initialVaeWeights, type StartClip } from "./vae-initial.ts";
 
@@ -33,7 +34,7 @@ export class VaeTask implements Task {
     this.clips = clips;
     this.#from = from;
     this.model = mount(new LtxVae(recipe.model));
-    this.steps = recipe.stages.reduce((sum, { steps }) => sum + steps, 0);
+    this.steps = stepsOf(recipe.stages);
     const names = [...parametersOf(this.model).keys()];
     for (const part of recipe.frozen)
       if (!names.some((name) => name.startsWith(`${part}.`)))

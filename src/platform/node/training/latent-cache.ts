@@ -6,7 +6,8 @@ import type { Grid } from "../../../models/ltx/rope.ts";
 import { compression, type LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
 import { gridOf, normalise, pack, type Statistics } from "../../../pipelines/latents.ts";
 import type { Runtime, Weights } from "../../../tensor/runtime.ts";
-import { type LatentSet, pictureKey } from "../../../training/flow-task.ts";
+import type { LatentSet } from "../../../training/flow-task.ts";
+import { pictureKey } from "../../../training/stages.ts";
 import { openShards, type ShardRequest } from "./shards.ts";
 import { type ClipEncoder, openClipEncoder } from "./vae-coding.ts";
 
