@@ -9,7 +9,10 @@ import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 
-const shardSize = 100;
+/** Rows of a shard, and the most numbers that one holds where that is more than a row: a shard is made in memory. */
+const most = { rows: 100, numbers: 2 ** 27 };
+
+export const shardRows = (size: number): number => Math.max(1, Math.min(most.rows, Math.floor(most.numbers / size)));
 
 export interface ShardRequest {
   readonly folder: string;
@@ -34,6 +37,7 @@ export interface Shards {
 export async function openShards(request: ShardRequest): Promise<Shards> {
   const { folder, count, size, report } = request;
   await mkdir(folder, { recursive: true });
+  const shardSize = shardRows(size);
   const shards: Checkpoint[] = [];
   const close = async () => {
     for (const shard of shards) await shard.close();
