@@ -9,6 +9,7 @@ import { hostTensor, sizeOf } from "../../../tensor/dtype.ts";
 import { readFloat32 } from "../../../weights/safetensors.ts";
 import { storeFloat32, type TensorData } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
+import { hashTensors } from "../files/hash-tensors.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 
 const format = "turbo2k-embeddings-1";
@@ -58,11 +59,11 @@ export interface EmbeddingSizes {
   readonly pooledWidth: number;
 }
 
-/** A file of embeddings in place of encoders; a prompt that it lacks is an InputError. */
+/** A file of embeddings in place of encoders, with what tells it from others; a prompt that it lacks is an InputError. */
 export async function openEmbeddings(
   path: string,
   { length, width, pooledWidth }: EmbeddingSizes,
-): Promise<{ encode: PromptEncoder; close(): Promise<void> }> {
+): Promise<{ encode: PromptEncoder; readonly id: string; close(): Promise<void> }> {
   const { checkpoint } = await openCheckpointPath(path);
   try {
     const places = new Map(promptsOf(checkpoint.metadata, path).map((prompt, index) => [prompt, index]));
@@ -97,7 +98,7 @@ export async function openEmbeddings(
         pooled: hostTensor(pooled, [prompts.length, pooledWidth]),
       };
     };
-    return { encode, close: () => checkpoint.close() };
+    return { encode, id: await hashTensors(checkpoint), close: () => checkpoint.close() };
   } catch (cause) {
     await checkpoint.close();
     throw cause;

@@ -18,9 +18,9 @@ import { pictureKey } from "../../../training/stages.ts";
 import { teacherConfigs } from "../../../training/teacher-net.ts";
 import { TeacherTask } from "../../../training/teacher-task.ts";
 import type { OptimiserSettings, Task } from "../../../training/trainer.ts";
+import { openTogether } from "../files/opened.ts";
 import { keptFeatures } from "../training/feature-cache.ts";
-import { under, type Values } from "../training/job.ts";
-import { inMemory } from "../training/vae-job.ts";
+import { inMemory, under, type Values } from "../training/job.ts";
 import { type TrainArmOptions, type Trained, trainArm } from "./train-arm.ts";
 import type { Latents, Pool, Sizes, Workshop } from "./workshop.ts";
 
@@ -91,14 +91,14 @@ export function studentModel(sizes: Sizes, values: Values): Drafter {
 
 export interface Features {
   readonly teacher: DistillTeacher;
-  /** That the teacher took for them. */
+  /** That the teacher took for those that were not on disk. */
   readonly seconds: number;
-  dispose(): void;
+  dispose(): Promise<void>;
 }
 
 /** The teacher's features of the whole pool at the students' noise levels, or at 0.1; kept on disk. */
-export async function openFeatures(
-  { workshop, pool, folder }: TrainContext,
+export function openFeatures(
+  { workshop, pool }: TrainContext,
   teacher: HunyuanModel & { readonly hash: string },
   strategy: "synchronised" | "fixed",
 ): Promise<Features> {
@@ -106,32 +106,27 @@ export async function openFeatures(
   const { teachers, request } = pool;
   const recipe = distillRecipe(preset, { name: "features", strategy, seed: seeds.draws, weight: 1, steps: 1 });
   const sets = new Map([[setKey(workshop), teachers]]);
-  const prompts = openPrompts(teacher, runtime);
-  const live = new LiveTeacher(teacher, runtime, {
-    prompts: prompts.encode,
-    sets,
-    seed: seeds.draws,
-    block: recipe.taps.teacher,
-    guidance: recipe.guidance,
-    sigmaOf: strategy === "fixed" ? () => recipe.fixedSigma : (sigma) => sigma,
+  return openTogether(async (opened) => {
+    const prompts = opened.keep(openPrompts(teacher, runtime));
+    const live = opened.keep(
+      new LiveTeacher(teacher, runtime, {
+        prompts: prompts.encode,
+        sets,
+        seed: seeds.draws,
+        block: recipe.taps.teacher,
+        guidance: recipe.guidance,
+        sigmaOf: strategy === "fixed" ? () => recipe.fixedSigma : (sigma) => sigma,
+      }),
+    );
+    const started = performance.now();
+    const { folder: cache, signal, clips, report } = request;
+    const options = { cache, signal, ...(report && { report }) };
+    const features = opened.keep(await keptFeatures(live, { model: teacher, recipe, clips, sets }, options));
+    return {
+      teacher: { width: live.width, places: () => teacherPlaces(teacher, teachers), features },
+      seconds: (performance.now() - started) / 1000,
+    };
   });
-  const started = performance.now();
-  const options = {
-    base: folder,
-    cache: request.folder,
-    signal: request.signal,
-    ...(request.report && { report: request.report }),
-  };
-  const features = await keptFeatures(live, teacher, recipe, sets, () => request, options);
-  return {
-    teacher: { width: live.width, places: () => teacherPlaces(teacher, teachers), features },
-    seconds: (performance.now() - started) / 1000,
-    dispose() {
-      live.dispose();
-      prompts.dispose();
-      void features.close();
-    },
-  };
 }
 
 export interface DistillRun {

@@ -24,13 +24,18 @@ export interface OpenedCodec extends Codec {
 /** An autoencoder's folder. */
 export async function openCodec(folder: string): Promise<OpenedCodec> {
   const { config, checkpoint } = await openCheckpointPath(folder);
-  const codec = codecOf((config ?? {}) as Record<string, unknown>);
-  return {
-    ...codec,
-    weights: weightsFor(codec.model, checkpoint, { name: codec.rename }),
-    hash: await hashTensors(checkpoint),
-    close: () => checkpoint.close(),
-  };
+  try {
+    const codec = codecOf((config ?? {}) as Record<string, unknown>);
+    return {
+      ...codec,
+      weights: weightsFor(codec.model, checkpoint, { name: codec.rename }),
+      hash: await hashTensors(checkpoint),
+      close: () => checkpoint.close(),
+    };
+  } catch (cause) {
+    await checkpoint.close();
+    throw cause;
+  }
 }
 
 /** Size of the clips that a linear autoencoder is fitted to. */

@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, readlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
@@ -86,7 +86,7 @@ test(
         // Both draw from the pool of two, whoever computes the features.
         Object.assign((job.task as unknown as { recipe: object }).recipe, { draws: 2 });
         batches.push(await job.task.batch(3));
-        job.dispose();
+        await job.dispose();
       }
       const [stored, computed] = batches.map((batch) => batch["teacher"]!.data as Float32Array);
       expect(relativeError(stored!, f16ToF32(f32ToF16(computed!)))).toBeLessThan(1e-3);
@@ -94,3 +94,21 @@ test(
     }),
   180_000,
 );
+
+test("a teacher that is none is refused before anything is encoded, and nothing stays open", () =>
+  inFolder(async (home) => {
+    await saveTinyModel(join(home, "tiny"));
+    await mkdir(join(home, "none/transformer"), { recursive: true });
+    await writeFile(join(home, "none/transformer/config.json"), "{}");
+    const before = await openFiles(home);
+    await expect(run(home, { ...distill, teacher: "none", strategy: "fixed" } as never)).rejects.toThrow();
+    expect(await openFiles(home)).toEqual(before);
+    await expect(readdir(join(home, "runs/latents"))).rejects.toThrow("ENOENT");
+  }));
+
+/** Files under a folder that this process holds open, where the system tells (Linux). */
+async function openFiles(folder: string): Promise<string[]> {
+  const handles = await readdir("/proc/self/fd").catch(() => []);
+  const paths = await Promise.all(handles.map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => "")));
+  return paths.filter((path) => path.startsWith(folder));
+}

@@ -1,6 +1,7 @@
 import { cp, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
+import type { ClipSource } from "../../../data/clip-source.ts";
 import { tapIndex } from "../../../pipelines/hunyuan.ts";
 import { openPrompts, type PromptEncoder } from "../../../pipelines/hunyuan-text.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
@@ -8,20 +9,19 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import { DistillTask, type DistillTeacher } from "../../../training/distill-task.ts";
 import { drawSeedOf, LiveTeacher, teacherPlaces } from "../../../training/distill-teacher.ts";
 import type { DistillRecipe } from "../../../training/recipe.ts";
-import { pictureKey } from "../../../training/stages.ts";
-import type { SheetClip } from "../../../video/contact-sheet.ts";
-import type { Frame } from "../../../video/frame.ts";
+import type { Opened } from "../files/opened.ts";
 import { openEmbeddings } from "../models/embeddings.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveStudent } from "../models/save-model.ts";
 import { type OpenedTeacher, openTeacher } from "../models/teacher-folder.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { codecLatents } from "./codec-source.ts";
-import { keptFeatures, type Sets } from "./feature-cache.ts";
-import { type Job, under, type Values, valuesOf } from "./job.ts";
+import { keptFeatures } from "./feature-cache.ts";
+import { inMemory, type OpenedJob, studentValues, under, type Values } from "./job.ts";
 import { compressionOf, latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
-import { inMemory } from "./vae-job.ts";
+import { framesOf, previewOf } from "./previews.ts";
+import { openSets, requestsOf } from "./recipe-sets.ts";
 
 /** Distillation: a finished student and a finished teacher, each with its own autoencoder and text encoder. */
 export async function distillJob(
@@ -29,31 +29,22 @@ export async function distillJob(
   { clips, prompts }: OpenedClips,
   runtime: Runtime,
   options: ClipsOptions,
-): Promise<Job> {
+  opened: Opened,
+): Promise<OpenedJob> {
   const smallest = Math.min(...recipe.stages.flatMap(({ buckets }) => buckets.map(({ batch }) => batch)));
   if (recipe.strategy === "shuffled" && smallest < 2)
     throw new InputError("shuffled features need another clip in the batch", { hint: "set batch to 2 or more" });
   const home = resolve(options.base, recipe.student);
-  const student = await openModel(home);
-  const { source, close } = await openLatentSource(join(home, "vae"));
-  const sets: Sets = new Map();
-  const pictures = new Map(
-    recipe.stages.flatMap(({ buckets }) => buckets.map((b) => [pictureKey(b.picture), b.picture])),
+  const student = opened.keep(await openModel(home));
+  const { source } = opened.keep(await openLatentSource(join(home, "vae")));
+  // What is wrong with the teacher comes before the student's latents, which may take an hour.
+  const model =
+    recipe.strategy === "data-only" ? undefined : await openedTeacher(recipe, options.base, runtime, opened);
+  const sets = await openSets(requestsOf(recipe, clips, options), opened, (request) =>
+    latentSet(source, runtime, request),
   );
-  const requestOf = (key: string) => {
-    const picture = pictures.get(key)!;
-    const count = recipe.clips[key] ?? Math.min(1000, clips.count(picture));
-    return { ...options, folder: options.cache, clips, picture, count };
-  };
-  for (const key of pictures.keys()) sets.set(key, await latentSet(source, runtime, requestOf(key)));
-  const opened =
-    recipe.strategy === "data-only"
-      ? undefined
-      : await openFeatures(recipe, runtime, [...pictures.keys()], requestOf, options);
-  const start = new Map([
-    ...[...(await valuesOf(student.text.weights))].map(([name, value]) => [`text.${name}`, value] as const),
-    ...[...(await valuesOf(student.transformer.weights))].map(([n, value]) => [`transformer.${n}`, value] as const),
-  ]);
+  const teacher = model && (await openFeatures(recipe, model, clips, runtime, options, opened));
+  const start = await studentValues(student);
   // A second stage was trained on the features of the student before this training.
   const { hr: _, ...settings } = student.settings;
   const { tokenizer } = student;
@@ -71,18 +62,10 @@ export async function distillJob(
       fps: settings.fps,
       compression: compressionOf(source),
       sets,
-      teacher: opened?.teacher,
+      teacher,
     }),
-    async preview(values) {
-      const sheet: SheetClip[] = [];
-      for (const [seed, prompt] of prompts.slice(0, recipe.preview.prompts).entries()) {
-        const frames: Frame[] = [];
-        for await (const event of textToVideo(modelOf(values), runtime, { prompt, seed, ...recipe.preview.picture }))
-          if (event.type === "frame") frames.push(event.frame);
-        sheet.push({ frames, caption: prompt });
-      }
-      return { clips: sheet, figures: {} };
-    },
+    preview: (values) =>
+      previewOf(prompts, recipe.preview, (request) => framesOf(textToVideo(modelOf(values), runtime, request))),
     async save(values, folder) {
       await mkdir(folder, { recursive: true });
       for (const part of ["vae", "tokenizer", "model_index.json"])
@@ -93,62 +76,54 @@ export async function distillJob(
         transformer: { config: student.transformer.config, values: under(values, "transformer.") },
       });
     },
-    dispose() {
-      void student.close();
-      close();
-      opened?.dispose();
-      for (const set of sets.values()) void set.close();
-    },
   };
 }
 
-/** The teacher with its own latents of the same clips, computing at every step or once for all. */
+interface Teacher {
+  readonly model: OpenedTeacher;
+  /** Turns prompts into states; `id` tells files of them apart. */
+  readonly prompts: { encode: PromptEncoder; readonly id: string };
+}
+
+/** The teacher with its own text encoders, or with what they made of the captions before. */
+async function openedTeacher(
+  { teacher, taps, embeddings }: DistillRecipe,
+  base: string,
+  runtime: Runtime,
+  opened: Opened,
+): Promise<Teacher> {
+  const model = opened.keep(await openTeacher(resolve(base, teacher)));
+  const { doubleBlocks, singleBlocks, textWidth, pooledWidth } = model.transformer.config;
+  tapIndex(taps.teacher, doubleBlocks + singleBlocks, "teacher");
+  if (embeddings === undefined) return { model, prompts: { ...opened.keep(openPrompts(model, runtime)), id: "" } };
+  const sizes = { length: model.settings.textLength, width: textWidth, pooledWidth };
+  return { model, prompts: opened.keep(await openEmbeddings(resolve(base, embeddings), sizes)) };
+}
+
+/** Its features of the clips, on latents of its own autoencoder, computed at every step or once for all. */
 async function openFeatures(
   recipe: DistillRecipe,
+  { model, prompts }: Teacher,
+  clips: ClipSource,
   runtime: Runtime,
-  keys: readonly string[],
-  requestOf: (key: string) => Parameters<typeof codecLatents>[2],
   options: ClipsOptions,
-): Promise<{ teacher: DistillTeacher; dispose(): void }> {
-  const model = await openTeacher(resolve(options.base, recipe.teacher));
-  const { doubleBlocks, singleBlocks } = model.transformer.config;
-  tapIndex(recipe.taps.teacher, doubleBlocks + singleBlocks, "teacher");
-  const sets: Sets = new Map();
-  for (const key of keys) sets.set(key, await codecLatents(model.codec, runtime, requestOf(key)));
-  const prompts = await openText(model, recipe, runtime, options.base);
-  const live = new LiveTeacher(model, runtime, {
-    prompts: prompts.encode,
-    sets,
-    seed: drawSeedOf(recipe),
-    block: recipe.taps.teacher,
-    guidance: recipe.guidance,
-    sigmaOf: recipe.strategy === "fixed" ? () => recipe.fixedSigma : (sigma) => sigma,
-  });
-  const stored = recipe.draws ? await keptFeatures(live, model, recipe, sets, requestOf, options) : undefined;
-  if (stored) live.dispose(); // from here on features come from disk
-  const places = (key: string) => teacherPlaces(model, sets.get(key)!);
-  return {
-    teacher: { width: live.width, places, features: stored ?? live },
-    dispose() {
-      void stored?.close();
-      live.dispose();
-      prompts.dispose();
-      void model.close();
-      for (const set of sets.values()) void set.close();
-    },
-  };
-}
-
-/** The teacher's own text encoders, or what they made of the captions before. */
-async function openText(
-  model: OpenedTeacher,
-  { embeddings }: DistillRecipe,
-  runtime: Runtime,
-  base: string,
-): Promise<{ encode: PromptEncoder; dispose(): void }> {
-  if (embeddings === undefined) return openPrompts(model, runtime);
-  const { textWidth, pooledWidth } = model.transformer.config;
-  const sizes = { length: model.settings.textLength, width: textWidth, pooledWidth };
-  const { encode, close } = await openEmbeddings(resolve(base, embeddings), sizes);
-  return { encode, dispose: () => void close() };
+  opened: Opened,
+): Promise<DistillTeacher> {
+  const requests = requestsOf(recipe, clips, options);
+  const sets = await openSets(requests, opened, (request) => codecLatents(model.codec, runtime, request));
+  const live = opened.keep(
+    new LiveTeacher(model, runtime, {
+      prompts: prompts.encode,
+      sets,
+      seed: drawSeedOf(recipe),
+      block: recipe.taps.teacher,
+      guidance: recipe.guidance,
+      sigmaOf: recipe.strategy === "fixed" ? () => recipe.fixedSigma : (sigma) => sigma,
+    }),
+  );
+  const features = recipe.draws
+    ? opened.keep(await keptFeatures(live, { model, text: prompts.id, recipe, sets, clips }, options))
+    : live;
+  if (features !== live) live.dispose(); // from here on features come from disk
+  return { width: live.width, places: (key) => teacherPlaces(model, sets.get(key)!), features };
 }

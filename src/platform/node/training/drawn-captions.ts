@@ -2,8 +2,8 @@ import { InputError } from "../../../base/errors.ts";
 import { drawOf } from "../../../training/distill-teacher.ts";
 import type { LatentSet } from "../../../training/flow-task.ts";
 import type { Recipe } from "../../../training/recipe.ts";
-import { pictureKey } from "../../../training/stages.ts";
 import { type ClipsOptions, openClips } from "./clips.ts";
+import { requestsOf } from "./recipe-sets.ts";
 
 /** Every caption that a distillation will hand to its teacher. */
 export async function drawnCaptions(recipe: Recipe, options: ClipsOptions): Promise<string[]> {
@@ -17,9 +17,7 @@ export async function drawnCaptions(recipe: Recipe, options: ClipsOptions): Prom
     });
   const { clips } = await openClips(recipe, options);
   const captions = new Set<string>();
-  for (const { picture } of recipe.stages.flatMap(({ buckets }) => buckets)) {
-    const key = pictureKey(picture);
-    const count = recipe.clips[key] ?? Math.min(1000, clips.count(picture));
+  for (const [key, { picture, count }] of requestsOf(recipe, clips, options)) {
     const caption: LatentSet["caption"] = (clip, random) => clips.caption(clip, picture, random);
     for (let clip = 0; clip < count; clip++)
       for (let number = 0; number < recipe.draws; number++)

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { ClipSource } from "../../../data/clip-source.ts";
 import type { HunyuanModel } from "../../../pipelines/hunyuan.ts";
 import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
 import {
@@ -15,20 +16,24 @@ import {
 import type { LatentSet } from "../../../training/flow-task.ts";
 import type { DistillRecipe } from "../../../training/recipe.ts";
 import type { ClipsOptions } from "./clips.ts";
-import type { codecLatents } from "./codec-source.ts";
 import { openShards, type Shards } from "./shards.ts";
 
-/** Latents by `pictureKey`. */
-export type Sets = Map<string, LatentSet & { close(): Promise<void> }>;
+/** What features are of. */
+export interface FeatureRequest {
+  readonly model: HunyuanModel & { readonly hash: string };
+  /** Tells embeddings of prompts from others, where they are not of the model's own encoders. */
+  readonly text?: string;
+  readonly recipe: DistillRecipe;
+  readonly clips: Pick<ClipSource, "id">;
+  /** The teacher's latents of the clips by `pictureKey`. */
+  readonly sets: ReadonlyMap<string, LatentSet>;
+}
 
 /** Features of `draws` draws of each clip on disk in half precision, with a list of what each was drawn at. */
 export async function keptFeatures(
   live: LiveTeacher,
-  model: HunyuanModel & { readonly hash: string },
-  recipe: DistillRecipe,
-  sets: ReadonlyMap<string, LatentSet>,
-  requestOf: (key: string) => Parameters<typeof codecLatents>[2],
-  { cache, signal, note, report }: ClipsOptions,
+  { model, text = "", recipe, clips, sets }: FeatureRequest,
+  { cache, signal, note, report }: Omit<ClipsOptions, "base">,
 ): Promise<FeatureSource & { close(): Promise<void> }> {
   const seed = drawSeedOf(recipe);
   const { draws, strategy, fixedSigma, taps, timesteps, captionDropout, guidance } = recipe;
@@ -36,7 +41,10 @@ export async function keptFeatures(
   const rows = new Map<string, Shards>();
   const shapes = new Map<string, readonly [number, number]>();
   for (const [key, set] of sets) {
-    const { clips } = requestOf(key);
+    const count = set.count * draws;
+    const list = Array.from({ length: count }, (_, index) =>
+      drawOf(recipe, key, set, Math.floor(index / draws), index % draws),
+    );
     const what = {
       model: model.hash,
       clips: clips.id,
@@ -48,31 +56,31 @@ export async function keptFeatures(
       timesteps,
       captionDropout,
       guidance,
+      text,
+      // Of a folder's files captions may change.
+      captions: createHash("sha256")
+        .update(JSON.stringify(list.map(({ caption }) => caption)))
+        .digest("hex"),
     };
     const id = createHash("sha256").update(JSON.stringify(what)).digest("hex").slice(0, 12);
     const folder = join(cache, `features-${key}-${id}`);
     const { grid } = teacherPlaces(model, set);
     const tokens = grid.frames * grid.height * grid.width;
-    const count = set.count * draws;
-    const drawAt = (index: number) => drawOf(recipe, key, set, Math.floor(index / draws), index % draws);
     const shards = await openShards({
       folder,
       count,
       size: tokens * live.width,
-      make: async (index) => (await live.read(key, [drawAt(index)])).data as Float32Array,
+      make: async (index) => (await live.read(key, [list[index]!])).data as Float32Array,
       signal,
       note,
       report: report && ((done) => report(done, count, `features ${key}`)),
     });
-    const list = Array.from({ length: count }, (_, index) => {
-      const draw = drawAt(index);
-      return {
-        ...draw,
-        sigma: strategy === "fixed" ? fixedSigma : draw.sigma,
-        noise: { seed, stream: noiseName(key, draw) },
-      };
-    });
-    await writeFile(join(folder, "draws.json"), `${JSON.stringify({ ...what, rows: list })}\n`);
+    const drawn = list.map((draw) => ({
+      ...draw,
+      sigma: strategy === "fixed" ? fixedSigma : draw.sigma,
+      noise: { seed, stream: noiseName(key, draw) },
+    }));
+    await writeFile(join(folder, "draws.json"), `${JSON.stringify({ ...what, rows: drawn })}\n`);
     rows.set(key, shards);
     shapes.set(key, [tokens, live.width]);
   }

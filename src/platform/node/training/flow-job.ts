@@ -6,19 +6,19 @@ import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
 import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
-import type { Runtime, Weights } from "../../../tensor/runtime.ts";
+import type { Runtime } from "../../../tensor/runtime.ts";
 import { modelConfigs } from "../../../training/flow-model.ts";
-import { FlowTask, pictureKey } from "../../../training/flow-task.ts";
+import { FlowTask } from "../../../training/flow-task.ts";
 import type { FlowRecipe } from "../../../training/recipe.ts";
-import type { SheetClip } from "../../../video/contact-sheet.ts";
-import type { Frame } from "../../../video/frame.ts";
+import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveTextToVideo } from "../models/save-model.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
-import { type Job, under, type Values, valuesOf } from "./job.ts";
+import { inMemory, type OpenedJob, studentValues, under, type Values } from "./job.ts";
 import { compressionOf, latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
-import { inMemory } from "./vae-job.ts";
+import { framesOf, previewOf } from "./previews.ts";
+import { openSets, requestsOf } from "./recipe-sets.ts";
 
 /** Training of text encoder and transformer on latents of a finished autoencoder. */
 export async function flowJob(
@@ -26,23 +26,19 @@ export async function flowJob(
   { clips, words, prompts }: OpenedClips,
   runtime: Runtime,
   options: ClipsOptions,
-): Promise<Job> {
+  opened: Opened,
+): Promise<OpenedJob> {
   const vaeFolder = resolve(options.base, recipe.vae);
-  const { source, close } = await openLatentSource(vaeFolder);
-  const sets = new Map<string, Awaited<ReturnType<typeof latentSet>>>();
-  const pictures = recipe.stages.flatMap(({ buckets }) => buckets.map((bucket) => bucket.picture));
-  for (const picture of pictures) {
-    const key = pictureKey(picture);
-    if (sets.has(key)) continue;
-    const count = recipe.clips[key] ?? Math.min(1000, clips.count(picture));
-    sets.set(key, await latentSet(source, runtime, { ...options, folder: options.cache, clips, picture, count }));
-  }
+  const { source } = opened.keep(await openLatentSource(vaeFolder));
   const file = buildWordTokenizer(words);
   const tokenizer = new TextTokenizer(file);
   const channels = source.config.latentChannels;
   const settings = settingsOf(recipe);
   const configs = modelConfigs(recipe, tokenizer.size, channels);
   const start = recipe.from === undefined ? undefined : await startOf(resolve(options.base, recipe.from), configs);
+  const sets = await openSets(requestsOf(recipe, clips, options), opened, (request) =>
+    latentSet(source, runtime, request),
+  );
   const modelOf = (values: Values): TextToVideoModel => ({
     settings,
     tokenizer,
@@ -54,18 +50,8 @@ export async function flowJob(
   });
   return {
     task: new FlowTask(recipe, { tokenizer, channels, compression: compressionOf(source), sets, start }),
-    async preview(values) {
-      const sheet: SheetClip[] = [];
-      for (const [index, prompt] of prompts.slice(0, recipe.preview.prompts).entries()) {
-        const { picture } = recipe.preview;
-        const frames: Frame[] = [];
-        const request = { prompt, seed: index, ...picture };
-        for await (const event of textToVideo(modelOf(values), runtime, request))
-          if (event.type === "frame") frames.push(event.frame);
-        sheet.push({ frames, caption: prompt });
-      }
-      return { clips: sheet, figures: {} };
-    },
+    preview: (values) =>
+      previewOf(prompts, recipe.preview, (request) => framesOf(textToVideo(modelOf(values), runtime, request))),
     async save(values, folder) {
       await saveTextToVideo(folder, {
         settings,
@@ -76,28 +62,22 @@ export async function flowJob(
       await mkdir(join(folder, "vae"), { recursive: true });
       await cp(vaeFolder, join(folder, "vae"), { recursive: true });
     },
-    dispose() {
-      close();
-      for (const set of sets.values()) void set.close();
-    },
   };
 }
 
 /** A finished model's weights as the training names them; refuses one of another shape. */
 async function startOf(folder: string, configs: ReturnType<typeof modelConfigs>): Promise<Values> {
-  const { text, transformer, close } = await openModel(folder);
+  const model = await openModel(folder);
   try {
-    const known = [text.config, transformer.config];
+    const known = [model.text.config, model.transformer.config];
     if (!isDeepStrictEqual(known, [configs.text, configs.transformer]))
       throw new CheckpointError("the model to go on from has another shape than the recipe's", {
         where: folder,
         hint: "text, transformer, the words of its captions and the channels of its latents have to be the same",
       });
-    const named = async (part: string, weights: Weights) =>
-      [...(await valuesOf(weights))].map(([name, value]) => [`${part}.${name}`, value] as const);
-    return new Map([...(await named("text", text.weights)), ...(await named("transformer", transformer.weights))]);
+    return await studentValues(model);
   } finally {
-    await close();
+    await model.close();
   }
 }
 

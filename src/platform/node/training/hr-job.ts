@@ -13,51 +13,33 @@ import type { LatentSet } from "../../../training/flow-task.ts";
 import { FrozenDraft } from "../../../training/hr-draft.ts";
 import { bucketKey, type HrBucket, type HrSet, HrTask } from "../../../training/hr-task.ts";
 import type { HrRecipe } from "../../../training/recipe.ts";
-import type { SheetClip } from "../../../video/contact-sheet.ts";
-import type { Frame } from "../../../video/frame.ts";
+import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveHr } from "../models/save-model.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { hrSet } from "./hr-cache.ts";
-import { type Job, type Values, valuesOf } from "./job.ts";
-import { latentSet } from "./latent-cache.ts";
+import { inMemory, type OpenedJob, type Values, valuesOf } from "./job.ts";
+import { type LatentSource, latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
-import { inMemory } from "./vae-job.ts";
+import { framesOf, previewOf } from "./previews.ts";
 
 /** Training of the high-resolution model on the features of a finished low-resolution one. */
 export async function hrJob(
   recipe: HrRecipe,
-  clips: OpenedClips,
-  runtime: Runtime,
-  { base, ...options }: ClipsOptions,
-): Promise<Job> {
-  const folder = resolve(base, recipe.model);
-  const model = await openModel(folder);
-  try {
-    return await openedHrJob(recipe, clips, runtime, { ...options, folder, model });
-  } catch (cause) {
-    await model.close();
-    throw cause;
-  }
-}
-
-interface OpenedOptions extends Omit<ClipsOptions, "base"> {
-  readonly folder: string;
-  readonly model: OpenedModel;
-}
-
-async function openedHrJob(
-  recipe: HrRecipe,
   { clips, prompts }: OpenedClips,
   runtime: Runtime,
-  { folder, model, ...options }: OpenedOptions,
-): Promise<Job> {
+  { base, ...options }: ClipsOptions,
+  opened: Opened,
+): Promise<OpenedJob> {
+  const folder = resolve(base, recipe.model);
+  const model = opened.keep(await openModel(folder));
   const config = configOf(recipe, model);
   checkSizes(recipe, model);
-  const { sets, close } = await openSets(recipe, clips, runtime, { folder, ...options });
+  const { source } = opened.keep(await openLatentSource(join(folder, "vae")));
+  const sets = await openHrSets(recipe, clips, { source, runtime, opened, ...options });
   const usesFeatures = config.guidance === "features" || config.guidance === "features-synced";
   const draft = { ...model, compression: compression(model.vae.config) };
-  const frozen = new FrozenDraft(draft, runtime, usesFeatures ? config.taps : []);
+  const frozen = opened.keep(new FrozenDraft(draft, runtime, usesFeatures ? config.taps : []));
   const settings = settingsOf(recipe, model);
   const trained = (values: Values): TextToVideoModel => ({
     ...model,
@@ -67,18 +49,11 @@ async function openedHrJob(
   const start = await valuesOf(model.transformer.weights);
   return {
     task: new HrTask(recipe, { config, draft: frozen, start, sets }),
-    async preview(values) {
-      const sheet: SheetClip[] = [];
-      const { picture } = recipe.preview;
-      for (const [index, prompt] of prompts.slice(0, recipe.preview.prompts).entries()) {
-        const request = resolveRequest({ prompt, seed: index, ...picture, stages: 2 }, trained(values));
-        const frames: Frame[] = [];
-        for await (const event of synthesise(trained(values), runtime, { ...request, ...request.made }))
-          if (event.type === "frame") frames.push(event.frame);
-        sheet.push({ frames, caption: prompt });
-      }
-      return { clips: sheet, figures: {} };
-    },
+    preview: (values) =>
+      previewOf(prompts, recipe.preview, (asked) => {
+        const request = resolveRequest({ ...asked, stages: 2 }, trained(values));
+        return framesOf(synthesise(trained(values), runtime, { ...request, ...request.made }));
+      }),
     async save(values, target) {
       await mkdir(target, { recursive: true });
       if (resolve(target) !== folder) {
@@ -90,67 +65,42 @@ async function openedHrJob(
       await saveHr(join(target, hrModule), config, values, sha256);
       await writeFile(join(target, "turbo2k.json"), `${JSON.stringify(settings, null, 2)}\n`);
     },
-    dispose() {
-      frozen.dispose();
-      close();
-      void model.close();
-    },
   };
 }
 
-const closeAll = (opened: readonly { close(): Promise<void> }[]) => Promise.all(opened.map((set) => set.close()));
-
-interface OpenedSets {
-  readonly sets: ReadonlyMap<string, HrSet>;
-  close(): void;
+interface SetsOptions extends Omit<ClipsOptions, "base"> {
+  readonly source: LatentSource;
+  readonly runtime: Runtime;
+  readonly opened: Opened;
 }
 
 /** Clips of all sizes and windows of the recipe, encoded; buckets of one length share the small pictures. */
-async function openSets(
+async function openHrSets(
   { stages, draft, group, seed, clips: counts }: HrRecipe,
   clips: OpenedClips["clips"],
-  runtime: Runtime,
-  { folder, cache, ...options }: Omit<OpenedOptions, "model">,
-): Promise<OpenedSets> {
-  const { source, close } = await openLatentSource(join(folder, "vae"));
+  { source, runtime, opened, cache, ...options }: SetsOptions,
+): Promise<ReadonlyMap<string, HrSet>> {
   const buckets = new Map(
     stages.flatMap((stage) => stage.buckets.map((bucket) => [bucketKey(bucket), bucket] as const)),
   );
   const countOf = (bucket: HrBucket): number =>
     Math.min(counts[bucketKey(bucket)] ?? 20 * group, clips.count(bucket.picture));
-  const opened: { close(): Promise<void> }[] = [];
   const smalls = new Map<number, LatentSet>();
   const sets = new Map<string, HrSet>();
   const request = { ...options, folder: cache, clips };
-  try {
-    for (const { picture } of buckets.values()) {
-      if (smalls.has(picture.frames)) continue;
-      const alike = [...buckets.values()].filter((bucket) => bucket.picture.frames === picture.frames);
-      const count = Math.max(...alike.map(countOf));
-      const set = await latentSet(source, runtime, { ...request, picture: { ...picture, ...draft }, count });
-      smalls.set(picture.frames, set);
-      opened.push(set);
-    }
-    for (const [key, bucket] of buckets) {
-      const [count, small] = [countOf(bucket), smalls.get(bucket.picture.frames)!];
-      const set = await hrSet(source, runtime, {
-        ...request,
-        bucket,
-        small,
-        count,
-        group: Math.min(group, count),
-        seed,
-      });
-      sets.set(key, set);
-      opened.push(set);
-    }
-    return { sets, close: () => void closeAll(opened) };
-  } catch (cause) {
-    await closeAll(opened);
-    throw cause;
-  } finally {
-    close();
+  for (const { picture } of buckets.values()) {
+    if (smalls.has(picture.frames)) continue;
+    const alike = [...buckets.values()].filter((bucket) => bucket.picture.frames === picture.frames);
+    const count = Math.max(...alike.map(countOf));
+    const small = await latentSet(source, runtime, { ...request, picture: { ...picture, ...draft }, count });
+    smalls.set(picture.frames, opened.keep(small));
   }
+  for (const [key, bucket] of buckets) {
+    const [count, small] = [countOf(bucket), smalls.get(bucket.picture.frames)!];
+    const wanted = { ...request, bucket, small, count, group: Math.min(group, count), seed };
+    sets.set(key, opened.keep(await hrSet(source, runtime, wanted)));
+  }
+  return sets;
 }
 
 function configOf({ taps, guidance, form, conv, placement }: HrRecipe, { transformer }: OpenedModel): HrConfig {

@@ -1,5 +1,6 @@
+import type { TextToVideoModel } from "../../../pipelines/model.ts";
 import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
-import type { Weights } from "../../../tensor/runtime.ts";
+import { type Weights, weightInMemory } from "../../../tensor/runtime.ts";
 import type { Task } from "../../../training/trainer.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
 import { bf16ToF32, f16ToF32 } from "../../../weights/half.ts";
@@ -13,8 +14,11 @@ export interface Job {
   preview(weights: Values): Promise<{ clips: SheetClip[]; figures: Readonly<Record<string, number>> }>;
   /** Writes a model folder that `generate`, `probe` and later recipes can use. */
   save(weights: Values, folder: string): Promise<void>;
-  dispose(): void;
+  dispose(): Promise<void>;
 }
+
+/** A job but for the closing of what it opened. */
+export type OpenedJob = Omit<Job, "dispose">;
 
 /** Values under a prefix, without it. */
 export function under(values: Values, prefix: string): Map<string, HostTensor> {
@@ -22,6 +26,9 @@ export function under(values: Values, prefix: string): Map<string, HostTensor> {
     [...values].filter(([name]) => name.startsWith(prefix)).map(([name, value]) => [name.slice(prefix.length), value]),
   );
 }
+
+export const inMemory = (values: Values): Weights =>
+  new Map([...values].map(([name, value]) => [name, weightInMemory(value)]));
 
 /** Stored weights in f32, to train from. */
 export async function valuesOf(weights: Weights): Promise<Map<string, HostTensor>> {
@@ -31,5 +38,13 @@ export async function valuesOf(weights: Weights): Promise<Map<string, HostTensor
     const widen = dtype === "bf16" ? bf16ToF32 : f16ToF32;
     values.set(name, hostTensor(data instanceof Uint16Array ? widen(data) : Float32Array.from(data), shape));
   }
+  return values;
+}
+
+/** Text encoder and transformer in f32, as trainings of both name their weights. */
+export async function studentValues(model: Pick<TextToVideoModel, "text" | "transformer">): Promise<Values> {
+  const values = new Map<string, HostTensor>();
+  for (const part of ["text", "transformer"] as const)
+    for (const [name, value] of await valuesOf(model[part].weights)) values.set(`${part}.${name}`, value);
   return values;
 }

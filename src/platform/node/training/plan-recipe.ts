@@ -32,7 +32,7 @@ import { bucketKey, type HrSet, HrTask } from "../../../training/hr-task.ts";
 import type { FrozenRun, PlannedRun } from "../../../training/plan.ts";
 import type { DistillRecipe, HrRecipe } from "../../../training/recipe.ts";
 import type { TuneRecipe } from "../../../training/recipe-tune.ts";
-import { pictureKey } from "../../../training/stages.ts";
+import { pictureKey, usualClips } from "../../../training/stages.ts";
 import { TuneTask } from "../../../training/tune-task.ts";
 import { openModel } from "../models/open-model.ts";
 import { openTeacher } from "../models/teacher-folder.ts";
@@ -148,9 +148,6 @@ function codecRuns(codec: CodecModel, { key, picture, runs, keeps, impossible }:
   }
 }
 
-/** Clips that a size has when the recipe does not say. */
-const usualCount = 1000;
-
 function picturesOf(recipe: DistillRecipe | TuneRecipe): Map<string, Picture> {
   const buckets = recipe.stages.flatMap((stage) => stage.buckets);
   return new Map(buckets.map(({ picture }) => [pictureKey(picture), picture]));
@@ -161,7 +158,7 @@ async function planDistill(recipe: DistillRecipe, options: Options): Promise<Pla
   const student = await studentAt(recipe.student, options);
   const teacher = recipe.strategy === "data-only" ? undefined : await teacherAt(recipe.teacher, options);
   const pictures = picturesOf(recipe);
-  const clipsOf = (key: string) => recipe.clips[key] ?? usualCount;
+  const clipsOf = (key: string) => recipe.clips[key] ?? usualClips;
   const sets = new Map([...pictures].map(([key, picture]) => [key, sized(gridOf(picture, student.vae.config))]));
   const shapeOf = (key: string, batch: number) => {
     const words = teacher!.settings.textLength;
@@ -273,7 +270,7 @@ async function planTune(recipe: TuneRecipe, options: Options): Promise<PlannedRu
   });
   const [first] = sets.values();
   const text = draftProgram(drafter(model), [], { grid: first!.grid, batch: 1 }, keeps);
-  const runs = (key: string) => recipe.clips[key] ?? usualCount;
+  const runs = (key: string) => recipe.clips[key] ?? usualClips;
   return {
     task,
     optimiser: recipe.optimiser,

@@ -7,15 +7,15 @@ import { hunyuanToVideo } from "../../../pipelines/hunyuan-to-video.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import type { TeacherRecipe } from "../../../training/recipe.ts";
-import { pictureKey } from "../../../training/stages.ts";
 import { teacherConfigs } from "../../../training/teacher-net.ts";
 import { TeacherTask } from "../../../training/teacher-task.ts";
-import type { SheetClip } from "../../../video/contact-sheet.ts";
+import type { Opened } from "../files/opened.ts";
 import { saveCodec, saveTeacher } from "../models/teacher-folder.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { codecLatents, fitCodec, openCodec } from "./codec-source.ts";
-import { type Job, under, type Values } from "./job.ts";
-import { inMemory } from "./vae-job.ts";
+import { inMemory, type OpenedJob, under, type Values } from "./job.ts";
+import { previewOf } from "./previews.ts";
+import { openSets, requestsOf } from "./recipe-sets.ts";
 
 /** Training of a teacher on latents of its own autoencoder. */
 export async function teacherJob(
@@ -23,17 +23,14 @@ export async function teacherJob(
   { clips, words, prompts }: OpenedClips,
   runtime: Runtime,
   options: ClipsOptions,
-): Promise<Job> {
+  opened: Opened,
+): Promise<OpenedJob> {
   const fitted = typeof recipe.codec === "string" ? undefined : await fitCodec(recipe.codec, clips);
   const trained = typeof recipe.codec === "string" ? resolve(options.base, recipe.codec) : "";
-  const codec = fitted ?? (await openCodec(trained));
-  const sets = new Map<string, Awaited<ReturnType<typeof codecLatents>>>();
-  for (const { picture } of recipe.stages.flatMap(({ buckets }) => buckets)) {
-    const key = pictureKey(picture);
-    if (sets.has(key)) continue;
-    const count = recipe.clips[key] ?? Math.min(1000, clips.count(picture));
-    sets.set(key, await codecLatents(codec, runtime, { ...options, folder: options.cache, clips, picture, count }));
-  }
+  const codec = opened.keep(fitted ?? (await openCodec(trained)));
+  const sets = await openSets(requestsOf(recipe, clips, options), opened, (request) =>
+    codecLatents(codec, runtime, request),
+  );
   const file = buildWordTokenizer(words);
   const tokenizer = new TextTokenizer(file);
   const configs = teacherConfigs(recipe, tokenizer.size, codec.channels);
@@ -59,24 +56,14 @@ export async function teacherJob(
   };
   return {
     task: new TeacherTask(recipe, { tokenizer, channels: codec.channels, sets }),
-    async preview(values) {
-      const sheet: SheetClip[] = [];
-      for (const [seed, prompt] of prompts.slice(0, recipe.preview.prompts).entries()) {
-        const frames = await hunyuanToVideo(modelOf(values), runtime, { prompt, seed, ...recipe.preview.picture });
-        sheet.push({ frames, caption: prompt });
-      }
-      return { clips: sheet, figures: {} };
-    },
+    preview: (values) =>
+      previewOf(prompts, recipe.preview, (request) => hunyuanToVideo(modelOf(values), runtime, request)),
     async save(values, folder) {
       await saveTeacher(folder, { settings, codec, tokenizer: file, ...partsOf(values) });
       const home = join(folder, "vae");
       await mkdir(home, { recursive: true });
       if (fitted) await saveCodec(home, fitted, fitted.values);
       else await cp(trained, home, { recursive: true });
-    },
-    dispose() {
-      void codec.close();
-      for (const set of sets.values()) void set.close();
     },
   };
 }

@@ -10,20 +10,19 @@ import { textToVideo } from "../../../pipelines/text-to-video.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { peftTensors } from "../../../training/lora.ts";
 import type { TuneRecipe } from "../../../training/recipe-tune.ts";
-import { pictureKey } from "../../../training/stages.ts";
 import { captionAt, TuneTask } from "../../../training/tune-task.ts";
-import type { SheetClip } from "../../../video/contact-sheet.ts";
-import type { Frame } from "../../../video/frame.ts";
 import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
+import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveModule } from "../models/save-model.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
-import { type Job, under, type Values, valuesOf } from "./job.ts";
+import { inMemory, type OpenedJob, under, type Values, valuesOf } from "./job.ts";
 import { compressionOf, latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
+import { framesOf, previewOf } from "./previews.ts";
+import { openSets, requestsOf } from "./recipe-sets.ts";
 import { openShards, type Shards } from "./shards.ts";
-import { inMemory } from "./vae-job.ts";
 
 /** Captions that are encoded together. */
 const together = 16;
@@ -33,22 +32,19 @@ export async function tuneJob(
   { clips, prompts }: OpenedClips,
   runtime: Runtime,
   options: ClipsOptions,
-): Promise<Job> {
+  opened: Opened,
+): Promise<OpenedJob> {
   const home = resolve(options.base, recipe.from);
-  const model = await openModel(home);
-  const { source, close } = await openLatentSource(join(home, "vae"));
-  const sets = new Map<string, Awaited<ReturnType<typeof latentSet>>>();
-  for (const { picture } of recipe.stages.flatMap(({ buckets }) => buckets)) {
-    const key = pictureKey(picture);
-    if (sets.has(key)) continue;
-    const count = recipe.clips[key] ?? Math.min(1000, clips.count(picture));
-    sets.set(key, await latentSet(source, runtime, { ...options, folder: options.cache, clips, picture, count }));
-  }
+  const model = opened.keep(await openModel(home));
+  const { source } = opened.keep(await openLatentSource(join(home, "vae")));
+  const sets = await openSets(requestsOf(recipe, clips, options), opened, (request) =>
+    latentSet(source, runtime, request),
+  );
   const captions = [
     "",
     ...[...sets.values()].flatMap((set) => Array.from({ length: set.count }, (_, i) => captionAt(set, i, recipe.seed))),
   ];
-  const said = await captionStates(model, runtime, [...new Set(captions)], options);
+  const said = opened.keep(await captionStates(model, runtime, [...new Set(captions)], options));
   const { config } = model.transformer;
   const task = new TuneTask(recipe, {
     config,
@@ -67,14 +63,7 @@ export async function tuneJob(
         ...model,
         transformer: { config, weights: inMemory(merged(values, task, scale)) },
       };
-      const sheet: SheetClip[] = [];
-      for (const [seed, prompt] of prompts.slice(0, recipe.preview.prompts).entries()) {
-        const frames: Frame[] = [];
-        for await (const event of textToVideo(tuned, runtime, { prompt, seed, ...recipe.preview.picture }))
-          if (event.type === "frame") frames.push(event.frame);
-        sheet.push({ frames, caption: prompt });
-      }
-      return { clips: sheet, figures: {} };
+      return previewOf(prompts, recipe.preview, (request) => framesOf(textToVideo(tuned, runtime, request)));
     },
     async save(values, folder) {
       if (!recipe.lora) {
@@ -109,12 +98,6 @@ export async function tuneJob(
         target_modules: adapters.map(({ layer }) => diffusersName(`${layer}.`).replace(/\.$/, "")),
       };
       await writeFile(join(folder, "adapter_config.json"), `${JSON.stringify(about, null, 2)}\n`);
-    },
-    dispose() {
-      close();
-      void model.close();
-      void said.close();
-      for (const set of sets.values()) void set.close();
     },
   };
 }

@@ -6,13 +6,13 @@ import type { ClipSource, Picture } from "../../../data/clip-source.ts";
 import { type LtxVaeConfig, toDiffusers } from "../../../models/ltx-vae/config.ts";
 import { decodeFrames } from "../../../pipelines/decode.ts";
 import { gridOf, type Statistics } from "../../../pipelines/latents.ts";
-import { type Runtime, type Weights, weightInMemory } from "../../../tensor/runtime.ts";
+import type { Runtime } from "../../../tensor/runtime.ts";
 import type { VaeRecipe } from "../../../training/recipe.ts";
 import { psnr, VaeTask } from "../../../training/vae-task.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
 import { type Frame, planarToFrames } from "../../../video/frame.ts";
 import { saveVae } from "../models/save-model.ts";
-import { type Job, type Values, valuesOf } from "./job.ts";
+import { inMemory, type OpenedJob, type Values, valuesOf } from "./job.ts";
 import { openLatentSource } from "./latent-source.ts";
 import { measure, openClipEncoder } from "./vae-coding.ts";
 
@@ -27,7 +27,7 @@ export async function vaeJob(
   clips: ClipSource,
   runtime: Runtime,
   { base }: { base: string },
-): Promise<Job> {
+): Promise<OpenedJob> {
   const config = recipe.model;
   const from = recipe.from === undefined ? undefined : await loadVae(resolve(base, recipe.from), config);
   const [others, sample] = [clips.sibling(1), clips.sibling(2)];
@@ -71,7 +71,6 @@ export async function vaeJob(
       encoder.dispose();
       await saveVae(folder, config, values, measure(latents, config.latentChannels));
     },
-    dispose() {},
   };
 }
 
@@ -86,9 +85,6 @@ async function loadVae(folder: string, config: LtxVaeConfig): Promise<{ values: 
       });
     return { values: await valuesOf(source.weights), statistics: source.statistics };
   } finally {
-    close();
+    await close();
   }
 }
-
-export const inMemory = (values: Values): Weights =>
-  new Map([...values].map(([name, value]) => [name, weightInMemory(value)]));
