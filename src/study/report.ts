@@ -69,7 +69,7 @@ function trainings(lines: readonly ResultLine[]): string[] {
     what,
     String(steps),
     seconds.toFixed(0),
-    short(loss),
+    short(loss ?? Number.NaN),
   ]);
   if (!rows.length) return [];
   return ["## What all arms share", "", ...table(["training", "steps", "seconds", "last loss"], rows), ""];

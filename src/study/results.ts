@@ -39,7 +39,8 @@ export interface TrainingLine {
   readonly what: string;
   readonly steps: number;
   readonly seconds: number;
-  readonly loss: number;
+  /** Features are computed, not trained. */
+  readonly loss: number | null;
 }
 
 /** λ of an arm on validation prompts, with the tuning seed. */

@@ -5,6 +5,7 @@ import { type DistillArm, distillArms } from "../../../study/arms.ts";
 import type { StudyPreset } from "../../../study/preset.ts";
 import { seeds } from "../../../study/recipes.ts";
 import { type ArmLine, linesOf, meanFigure } from "../../../study/results.ts";
+import { Opened } from "../files/opened.ts";
 import type { Values } from "../training/job.ts";
 import { type Study, smallClips, smallLine } from "./clips.ts";
 import { askAll, measureSmallClips, type Prompt } from "./evaluate.ts";
@@ -18,12 +19,19 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
   const { workshop, results } = study;
   const { preset } = workshop;
   const teacher = teacherModel(workshop, teacherValues);
-  const features = {
-    synchronised: await openFeatures(study, teacher, "synchronised"),
-    fixed: await openFeatures(study, teacher, "fixed"),
-  };
+  const opened = new Opened();
   let drafting: Values | undefined;
   try {
+    const open = async (level: "synchronised" | "fixed"): Promise<Features> => {
+      const features = opened.keep(await openFeatures(study, teacher, level));
+      const what = `features, ${level}`;
+      const steps = preset.pool * preset.draws;
+      const { seconds } = await study.once(`training ${what}`, async () => {
+        return { kind: "training", what, steps, seconds: features.seconds, loss: null };
+      });
+      return { ...features, seconds };
+    };
+    const features = { synchronised: await open("synchronised"), fixed: await open("fixed") };
     const weights = {
       fixed: await weightOf(study, "A2", base, features.fixed),
       synchronised: await weightOf(study, "A3", base, features.synchronised),
@@ -32,23 +40,24 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
       for (const [arm, { strategy, secondsOf }] of Object.entries<DistillArm>(distillArms)) {
         if (!strategy) continue;
         const level = strategy === "fixed" ? "fixed" : "synchronised";
+        const seen = strategy === "data-only" ? undefined : features[level];
         const trained = await train(study, base, {
           name: arm,
           strategy,
           seed,
           weight: weights[level],
           steps: secondsOf ? stepsFor(study, secondsOf, seed) : preset.steps.arm,
-          features: strategy === "data-only" ? undefined : features[level],
+          features: seen,
         });
         if (arm === "A3") drafting ??= trained.values;
         await study.once(`arm ${arm} ${seed}`, async () => {
           const { frames } = await smallClips(study, studentModel(workshop, trained.values), study.asked);
-          return smallLine(study, { arm, seed, trained, frames });
+          const seconds = trained.seconds + (seen?.seconds ?? 0);
+          return smallLine(study, { arm, seed, trained: { ...trained, seconds }, frames });
         });
       }
   } finally {
-    features.fixed.dispose();
-    features.synchronised.dispose();
+    await opened.close();
   }
   const isWanted = (probe: string) => !results.find(`probe ${probe}`);
   for (const line of await probeDistillation(study, teacher, base, drafting!, isWanted))

@@ -1,5 +1,6 @@
 /** Why arms differ, if they do: what teacher and students represent at each noise level. */
 
+import { joined } from "../../../base/joined.ts";
 import { Random } from "../../../base/philox.ts";
 import { studyCaption } from "../../../data/world/study.ts";
 import { renderStudy } from "../../../data/world/study-render.ts";
@@ -101,16 +102,6 @@ async function teacherStates(workshop: Workshop, model: HunyuanModel, clips: rea
     },
   };
 }
-
-const joined = (parts: readonly Float32Array[]): Float32Array => {
-  const out = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
-};
 
 /** CKA of teacher and student over both noise levels, before and after distillation; attributes in the teacher over its level. */
 export async function probeDistillation(

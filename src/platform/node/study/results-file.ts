@@ -1,6 +1,7 @@
 /** `results.jsonl`: what a study has found so far. A line is whole or is not there. */
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile } from "node:fs/promises";
 import { nameOf, type ResultLine } from "../../../study/results.ts";
+import { openJsonLines } from "../files/json-lines.ts";
 
 export class ResultsFile {
   readonly path: string;
@@ -12,15 +13,7 @@ export class ResultsFile {
   }
 
   static async open(path: string): Promise<ResultsFile> {
-    const text = await readFile(path, "utf8").catch(() => "");
-    const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-    return new ResultsFile(
-      path,
-      whole
-        .split("\n")
-        .filter(Boolean)
-        .map((line) => JSON.parse(line) as ResultLine),
-    );
+    return new ResultsFile(path, await openJsonLines<ResultLine>(path));
   }
 
   find(name: string): ResultLine | undefined {

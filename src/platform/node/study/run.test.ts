@@ -38,6 +38,19 @@ test("the tiny study runs end to end, and a second run finds all of it done", as
   await runStudy(studyPresets.tiny, home, runtime, { found: ({ kind }) => void found.push(kind) });
   expect(found).toEqual([]);
   expect(await readFile(join(home, "results.jsonl"), "utf8")).toBe(before);
+  const other = runStudy({ ...studyPresets.tiny, rate: 1 }, home, runtime);
+  await expect(other).rejects.toThrow("holds a study of another preset");
+
+  // An arm that is taught is charged its teacher's time.
+  const features = linesOf(lines, "training").find(({ what }) => what === "features, synchronised")!;
+  const taught = linesOf(lines, "arm").find(({ arm, seed }) => arm === "A3" && seed === 1)!;
+  const log = await readFile(join(home, "runs", "A3-1", "log.jsonl"), "utf8");
+  const own = log
+    .trim()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as { seconds: number }).seconds);
+  expect(features.seconds).toBeGreaterThan(0);
+  expect(taught.seconds).toBeCloseTo(features.seconds + own.reduce((a, b) => a + b), 6);
 });
 
 test("arms of one seed differ in their loss only: features change what is learned", async () => {

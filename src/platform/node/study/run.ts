@@ -1,6 +1,7 @@
 /** Runs a study: what all arms share, the gates, then the arms seed by seed. What is done already is not done again. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { InputError } from "../../../base/errors.ts";
 import type { StudyPreset } from "../../../study/preset.ts";
 import type { GateLine, ResultLine } from "../../../study/results.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
@@ -35,7 +36,7 @@ export async function runStudy(
   { signal, pastGates = false, report = () => {}, found = () => {} }: StudyOptions = {},
 ): Promise<StudyOutcome> {
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "preset.json"), `${JSON.stringify(preset, null, 2)}\n`);
+  await claim(join(folder, "preset.json"), `${JSON.stringify(preset, null, 2)}\n`);
   const results = await ResultsFile.open(join(folder, "results.jsonl"));
   const once: Study["once"] = async (name, make) => {
     const isNew = !results.find(name);
@@ -70,4 +71,15 @@ export async function runStudy(
     await pool?.close();
     workshop.dispose();
   }
+}
+
+/** @throws InputError where the folder holds the results of another preset, which these would be mixed with */
+async function claim(path: string, preset: string): Promise<void> {
+  const held = await readFile(path, "utf8").catch(() => undefined);
+  if (held !== undefined && held !== preset)
+    throw new InputError("this folder holds a study of another preset, or of other sizes", {
+      where: path,
+      hint: "-o names another folder",
+    });
+  await writeFile(path, preset);
 }

@@ -5,7 +5,8 @@ import { studyPrompts } from "../../../data/world/study.ts";
 import { distillArms, hrArms } from "../../../study/arms.ts";
 import type { StudyPreset } from "../../../study/preset.ts";
 import { report } from "../../../study/report.ts";
-import { ResultsFile } from "./results-file.ts";
+import type { ResultLine } from "../../../study/results.ts";
+import { readJsonLines } from "../files/json-lines.ts";
 import { writeSheet } from "./sheets.ts";
 
 /** Writes `NAME.md`, its results and its sheets from a study's folder; answers the file. */
@@ -14,7 +15,7 @@ export async function writeReport(folder: string, target: string): Promise<strin
     throw new InputError("no study has run here", { where: folder, cause, hint: "turbo2k study run" });
   });
   const preset = JSON.parse(text) as StudyPreset;
-  const { lines } = await ResultsFile.open(join(folder, "results.jsonl"));
+  const lines = await readJsonLines<ResultLine>(join(folder, "results.jsonl"));
   const captions = studyPrompts(preset.detail).map(({ prompt }) => prompt);
   await mkdir(target, { recursive: true });
   const sheet = async (family: string, arms: readonly string[]) => {
