@@ -1,6 +1,7 @@
 /** What a training run leaves on disk: settings, a log, checkpoints to resume from, weights to use. */
 import { appendFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { CheckpointError, InputError } from "../../../base/errors.ts";
 import type { HostTensor } from "../../../tensor/dtype.ts";
 import type { StepReport } from "../../../training/trainer.ts";
@@ -9,7 +10,8 @@ import { plotLines } from "../../../video/plot.ts";
 import { encodePng } from "../../../video/png.ts";
 import { readFloat32 } from "../../../weights/safetensors.ts";
 import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
-import { writeSafetensorsFile } from "../files/atomic-file.ts";
+import { writeFileAtomically, writeSafetensorsFile } from "../files/atomic-file.ts";
+import { readJsonLines } from "../files/json-lines.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 
 /** All that a run needs to go on. */
@@ -40,7 +42,23 @@ export class RunFolder {
     for (const left of ["snapshot.safetensors", "log.jsonl", "previews.jsonl", "previews"])
       await rm(join(this.path, left), { recursive: true, force: true });
     await mkdir(join(this.path, "previews"), { recursive: true });
+    await this.keepRecipe(recipe);
+  }
+
+  /** What the run follows from now on. */
+  async keepRecipe(recipe: unknown): Promise<void> {
     await writeFile(join(this.path, "recipe.json"), `${JSON.stringify(recipe, null, 2)}\n`);
+  }
+
+  /** Settings in which a recipe differs from the one that the run followed so far; none where that is not known. */
+  async changesTo(recipe: Readonly<Record<string, unknown>>): Promise<string[]> {
+    const text = await readFile(join(this.path, "recipe.json"), "utf8").catch(() => undefined);
+    if (text === undefined) return [];
+    const kept = JSON.parse(text) as Record<string, unknown>;
+    const now = JSON.parse(JSON.stringify(recipe)) as Record<string, unknown>;
+    return [...new Set([...Object.keys(kept), ...Object.keys(now)])].filter(
+      (name) => !isDeepStrictEqual(kept[name], now[name]),
+    );
   }
 
   get #snapshot(): string {
@@ -53,11 +71,7 @@ export class RunFolder {
 
   /** Reports so far, up to step `until`. */
   async history(until = Number.POSITIVE_INFINITY): Promise<StepReport[]> {
-    const text = await readFile(join(this.path, "log.jsonl"), "utf8").catch(() => "");
-    const reports = text
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as StepReport);
+    const reports = await readJsonLines<StepReport>(join(this.path, "log.jsonl"));
     return reports.filter((report) => report.step <= until);
   }
 
@@ -91,7 +105,7 @@ export class RunFolder {
   /** Drops reports behind `step`: a resumed run writes them again. */
   async forgetAfter(step: number): Promise<void> {
     const lines = (await this.history(step)).map((report) => `${JSON.stringify(report)}\n`);
-    await writeFile(join(this.path, "log.jsonl"), lines.join(""));
+    await writeFileAtomically(join(this.path, "log.jsonl"), [Buffer.from(lines.join(""))]);
   }
 
   /** loss.png: the loss of each step and its running mean. */
@@ -108,7 +122,9 @@ export class RunFolder {
       { name: "each step", points: each },
       { name: "running mean", points: smooth },
     ];
-    const frame = plotLines(series, { title: "loss", xLabel: "step", yLabel: "loss", logY: true });
+    // What rewards similarity may fall below zero.
+    const logY = reports.every(({ loss }) => loss > 0);
+    const frame = plotLines(series, { title: "loss", xLabel: "step", yLabel: "loss", logY });
     await writeFile(join(this.path, "loss.png"), await encodePng(frame));
   }
 

@@ -1,8 +1,11 @@
 /** Runs a recipe in a run folder: step, log, checkpoint, preview, until done or stopped. */
 import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { parse } from "yaml";
 import { InputError } from "../../../base/errors.ts";
+import { sizeOf } from "../../../tensor/dtype.ts";
+import { parametersOf } from "../../../tensor/mount.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { parseRecipe, type Recipe } from "../../../training/recipe.ts";
 import { type StepReport, Trainer } from "../../../training/trainer.ts";
@@ -68,7 +71,7 @@ export async function* train(path: string, runtime: Runtime, options: TrainOptio
   try {
     yield* runJob(job, { path, recipe, runtime, folder, snapshot, options });
   } finally {
-    job.dispose();
+    await job.dispose();
   }
 }
 
@@ -89,13 +92,17 @@ async function* runJob(
   const { task } = job;
   let trainer: Trainer;
   if (snapshot) {
+    refuseOther(task, snapshot, folder.path);
+    const changes = await folder.changesTo(recipe);
+    if (changes.length) options.note?.(`the recipe has changed since this run began: ${changes.join(", ")}`);
+    await folder.keepRecipe(recipe);
     trainer = await Trainer.resume(task, runtime, snapshot.values, snapshot.step, recipe.optimiser);
     await folder.forgetAfter(snapshot.step);
   } else {
     await folder.create(recipe);
     trainer = await Trainer.start(task, runtime, await task.initial(), recipe.optimiser);
   }
-  const parameters = [...(await trainer.weights()).values()].reduce((sum, { data }) => sum + data.length, 0);
+  const parameters = [...parametersOf(task.model).values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   yield { type: "started", folder: folder.path, step: trainer.step, steps: task.steps, parameters };
 
   const started = performance.now();
@@ -136,4 +143,17 @@ async function* runJob(
     trainer.dispose();
   }
   yield { type: "finished", folder: folder.path, step: trainer.step, done: trainer.done };
+}
+
+/** @throws InputError where a snapshot holds other weights than the task trains: it is of another recipe */
+function refuseOther({ model }: Job["task"], { values }: Snapshot, where: string): void {
+  const parameters = parametersOf(model);
+  for (const [name, { shape }] of parameters) {
+    const found = values.get(name)?.shape;
+    if (found && isDeepStrictEqual([...found], [...shape])) continue;
+    throw new InputError(
+      `this folder holds a run of another recipe: its ${name} is ${found ? `[${found}]` : "not there"}, not [${shape}]`,
+      { where, hint: "-o names another folder, --force replaces the run" },
+    );
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -12,7 +12,7 @@ import { openModel } from "../models/open-model.ts";
 import { smoothClip } from "../video/testing.ts";
 import { writeVideo } from "../video/write.ts";
 import { valuesOf } from "./job.ts";
-import { train } from "./run.ts";
+import { type TrainOptions, train } from "./run.ts";
 
 const recipe = {
   kind: "fine-tune",
@@ -43,10 +43,13 @@ beforeAll(async () => {
 });
 afterAll(() => rm(home, { recursive: true, force: true }));
 
-async function run(change: object, folder: string): Promise<number[]> {
+async function run(change: object, folder: string, options: TrainOptions = {}): Promise<number[]> {
   await writeFile(join(home, "tune.yaml"), stringify({ ...recipe, ...change }));
   const losses: number[] = [];
-  for await (const event of train(join(home, "tune.yaml"), openOrt(), { folder: join(home, "runs", folder) }))
+  for await (const event of train(join(home, "tune.yaml"), openOrt(), {
+    folder: join(home, "runs", folder),
+    ...options,
+  }))
     if (event.type === "step") losses.push(event.report.loss);
   return losses;
 }
@@ -90,6 +93,31 @@ test("adapters are saved as peft reads them, and merge into the model", async ()
   const snapshot = (await openCheckpointPath(join(home, "runs/lora/snapshot.safetensors"))).checkpoint;
   expect(await readFloat32(snapshot.tensors.get(`transformer.${layer}`)!)).toEqual(base);
   for (const one of [checkpoint, model, adapted, snapshot]) await one.close();
+}, 60_000);
+
+test("a run goes on with a changed recipe, which it says, and not with another model's", async () => {
+  const steps = (count: number, rate: number) => ({
+    optimiser: { ...recipe.optimiser, rate },
+    stages: [{ ...recipe.stages[0], steps: count }],
+  });
+  expect(await run(steps(2, 0.01), "more")).toHaveLength(2);
+  const notes: string[] = [];
+  const resume = { resume: true, note: (text: string) => void notes.push(text) };
+  // A process that was killed in the middle of a line.
+  await appendFile(join(home, "runs/more/log.jsonl"), '{"step":3,"lo');
+  expect(await run(steps(3, 0.02), "more", resume)).toHaveLength(1);
+  expect(notes).toEqual(["the recipe has changed since this run began: optimiser, stages"]);
+  const log = await readFile(join(home, "runs/more/log.jsonl"), "utf8");
+  expect(
+    log
+      .trim()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { step: number }).step),
+  ).toEqual([1, 2, 3]);
+  expect(await readFile(join(home, "runs/more/recipe.json"), "utf8")).toContain('"rate": 0.02');
+  await expect(run({ ...steps(4, 0.01), lora: { rank: 2 } }, "more", resume)).rejects.toThrow(
+    "holds a run of another recipe: its lora.0.down is not there",
+  );
 }, 60_000);
 
 test("layers that do not exist, and models that are none, are refused", async () => {
