@@ -86,8 +86,10 @@ async function run(
     if (event.type === "started") {
       steps = event.steps;
       terminal.note(startLine(event));
-    } else if (event.type === "step") terminal.progress("train", event.report.step, steps, figures(event.report));
-    else if (event.type === "checkpoint") {
+    } else if (event.type === "step") {
+      terminal.progress("train", event.report.step, steps, figures(event.report));
+      for (const line of heldOutLines(event.report)) terminal.note(line);
+    } else if (event.type === "checkpoint") {
       const scores = Object.entries(event.figures).map(([name, value]) => `  ${name} ${value.toFixed(2)}`);
       terminal.note(`saved at step ${event.step}${scores.join("")}`);
     } else if (event.done) terminal.out(`${event.folder}/model`);
@@ -100,6 +102,13 @@ async function run(
 
 const startLine = ({ folder, parameters, step, steps }: Extract<TrainEvent, { type: "started" }>): string =>
   `${folder}: ${(parameters / 1e6).toFixed(2)} M parameters, step ${step} of ${steps}`;
+
+/** `step 200, held-out loss at t 0.1: 1.234  0.3: 1.1`, where there is any. */
+function heldOutLines({ step, validation }: StepReport): string[] {
+  if (!validation) return [];
+  const levels = Object.entries(validation).map(([level, { loss }]) => `${level}: ${loss!.toFixed(4)}`);
+  return [`step ${step}, held-out loss at t ${levels.join("  ")}`];
+}
 
 /** `loss 0.1234  mse 0.01  norm 1.20  rate 1.0e-3  0.52 s`. */
 function figures({ loss, norm, rate, seconds, values }: StepReport): string {

@@ -47,4 +47,6 @@ export interface ClipSource {
   crop(index: number, request: CropRequest): Promise<Crop>;
   /** Another list of the same kind, for what must not be drawn from this one. */
   sibling(offset: number): ClipSource;
+  /** `count` clips of a size to be held out, and a list without them. @throws InputError where that leaves none */
+  split(count: number, picture: Picture): { readonly held: ClipSource; readonly rest: ClipSource };
 }

@@ -1,5 +1,4 @@
 /** Heterogeneous distillation (Turbo2K, Sec. 3.1): the student denoises, and sees what a teacher of another kind sees. */
-import { gaussian } from "../base/philox.ts";
 import type { LtxConfig } from "../models/ltx/config.ts";
 import { widthOf } from "../models/ltx/config.ts";
 import { tokensOf } from "../models/ltx/rope.ts";
@@ -12,15 +11,16 @@ import { mount } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
 import { diffusionLoss, similarity } from "./distill-loss.ts";
 import { Projector, type TokenPlaces } from "./distill-projector.ts";
-import { type Draw, drawOf, type FeatureSource } from "./distill-teacher.ts";
+import { type Draw, drawOf, type FeatureSource, heldOutDraws } from "./distill-teacher.ts";
 import { bucketAt } from "./draws.ts";
 import type { LatentSet } from "./flow-task.ts";
 import { initialWeights } from "./initial.ts";
 import type { DistillRecipe } from "./recipe.ts";
 import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
-import { type FlowItem, type StudentShape, studentFeeds, studentGraph } from "./student.ts";
+import { flowItems, type StudentShape, studentFeeds, studentGraph } from "./student.ts";
 import type { Task } from "./trainer.ts";
+import { type Validation, validationBucket } from "./validation.ts";
 
 export interface StudentConfigs {
   readonly text: T5Config;
@@ -122,8 +122,7 @@ export class DistillTask implements Task {
   }
 
   async batch(step: number): Promise<Record<string, HostTensor>> {
-    const { key, set, batch, ...shape } = this.#shapeOf(this.bucket(step));
-    const { teacher, tokenizer } = this.data;
+    const { key, set, batch } = this.#shapeOf(this.bucket(step));
     const { recipe } = this;
     const random = batchRandom(recipe.seed, step);
     const draws: Draw[] = [];
@@ -132,22 +131,39 @@ export class DistillTask implements Task {
       const number = random.bits();
       draws.push(drawOf(recipe, key, set, clip, recipe.draws ? number % recipe.draws : number));
     }
-    const size = tokensOf(shape.grid) * this.data.configs.transformer.channels;
-    const noise = gaussian(batch * size, recipe.seed, `student-noise-${step}`);
-    const items: FlowItem[] = [];
-    for (const [item, { clip, sigma, caption }] of draws.entries()) {
-      const own = noise.subarray(item * size, (item + 1) * size);
-      items.push({ clean: await set.read(clip), noise: own, sigma, caption });
-    }
+    const seen = recipe.strategy === "shuffled" ? [...draws.slice(1), draws[0]!] : draws;
+    return this.#feeds(this.bucket(step), draws, seen, `student-noise-${step}`);
+  }
+
+  /** Of held-out clips the teacher's own features, whatever the strategy. */
+  get validation(): Validation | undefined {
+    const { validation } = this.recipe;
+    if (!validation) return undefined;
+    const { set } = this.#shapeOf(validationBucket);
+    const batch: Validation["batch"] = (clip, sigma) => {
+      const draws = heldOutDraws(this.recipe, set, clip).filter((draw) => draw.sigma === sigma);
+      return this.#feeds(validationBucket, draws, draws, `held-out-${clip}`);
+    };
+    return { ...validation, batch };
+  }
+
+  /** @param seen what the teacher is shown */
+  async #feeds(
+    bucket: string,
+    draws: readonly Draw[],
+    seen: readonly Draw[],
+    stream: string,
+  ): Promise<Record<string, HostTensor>> {
+    const { key, set, ...shape } = this.#shapeOf(bucket);
+    const { recipe, data } = this;
     const cleanShare = hostTensor(
       draws.map(({ sigma }) => 1 - sigma),
-      [batch, 1, 1],
+      [draws.length, 1, 1],
     );
-    const seen = recipe.strategy === "shuffled" ? [...draws.slice(1), draws[0]!] : draws;
     return {
-      ...studentFeeds(items, shape, tokenizer),
+      ...studentFeeds(await flowItems(set, draws, recipe.seed, stream), shape, data.tokenizer),
       ...(recipe.loss === "epsilon" && { cleanShare }),
-      ...(teacher && { teacher: await teacher.features.read(key, seen) }),
+      ...(data.teacher && { teacher: await data.teacher.features.read(key, seen) }),
     };
   }
 }

@@ -8,16 +8,14 @@ import { addNoise } from "../samplers/process.ts";
 import type { HostTensor } from "../tensor/dtype.ts";
 import type { Executable, Runtime } from "../tensor/runtime.ts";
 import type { TokenPlaces } from "./distill-projector.ts";
-import { drawSigma } from "./draws.ts";
+import { drawSigma, type Seen } from "./draws.ts";
 import type { LatentSet } from "./flow-task.ts";
 import type { DistillRecipe } from "./recipe.ts";
+import { heldOut, heldOutDraw, validationLevels } from "./validation.ts";
 
 /** A clip with a noise level and a wording: a pure function of recipe, size, clip and number. */
-export interface Draw {
-  readonly clip: number;
+export interface Draw extends Seen {
   readonly number: number;
-  readonly sigma: number;
-  readonly caption: string;
 }
 
 type DrawRecipe = Pick<DistillRecipe, "seed" | "drawSeed" | "timesteps" | "captionDropout">;
@@ -35,6 +33,22 @@ export function drawOf(
   const sigma = drawSigma(random, recipe.timesteps);
   const caption = random.chance(recipe.captionDropout) ? "" : set.caption(clip, random);
   return { clip, number, sigma, caption };
+}
+
+/** Of a held-out clip: one at each of `validationLevels`, in their order. */
+export const heldOutDraws = (recipe: DrawRecipe, set: Pick<LatentSet, "caption">, clip: number): Draw[] =>
+  validationLevels.map((sigma, number) => ({ ...heldOutDraw(set, clip, sigma, drawSeedOf(recipe)), number }));
+
+/** Every draw of a set whose features are kept, those of a clip together. */
+export function keptDraws(
+  recipe: DrawRecipe & Pick<DistillRecipe, "draws">,
+  key: string,
+  set: Pick<LatentSet, "count" | "caption">,
+): Draw[] {
+  const clips = Array.from({ length: set.count }, (_, clip) => clip);
+  if (key === heldOut) return clips.flatMap((clip) => heldOutDraws(recipe, set, clip));
+  const numbers = Array.from({ length: recipe.draws }, (_, number) => number);
+  return clips.flatMap((clip) => numbers.map((number) => drawOf(recipe, key, set, clip, number)));
 }
 
 /** Features of draws at a picture size, live or from disk: [B, N1, W1], of root mean square 1 per token. */

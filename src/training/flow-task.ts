@@ -1,20 +1,21 @@
 /** Flow matching on cached latents of captioned clips; text encoder and transformer learn together. */
-import { gaussian, type Random } from "../base/philox.ts";
-import { type Grid, tokensOf } from "../models/ltx/rope.ts";
+import type { Random } from "../base/philox.ts";
+import type { Grid } from "../models/ltx/rope.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
 import { T5Encoder } from "../models/t5/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
 import type { HostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { bucketAt, drawSigma } from "./draws.ts";
+import { bucketAt, drawSeen } from "./draws.ts";
 import { initialFlowWeights } from "./flow-initial.ts";
 import { modelConfigs } from "./flow-model.ts";
 import type { FlowRecipe } from "./recipe.ts";
 import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
-import { type FlowItem, type StudentShape, studentFeeds, studentGraph } from "./student.ts";
+import { flowItems, type StudentShape, studentFeeds, studentGraph } from "./student.ts";
 import type { Task } from "./trainer.ts";
+import { heldOutDraw, type Validation, validationBucket } from "./validation.ts";
 
 /** Normalised latents of one picture size, clip by clip, and what the clips show. */
 export interface LatentSet {
@@ -86,18 +87,20 @@ export class FlowTask implements Task {
 
   async batch(step: number): Promise<Record<string, HostTensor>> {
     const { set, batch, ...shape } = this.#shapeOf(this.bucket(step));
-    const { seed, timesteps, captionDropout } = this.recipe;
-    const random = batchRandom(seed, step);
-    const size = tokensOf(shape.grid) * this.data.channels;
-    const noise = gaussian(batch * size, seed, `flow-noise-${step}`);
-    const items: FlowItem[] = [];
-    for (let item = 0; item < batch; item++) {
-      const clip = random.below(set.count);
-      const sigma = drawSigma(random, timesteps);
-      const caption = random.chance(captionDropout) ? "" : set.caption(clip, random);
-      const own = noise.subarray(item * size, (item + 1) * size);
-      items.push({ clean: await set.read(clip), noise: own, sigma, caption });
-    }
+    const { recipe } = this;
+    const seen = drawSeen(set, batch, batchRandom(recipe.seed, step), recipe);
+    const items = await flowItems(set, seen, recipe.seed, `flow-noise-${step}`);
     return studentFeeds(items, shape, this.data.tokenizer);
+  }
+
+  get validation(): Validation | undefined {
+    const { seed, validation } = this.recipe;
+    if (!validation) return undefined;
+    const { set, ...shape } = this.#shapeOf(validationBucket);
+    const batch: Validation["batch"] = async (clip, sigma) => {
+      const seen = [heldOutDraw(set, clip, sigma, seed)];
+      return studentFeeds(await flowItems(set, seen, seed, `held-out-${clip}`), shape, this.data.tokenizer);
+    };
+    return { ...validation, batch };
   }
 }

@@ -2,7 +2,7 @@
  * Training of the high-resolution model of two-stage synthesis (Turbo2K, Sec. 3.2): flow matching on windows of large clips,
  * guided by what the frozen low-resolution model sees in the same clips.
  */
-import { gaussian, type Random } from "../base/philox.ts";
+import { gaussian, Random } from "../base/philox.ts";
 import { widthOf } from "../models/ltx/config.ts";
 import { cropTokens, placeTokens } from "../models/ltx/placement.ts";
 import { type Crop, resizing } from "../models/ltx/resize.ts";
@@ -23,8 +23,9 @@ import { initialHrWeights } from "./hr-initial.ts";
 import type { HrRecipe } from "./recipe.ts";
 import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, pictureKey, stepsOf } from "./stages.ts";
-import { type FlowItem, latentFeeds, wordsOf } from "./student.ts";
+import { flowItems, latentFeeds, wordsOf } from "./student.ts";
 import type { Task } from "./trainer.ts";
+import { heldOut, heldOutDraw, type Validation } from "./validation.ts";
 
 /** Clips at both sizes: the whole small picture, and a window of the large one. Clips of a group share the window. */
 export interface HrSet {
@@ -76,8 +77,9 @@ export class HrTask implements Task {
   }
 
   loss(bucket: string): { loss: Tensor; report: Record<string, Tensor> } {
-    const [picture, window, batch] = bucket.split(" ") as [string, string, string];
-    const { small, large, ...set } = this.data.sets.get(`${picture} ${window}`)!;
+    const end = bucket.lastIndexOf(" ");
+    const batch = bucket.slice(end + 1);
+    const { small, large, ...set } = this.data.sets.get(bucket.slice(0, end))!;
     const { transformer } = this.data.config;
     const { height, width } = set.window(0);
     const tokens = large.frames * height * width;
@@ -118,31 +120,44 @@ export class HrTask implements Task {
       clip: group * set.group + random.below(Math.min(set.group, set.count)),
       sigma: drawSigma(random, recipe.timesteps),
     }));
-    const crop = set.window(group);
-    const noisy = await this.#noisy(set, items, step);
-    const { mask, ...guide } = await this.#guide(set, items, random, step);
+    const caption = (clip: number) => (random.chance(recipe.captionDropout) ? "" : set.small.caption(clip, random));
+    return this.#feeds(set, set.window(group), { items, caption, random, stream: `${step}` });
+  }
+
+  get validation(): Validation | undefined {
+    const { seed, validation } = this.recipe;
+    if (!validation) return undefined;
+    const set = this.data.sets.get(heldOut)!;
+    const batch: Validation["batch"] = (clip, sigma) =>
+      this.#feeds(set, set.window(clip), {
+        items: [{ clip, sigma }],
+        caption: () => heldOutDraw(set.small, clip, sigma, seed).caption,
+        random: new Random(seed, clip),
+        stream: `${heldOut}-${clip}`,
+      });
+    return { ...validation, batch };
+  }
+
+  async #feeds(set: HrSet, crop: Crop, batch: Batch): Promise<Record<string, HostTensor>> {
+    const noisy = await this.#noisy(set, batch);
+    const { mask, ...guide } = await this.#guide(set, batch);
     return { ...noisy, mask: mask!, ...guide, ...this.#places(set, crop) };
   }
 
   /** What the model is to clean up, and the velocity it should find. */
-  async #noisy(set: HrSet, items: readonly Item[], step: number): Promise<Record<string, HostTensor>> {
+  async #noisy(set: HrSet, { items, stream }: Batch): Promise<Record<string, HostTensor>> {
     const { height, width } = set.window(0);
     const grid = { frames: set.large.frames, height, width };
-    const size = tokensOf(grid) * this.data.config.transformer.channels;
-    const noise = gaussian(items.length * size, this.recipe.seed, `hr-noise-${step}`);
-    const noisy: Omit<FlowItem, "caption">[] = [];
-    for (const [at, { clip, sigma }] of items.entries())
-      noisy.push({ clean: await set.read(clip), noise: noise.subarray(at * size, (at + 1) * size), sigma });
-    return latentFeeds(noisy, grid);
+    return latentFeeds(await flowItems(set, items, this.recipe.seed, `hr-noise-${stream}`), grid);
   }
 
   /** Text states, and what the low-resolution stage hands over, as at inference. */
-  async #guide(set: HrSet, items: readonly Item[], random: Random, step: number): Promise<Record<string, HostTensor>> {
+  async #guide(set: HrSet, { items, caption, random, stream }: Batch): Promise<Record<string, HostTensor>> {
     const { config, draft } = this.data;
     const { tokenizer, settings } = draft.model;
     const { grid } = set.small;
     const size = tokensOf(grid) * config.transformer.channels;
-    const noise = gaussian(items.length * size, this.recipe.seed, `guide-noise-${step}`);
+    const noise = gaussian(items.length * size, this.recipe.seed, `guide-noise-${stream}`);
     const handed = new Float32Array(noise.length);
     const sigmas = items.map(({ sigma }) => (config.guidance === "features-synced" ? sigma : guideSigma));
     const captions: string[] = [];
@@ -151,7 +166,7 @@ export class HrTask implements Task {
       const own = noise.subarray(at * size, (at + 1) * size);
       const isLatent = config.guidance === "latents";
       handed.set(isLatent ? degrade(clean, grid, random) : addNoise(clean, own, sigmas[at]!), at * size);
-      captions.push(random.chance(this.recipe.captionDropout) ? "" : set.small.caption(clip, random));
+      captions.push(caption(clip));
     }
     const text = wordsOf(captions, settings.textLength, tokenizer);
     const { states, features } = await draft.run({ grid, noisy: handed, sigmas, ...text });
@@ -177,7 +192,12 @@ export class HrTask implements Task {
   }
 }
 
-interface Item {
-  readonly clip: number;
-  readonly sigma: number;
+interface Batch {
+  readonly items: readonly { readonly clip: number; readonly sigma: number }[];
+  /** Asked once for each item. */
+  readonly caption: (clip: number) => string;
+  /** Of what degrades latents. */
+  readonly random: Random;
+  /** Names the noise. */
+  readonly stream: string;
 }

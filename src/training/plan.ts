@@ -4,8 +4,9 @@ import { sizeOf } from "../tensor/dtype.ts";
 import { parametersOf } from "../tensor/mount.ts";
 import type { Program } from "../tensor/program.ts";
 import type { Runtime } from "../tensor/runtime.ts";
-import { stepProgram, type Traced, updateProgram } from "./step-program.ts";
+import { lossProgram, stepProgram, type Traced, updateProgram } from "./step-program.ts";
 import type { OptimiserSettings, Task } from "./trainer.ts";
+import { validationBucket, validationLevels } from "./validation.ts";
 
 /** A frozen model beside a training step, or what prepares data before the first one. */
 export interface FrozenRun {
@@ -35,7 +36,7 @@ export interface TrainingPlan {
 }
 
 export interface PlannedRun {
-  readonly task: Traced & Pick<Task, "steps" | "bucket">;
+  readonly task: Traced & Pick<Task, "steps" | "bucket" | "validation">;
   readonly optimiser: OptimiserSettings;
   /** Done once before training starts, one after the other. */
   readonly preparation: readonly FrozenRun[];
@@ -86,7 +87,13 @@ export function planTraining({ task, optimiser, preparation, beside }: PlannedRu
       own.flops + (update?.flops ?? 0) / accumulate + others.reduce((sum, one) => sum + one.times * one.flops, 0);
     return phase(`step ${bucket}`, runs, runs * flops, state + held + moving);
   });
-  const phases = [...prepared, ...steps];
+  const { validation } = task;
+  const looked = validation ? [sizesOf(lossProgram(task, validationBucket, keeps))] : [];
+  const looks = looked.map(({ flops, moving }) => {
+    const runs = Math.floor(task.steps / validation!.every) * validation!.clips * validationLevels.length;
+    return phase("held-out clips", runs, runs * flops, state + moving);
+  });
+  const phases = [...prepared, ...steps, ...looks.filter(({ runs }) => runs > 0)];
   const sizes = [...parametersOf(task.model)].map(([name, { shape }]) => [name, sizeOf(shape)] as const);
   const total = (list: readonly (readonly [string, number])[]) => list.reduce((sum, [, size]) => sum + size, 0);
   return {

@@ -91,6 +91,8 @@ export const matching = {
   stages,
   /** Share of noise levels drawn evenly, and the shift of all of them towards noise. */
   timesteps: z.strictObject({ uniform: z.number().min(0).max(1), shift: z.number().positive() }),
+  /** Losses of `clips` clips that are not trained on, every so many steps: `validation.ts`. */
+  validation: z.strictObject({ clips: count, every: count }).optional(),
   /** What each preview generates: test prompts at one size. */
   preview: z.strictObject({ picture, prompts: count }),
 };

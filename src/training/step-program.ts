@@ -34,6 +34,12 @@ export function stepProgram(
   return buildProgram({ loss, ...rest, ...report }, { updates, keep });
 }
 
+/** The loss alone, of weights as they are. */
+export function lossProgram(task: Traced, bucket: string, keep: Runtime["keeps"]): Program {
+  const { loss, report } = task.loss(bucket);
+  return buildProgram({ loss, ...report }, { keep });
+}
+
 /** What moves the weights by the sums, and empties these. */
 export function updateProgram(task: Traced, settings: OptimiserSettings, keep: Runtime["keeps"]): Program {
   const parameters = trainedOf(task);

@@ -1,4 +1,5 @@
 /** The LTX student as training sees it: its graph for one shape, and what it is fed. Plain training and distillation share it. */
+import { gaussian } from "../base/philox.ts";
 import { widthOf } from "../models/ltx/config.ts";
 import { coordinates, type Grid, type Positions, ropeTables, tokensOf } from "../models/ltx/rope.ts";
 import type { ForwardOptions, LtxTransformer } from "../models/ltx/transformer.ts";
@@ -8,6 +9,8 @@ import { timestepSinusoid } from "../nn/timestep.ts";
 import { addNoise, timestepOf, velocity } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { constant, input, type Tensor } from "../tensor/tensor.ts";
+import type { Seen } from "./draws.ts";
+import type { LatentSet } from "./flow-task.ts";
 
 export interface StudentNet {
   readonly text: T5Encoder;
@@ -65,18 +68,34 @@ export function velocityGraph(
   return { predicted, target: input("target", [batch, tokens, config.channels]) };
 }
 
-/** One clip of a batch. */
-export interface FlowItem {
-  /** Packed latents [N, C] and noise of the same size. */
+/** One clip of a batch: its packed latents [N, C] and noise of the same size. */
+interface Noised {
   readonly clean: Float32Array;
   readonly noise: Float32Array;
   readonly sigma: number;
-  readonly caption: string;
+}
+
+/** Clips with noise of a stream of its own, for each of them in turn. */
+export async function flowItems<One extends Pick<Seen, "clip" | "sigma">>(
+  set: Pick<LatentSet, "read">,
+  seen: readonly One[],
+  seed: number,
+  stream: string,
+): Promise<(One & Noised)[]> {
+  const cleans: Float32Array[] = [];
+  for (const { clip } of seen) cleans.push(await set.read(clip));
+  const size = cleans[0]!.length;
+  const noise = gaussian(seen.length * size, seed, stream);
+  return seen.map((one, item) => ({
+    ...one,
+    clean: cleans[item]!,
+    noise: noise.subarray(item * size, (item + 1) * size),
+  }));
 }
 
 /** Noisy latents, their velocities, noise levels and words. */
 export function studentFeeds(
-  items: readonly FlowItem[],
+  items: readonly (Noised & Pick<Seen, "caption">)[],
   { grid, words }: Pick<StudentShape, "grid" | "words">,
   tokenizer: TextTokenizer,
 ): Record<string, HostTensor> {
@@ -86,7 +105,7 @@ export function studentFeeds(
 
 /** Noisy latents, their velocities and noise levels. */
 export function latentFeeds(
-  items: readonly Omit<FlowItem, "caption">[],
+  items: readonly Noised[],
   grid: Grid,
 ): Record<"latents" | "target" | "sinusoid", HostTensor> {
   const batch = items.length;

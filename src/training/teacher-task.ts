@@ -1,21 +1,21 @@
 /** Flow matching for the teacher on cached latents of its own autoencoder; its text encoders learn along. */
-import { gaussian } from "../base/philox.ts";
 import { endOf } from "../models/clip/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
 import { timestepSinusoid } from "../nn/timestep.ts";
 import { hunyuanInputs } from "../pipelines/hunyuan.ts";
-import { addNoise, timestepOf, velocity } from "../samplers/process.ts";
-import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
+import { timestepOf } from "../samplers/process.ts";
+import type { HostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
-import { bucketAt, drawSigma } from "./draws.ts";
+import { bucketAt, drawSeen, type Seen } from "./draws.ts";
 import type { LatentSet } from "./flow-task.ts";
 import type { TeacherRecipe } from "./recipe.ts";
 import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
-import { wordsOf } from "./student.ts";
+import { flowItems, latentFeeds, wordsOf } from "./student.ts";
 import { initialTeacherWeights, TeacherNet, teacherConfigs } from "./teacher-net.ts";
 import type { Task } from "./trainer.ts";
+import { heldOutDraw, type Validation, validationBucket } from "./validation.ts";
 
 export interface TeacherData {
   readonly tokenizer: TextTokenizer;
@@ -64,31 +64,32 @@ export class TeacherTask implements Task {
   }
 
   async batch(step: number): Promise<Record<string, HostTensor>> {
-    const { set, batch, grid, words } = this.#shapeOf(this.bucket(step));
-    const { seed, timesteps, captionDropout } = this.recipe;
+    const { set, batch } = this.#shapeOf(this.bucket(step));
+    const { recipe } = this;
+    return this.#feeds(set, drawSeen(set, batch, batchRandom(recipe.seed, step), recipe), `teacher-noise-${step}`);
+  }
+
+  get validation(): Validation | undefined {
+    const { seed, validation } = this.recipe;
+    if (!validation) return undefined;
+    const { set } = this.#shapeOf(validationBucket);
+    const batch: Validation["batch"] = (clip, sigma) =>
+      this.#feeds(set, [heldOutDraw(set, clip, sigma, seed)], `held-out-${clip}`);
+    return { ...validation, batch };
+  }
+
+  async #feeds(set: LatentSet, seen: readonly Seen[], stream: string): Promise<Record<string, HostTensor>> {
     const { channels, tokenizer } = this.data;
-    const random = batchRandom(seed, step);
-    const shape = [batch, channels, grid.frames, grid.height, grid.width];
-    const size = channels * grid.frames * grid.height * grid.width;
-    const noise = gaussian(batch * size, seed, `teacher-noise-${step}`);
-    const [latents, target] = [new Float32Array(batch * size), new Float32Array(batch * size)];
-    const levels: number[] = [];
-    const captions: string[] = [];
-    for (let item = 0; item < batch; item++) {
-      const clip = random.below(set.count);
-      const sigma = drawSigma(random, timesteps);
-      captions.push(random.chance(captionDropout) ? "" : set.caption(clip, random));
-      levels.push(timestepOf(sigma));
-      const clean = await set.read(clip);
-      const own = noise.subarray(item * size, (item + 1) * size);
-      latents.set(addNoise(clean, own, sigma), item * size);
-      target.set(velocity(clean, own), item * size);
-    }
-    const { ids, mask } = wordsOf(captions, words, tokenizer);
+    const { frames, height, width } = set.grid;
+    const items = await flowItems(set, seen, this.recipe.seed, stream);
+    const { latents, target } = latentFeeds(items, set.grid);
+    const shape = [items.length, channels, frames, height, width];
+    const captions = items.map(({ caption }) => caption);
+    const { ids, mask } = wordsOf(captions, this.recipe.text.tokens, tokenizer);
     return {
-      latents: hostTensor(latents, shape),
-      target: hostTensor(target, shape),
-      sinusoid: timestepSinusoid(levels),
+      latents: { ...latents, shape },
+      target: { ...target, shape },
+      sinusoid: timestepSinusoid(items.map(({ sigma }) => timestepOf(sigma))),
       ids,
       textMask: mask,
       end: endOf(ids, this.model.clip.config),

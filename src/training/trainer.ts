@@ -7,7 +7,8 @@ import type { Executable, Runtime, State } from "../tensor/runtime.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { initialSums } from "./accumulate.ts";
 import { type AdamConfig, adamInputs, initialMoments, momentNames } from "./optimiser.ts";
-import { adamOf, stepProgram, updateProgram } from "./step-program.ts";
+import { adamOf, lossProgram, stepProgram, updateProgram } from "./step-program.ts";
+import { type Validation, type ValidationFigures, validate, validationBucket } from "./validation.ts";
 
 /** What is being learned. Batches are pure functions of the step, so that a run can stop and go on to the same bits. */
 export interface Task {
@@ -23,6 +24,8 @@ export interface Task {
   initial(): Promise<ReadonlyMap<string, HostTensor>> | ReadonlyMap<string, HostTensor>;
   /** Parameters that stay as they start; none when left out. */
   frozen?(name: string): boolean;
+  /** What is looked at besides, on clips that are held out. */
+  readonly validation?: Validation | undefined;
 }
 
 export interface OptimiserSettings extends Partial<AdamConfig> {
@@ -41,6 +44,8 @@ export interface StepReport {
   readonly norm: number;
   readonly seconds: number;
   readonly values: Readonly<Record<string, number>>;
+  /** Of the weights after this step, where it is time for them. */
+  readonly validation?: ValidationFigures;
 }
 
 /** Linear warm-up, then a cosine from `rate` to `rate * final`. */
@@ -53,9 +58,6 @@ export function learningRate(
   const progress = Math.min(1, (step - warmup) / Math.max(1, steps - warmup));
   return rate * (final + (1 - final) * 0.5 * (1 + Math.cos(Math.PI * progress)));
 }
-
-/** Not a bucket. */
-const updateKey = "update";
 
 export class Trainer {
   readonly task: Task;
@@ -126,31 +128,35 @@ export class Trainer {
       Object.entries(results).map(([name, { data }]) => [name, data[0]!]),
     );
     const seconds = (performance.now() - started) / 1000;
-    return { step, loss: loss!, norm: norm ?? this.#norm, rate, seconds, values };
+    const report = { step, loss: loss!, norm: norm ?? this.#norm, rate, seconds, values };
+    const { validation } = this.task;
+    if (!validation || step % validation.every) return report;
+    return { ...report, validation: await validate(await this.#lossProgram(), validation) };
   }
 
   get #accumulate(): number {
     return this.#settings.accumulate ?? 1;
   }
 
-  async #program(bucket: string): Promise<Executable> {
-    const known = this.#programs.get(bucket);
-    if (known) return known;
-    const made = await this.#compile(stepProgram(this.task, bucket, this.#settings, this.#runtime.keeps));
-    this.#programs.set(bucket, made);
-    return made;
+  #program(bucket: string): Promise<Executable> {
+    return this.#once(bucket, () => stepProgram(this.task, bucket, this.#settings, this.#runtime.keeps));
   }
 
-  async #updateProgram(): Promise<Executable> {
-    const known = this.#programs.get(updateKey);
-    if (known) return known;
-    const made = await this.#compile(updateProgram(this.task, this.#settings, this.#runtime.keeps));
-    this.#programs.set(updateKey, made);
-    return made;
+  #updateProgram(): Promise<Executable> {
+    return this.#once("update", () => updateProgram(this.task, this.#settings, this.#runtime.keeps));
   }
 
-  #compile(program: Program): Promise<Executable> {
-    return this.#runtime.compile(program, { state: this.#state });
+  #lossProgram(): Promise<Executable> {
+    return this.#once("loss", () => lossProgram(this.task, validationBucket, this.#runtime.keeps));
+  }
+
+  /** Names are buckets, or what no bucket is called. */
+  async #once(name: string, program: () => Program): Promise<Executable> {
+    const known = this.#programs.get(name);
+    if (known) return known;
+    const made = await this.#runtime.compile(program(), { state: this.#state });
+    this.#programs.set(name, made);
+    return made;
   }
 
   /** Everything that a later `resume` needs: weights, moments, averages. */

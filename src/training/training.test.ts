@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
-import { Random } from "../base/philox.ts";
+import { gaussian, Random } from "../base/philox.ts";
 import { vocabulary } from "../data/world/captions.ts";
 import { WorldClips } from "../data/world/source.ts";
 import { TextTokenizer } from "../models/t5/tokenizer.ts";
@@ -63,7 +63,7 @@ const flowRecipe = parseRecipe(
 
 const world = new WorldClips("mini", 5);
 
-function flowTask(): FlowTask {
+function flowTask(change: Partial<FlowRecipe> = {}): FlowTask {
   const random = new Random(1, 1);
   const set = (frames: number): LatentSet => {
     const clips = Array.from({ length: 4 }, () =>
@@ -80,8 +80,9 @@ function flowTask(): FlowTask {
   const sets = new Map([
     ["64x64x9", set(2)],
     ["64x64x1", set(1)],
+    ["held-out", set(2)],
   ]);
-  return new FlowTask(flowRecipe, { tokenizer, channels: 8, compression: [8, 32, 32], sets });
+  return new FlowTask({ ...flowRecipe, ...change }, { tokenizer, channels: 8, compression: [8, 32, 32], sets });
 }
 
 async function losses(trainer: Trainer, steps: number): Promise<number[]> {
@@ -109,9 +110,29 @@ test("flow matching lowers its loss", async () => {
   expect(mean(all.slice(-10))).toBeLessThan(0.8 * mean(all.slice(0, 10)));
 });
 
+test("held-out clips: the same question each time, whose first answer is known", async () => {
+  const task = flowTask({ validation: { clips: 2, every: 2 } });
+  const trainer = await Trainer.start(task, openOrt(), await task.initial(), { rate: 1e-12 });
+  const reports = [];
+  for (let i = 0; i < 4; i++) reports.push(await trainer.advance());
+  trainer.dispose();
+  expect(reports.map(({ validation }) => validation !== undefined)).toEqual([false, true, false, true]);
+  const [first, second] = [reports[1]!.validation!, reports[3]!.validation!];
+  expect(first).toEqual(second);
+  // The head starts at zero, so that the loss is the mean square of noise - clip at every level.
+  const set = task.data.sets.get("held-out")!;
+  let square = 0;
+  for (const clip of [0, 1]) {
+    const clean = await set.read(clip);
+    const noise = gaussian(clean.length, 5, `held-out-${clip}`);
+    square += clean.reduce((sum, value, i) => sum + (noise[i]! - value) ** 2, 0) / clean.length / 2;
+  }
+  for (const { loss } of Object.values(first)) expect(loss).toBeCloseTo(square, 5);
+});
+
 const resumable: [string, () => Task][] = [
   ["autoencoder", () => new VaeTask(vaeRecipe, world)],
-  ["flow", flowTask],
+  ["flow", () => flowTask()],
 ];
 
 test.each(resumable)("%s: a resumed run has the same bits as one that never stopped", async (_, make) => {

@@ -1,20 +1,20 @@
 /** Flow matching that goes on from a finished model: all of its transformer, or adapters beside it. The text encoder stays. */
-import { gaussian, Random } from "../base/philox.ts";
+import { Random } from "../base/philox.ts";
 import type { LtxConfig } from "../models/ltx/config.ts";
-import { tokensOf } from "../models/ltx/rope.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
-import { bucketAt, drawSigma } from "./draws.ts";
+import { bucketAt, drawSeen, type Seen } from "./draws.ts";
 import type { LatentSet } from "./flow-task.ts";
 import { initialWeights } from "./initial.ts";
 import { type Adapter, attachLora, type LoraSettings } from "./lora.ts";
 import type { TuneRecipe } from "./recipe-tune.ts";
 import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
-import { type FlowItem, latentFeeds, velocityGraph } from "./student.ts";
+import { flowItems, latentFeeds, velocityGraph } from "./student.ts";
 import type { Task } from "./trainer.ts";
+import { heldOutDraw, type Validation, validationBucket } from "./validation.ts";
 
 /** A caption as the frozen text encoder reads it. */
 export interface CaptionStates {
@@ -104,24 +104,33 @@ export class TuneTask implements Task {
 
   async batch(step: number): Promise<Record<string, HostTensor>> {
     const { set, batch } = this.#shapeOf(this.bucket(step));
-    const { seed, timesteps, captionDropout } = this.recipe;
+    const { recipe } = this;
+    const worded = { count: set.count, caption: (clip: number) => captionAt(set, clip, recipe.seed) };
+    const seen = drawSeen(worded, batch, batchRandom(recipe.seed, step), recipe);
+    return this.#feeds(set, seen, `tune-noise-${step}`);
+  }
+
+  get validation(): Validation | undefined {
+    const { seed, validation } = this.recipe;
+    if (!validation) return undefined;
+    const { set } = this.#shapeOf(validationBucket);
+    const batch: Validation["batch"] = (clip, sigma) =>
+      this.#feeds(set, [heldOutDraw(set, clip, sigma, seed)], `held-out-${clip}`);
+    return { ...validation, batch };
+  }
+
+  async #feeds(set: LatentSet, seen: readonly Seen[], stream: string): Promise<Record<string, HostTensor>> {
     const { words, config } = this.data;
-    const random = batchRandom(seed, step);
-    const size = tokensOf(set.grid) * config.channels;
-    const noise = gaussian(batch * size, seed, `tune-noise-${step}`);
-    const text = new Float32Array(batch * words * config.captionChannels),
-      mask = new Float32Array(batch * words);
-    const items: Omit<FlowItem, "caption">[] = [];
-    for (let item = 0; item < batch; item++) {
-      const clip = random.below(set.count);
-      const sigma = drawSigma(random, timesteps);
-      const said = await this.data.states(random.chance(captionDropout) ? "" : captionAt(set, clip, seed));
+    const batch = seen.length;
+    const text = new Float32Array(batch * words * config.captionChannels);
+    const mask = new Float32Array(batch * words);
+    for (const [item, { caption }] of seen.entries()) {
+      const said = await this.data.states(caption);
       text.set(said.states, item * words * config.captionChannels);
       mask.set(said.mask, item * words);
-      items.push({ clean: await set.read(clip), noise: noise.subarray(item * size, (item + 1) * size), sigma });
     }
     return {
-      ...latentFeeds(items, set.grid),
+      ...latentFeeds(await flowItems(set, seen, this.recipe.seed, stream), set.grid),
       text: hostTensor(text, [batch, words, config.captionChannels]),
       mask: hostTensor(mask, [batch, words]),
     };

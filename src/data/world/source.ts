@@ -54,4 +54,8 @@ export class WorldClips implements ClipSource {
   sibling(offset: number): WorldClips {
     return new WorldClips(this.preset, this.seed + offset);
   }
+
+  split(): { held: WorldClips; rest: WorldClips } {
+    return { held: this.sibling(5), rest: this };
+  }
 }

@@ -66,4 +66,8 @@ export class StudyClips implements ClipSource {
   sibling(offset: number): StudyClips {
     return new StudyClips(this.seed + offset, this.detail);
   }
+
+  split(): { held: StudyClips; rest: StudyClips } {
+    return { held: this.sibling(5), rest: this };
+  }
 }

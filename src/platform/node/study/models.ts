@@ -119,9 +119,10 @@ export function openFeatures(
       }),
     );
     const started = performance.now();
-    const { folder: cache, signal, clips, report } = request;
+    const { folder: cache, signal, report } = request;
+    const requests = new Map([[setKey(workshop), request]]);
     const options = { cache, signal, ...(report && { report }) };
-    const features = opened.keep(await keptFeatures(live, { model: teacher, recipe, clips, sets }, options));
+    const features = opened.keep(await keptFeatures(live, { model: teacher, recipe, sets, requests }, options));
     return {
       teacher: { width: live.width, places: () => teacherPlaces(teacher, teachers), features },
       seconds: (performance.now() - started) / 1000,

@@ -2,13 +2,14 @@
 import { createHash } from "node:crypto";
 import { dirname, join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
-import type { ClipSource } from "../../../data/clip-source.ts";
+import type { ClipSource, Picture } from "../../../data/clip-source.ts";
 import { vocabularyOf } from "../../../data/user/vocabulary.ts";
 import { describe, vocabulary } from "../../../data/world/captions.ts";
 import { presets } from "../../../data/world/draw.ts";
 import { WorldClips } from "../../../data/world/source.ts";
 import { testPrompts } from "../../../data/world/split.ts";
 import type { FolderSettings, Recipe } from "../../../training/recipe.ts";
+import { validationBucketOf } from "../../../training/validation.ts";
 import { captionsOf, scanFolder } from "../user-data/catalogue.ts";
 import { FolderClips } from "../user-data/folder-clips.ts";
 
@@ -24,6 +25,8 @@ export interface ClipsOptions {
 
 export interface OpenedClips {
   readonly clips: ClipSource;
+  /** Those that are not trained on, where the recipe looks at some. */
+  readonly held?: ClipSource;
   /** What captions are made of. */
   readonly words: readonly string[];
   /** What previews may show, the first ones first. */
@@ -31,6 +34,14 @@ export interface OpenedClips {
 }
 
 export async function openClips(recipe: Recipe, options: ClipsOptions): Promise<OpenedClips> {
+  const opened = await openAll(recipe, options);
+  if (recipe.kind === "vae" || !recipe.validation) return opened;
+  const { picture } = validationBucketOf<{ picture: Picture; weight: number }>(recipe);
+  const { rest, held } = opened.clips.split(recipe.validation.clips, picture);
+  return { ...opened, clips: rest, held };
+}
+
+async function openAll(recipe: Recipe, options: ClipsOptions): Promise<OpenedClips> {
   if (recipe.folder) return openFolder(recipe.folder, recipe.seed, recipe.kind !== "vae", options);
   const world = recipe.world!;
   return {

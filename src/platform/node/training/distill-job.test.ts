@@ -19,6 +19,7 @@ const shared = {
   clips: { "64x64x9": 3, "64x64x1": 3 },
   timesteps: { uniform: 0.2, shift: 2 },
   preview: { picture: "64x64x9", prompts: 1 },
+  validation: { clips: 2, every: 2 },
   optimiser: { rate: 0.003, warmup: 1 },
   stages: [
     {
@@ -79,18 +80,24 @@ test(
       expect(drawn.rows.length).toBe(6);
       expect(drawn.rows[3]).toMatchObject({ clip: 1, number: 1, noise: { seed: 3, stream: "teacher 64x64x9 1 1" } });
 
+      const log = (name: string) => readFile(join(home, "runs", name, "log.jsonl"), "utf8");
+      expect((await log("teacher")).match(/"validation"/g)).toHaveLength(2);
       const batches = [];
       for (const draws of [2, 0]) {
         const recipe = parseRecipe({ ...kept, draws }, "test");
         const job = await openJob(recipe, openOrt(), { base: home, cache: join(home, "runs/latents") });
         // Both draw from the pool of two, whoever computes the features.
         Object.assign((job.task as unknown as { recipe: object }).recipe, { draws: 2 });
-        batches.push(await job.task.batch(3));
+        batches.push(await job.task.batch(3), await job.task.validation!.batch(1, 0.5));
         await job.dispose();
       }
-      const [stored, computed] = batches.map((batch) => batch["teacher"]!.data as Float32Array);
-      expect(relativeError(stored!, f16ToF32(f32ToF16(computed!)))).toBeLessThan(1e-3);
-      expect(relativeError(stored!, computed!)).toBeGreaterThan(0);
+      // Of training and of held-out clips.
+      const features = batches.map((batch) => batch["teacher"]!.data as Float32Array);
+      for (const of of [0, 1]) {
+        const [stored, computed] = [features[of]!, features[2 + of]!];
+        expect(relativeError(stored, f16ToF32(f32ToF16(computed)))).toBeLessThan(1e-3);
+        expect(relativeError(stored, computed)).toBeGreaterThan(0);
+      }
     }),
   180_000,
 );

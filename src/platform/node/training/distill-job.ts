@@ -1,7 +1,6 @@
 import { cp, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
-import type { ClipSource } from "../../../data/clip-source.ts";
 import { tapIndex } from "../../../pipelines/hunyuan.ts";
 import { openPrompts, type PromptEncoder } from "../../../pipelines/hunyuan-text.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
@@ -26,7 +25,7 @@ import { openSets, requestsOf } from "./recipe-sets.ts";
 /** Distillation: a finished student and a finished teacher, each with its own autoencoder and text encoder. */
 export async function distillJob(
   recipe: DistillRecipe,
-  { clips, prompts }: OpenedClips,
+  clips: OpenedClips,
   runtime: Runtime,
   options: ClipsOptions,
   opened: Opened,
@@ -65,7 +64,7 @@ export async function distillJob(
       teacher,
     }),
     preview: (values) =>
-      previewOf(prompts, recipe.preview, (request) => framesOf(textToVideo(modelOf(values), runtime, request))),
+      previewOf(clips.prompts, recipe.preview, (request) => framesOf(textToVideo(modelOf(values), runtime, request))),
     async save(values, folder) {
       await mkdir(folder, { recursive: true });
       for (const part of ["vae", "tokenizer", "model_index.json"])
@@ -104,7 +103,7 @@ async function openedTeacher(
 async function openFeatures(
   recipe: DistillRecipe,
   { model, prompts }: Teacher,
-  clips: ClipSource,
+  clips: OpenedClips,
   runtime: Runtime,
   options: ClipsOptions,
   opened: Opened,
@@ -122,7 +121,7 @@ async function openFeatures(
     }),
   );
   const features = recipe.draws
-    ? opened.keep(await keptFeatures(live, { model, text: prompts.id, recipe, sets, clips }, options))
+    ? opened.keep(await keptFeatures(live, { model, text: prompts.id, recipe, sets, requests }, options))
     : live;
   if (features !== live) live.dispose(); // from here on features come from disk
   return { width: live.width, places: (key) => teacherPlaces(model, sets.get(key)!), features };

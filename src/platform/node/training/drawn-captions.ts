@@ -1,5 +1,5 @@
 import { InputError } from "../../../base/errors.ts";
-import { drawOf } from "../../../training/distill-teacher.ts";
+import { keptDraws } from "../../../training/distill-teacher.ts";
 import type { LatentSet } from "../../../training/flow-task.ts";
 import type { Recipe } from "../../../training/recipe.ts";
 import { type ClipsOptions, openClips } from "./clips.ts";
@@ -15,13 +15,11 @@ export async function drawnCaptions(recipe: Recipe, options: ClipsOptions): Prom
     throw new InputError("this recipe words captions anew at every step, so that they cannot be listed", {
       hint: "set draws to 1 or more",
     });
-  const { clips } = await openClips(recipe, options);
+  const clips = await openClips(recipe, options);
   const captions = new Set<string>();
-  for (const [key, { picture, count }] of requestsOf(recipe, clips, options)) {
-    const caption: LatentSet["caption"] = (clip, random) => clips.caption(clip, picture, random);
-    for (let clip = 0; clip < count; clip++)
-      for (let number = 0; number < recipe.draws; number++)
-        captions.add(drawOf(recipe, key, { caption }, clip, number).caption);
+  for (const [key, { clips: source, picture, count }] of requestsOf(recipe, clips, options)) {
+    const caption: LatentSet["caption"] = (clip, random) => source.caption(clip, picture, random);
+    for (const draw of keptDraws(recipe, key, { count, caption })) captions.add(draw.caption);
   }
   return [...captions];
 }

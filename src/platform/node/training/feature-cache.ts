@@ -2,13 +2,12 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ClipSource } from "../../../data/clip-source.ts";
 import type { HunyuanModel } from "../../../pipelines/hunyuan.ts";
 import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
 import {
-  drawOf,
   drawSeedOf,
   type FeatureSource,
+  keptDraws,
   type LiveTeacher,
   noiseName,
   teacherPlaces,
@@ -16,6 +15,7 @@ import {
 import type { LatentSet } from "../../../training/flow-task.ts";
 import type { DistillRecipe } from "../../../training/recipe.ts";
 import type { ClipsOptions } from "./clips.ts";
+import type { CacheRequest } from "./latent-cache.ts";
 import { openShards, type Shards } from "./shards.ts";
 
 /** What features are of. */
@@ -24,30 +24,29 @@ export interface FeatureRequest {
   /** Tells embeddings of prompts from others, where they are not of the model's own encoders. */
   readonly text?: string;
   readonly recipe: DistillRecipe;
-  readonly clips: Pick<ClipSource, "id">;
-  /** The teacher's latents of the clips by `pictureKey`. */
+  /** The teacher's latents of clips by `pictureKey`, and where the clips come from. */
   readonly sets: ReadonlyMap<string, LatentSet>;
+  readonly requests: ReadonlyMap<string, Pick<CacheRequest, "clips">>;
 }
 
 /** Features of `draws` draws of each clip on disk in half precision, with a list of what each was drawn at. */
 export async function keptFeatures(
   live: LiveTeacher,
-  { model, text = "", recipe, clips, sets }: FeatureRequest,
+  { model, text = "", recipe, sets, requests }: FeatureRequest,
   { cache, signal, note, report }: Omit<ClipsOptions, "base">,
 ): Promise<FeatureSource & { close(): Promise<void> }> {
   const seed = drawSeedOf(recipe);
   const { draws, strategy, fixedSigma, taps, timesteps, captionDropout, guidance } = recipe;
   const level = strategy === "fixed" ? fixedSigma : "synchronised";
   const rows = new Map<string, Shards>();
+  const perClip = new Map<string, number>();
   const shapes = new Map<string, readonly [number, number]>();
   for (const [key, set] of sets) {
-    const count = set.count * draws;
-    const list = Array.from({ length: count }, (_, index) =>
-      drawOf(recipe, key, set, Math.floor(index / draws), index % draws),
-    );
+    const list = keptDraws(recipe, key, set);
+    const count = list.length;
     const what = {
       model: model.hash,
-      clips: clips.id,
+      clips: requests.get(key)!.clips.id,
       key,
       draws,
       seed,
@@ -82,6 +81,7 @@ export async function keptFeatures(
     }));
     await writeFile(join(folder, "draws.json"), `${JSON.stringify({ ...what, rows: drawn })}\n`);
     rows.set(key, shards);
+    perClip.set(key, count / set.count);
     shapes.set(key, [tokens, live.width]);
   }
   return {
@@ -89,7 +89,7 @@ export async function keptFeatures(
       const [tokens, width] = shapes.get(key)!;
       const out = new Float32Array(wanted.length * tokens * width);
       for (const [i, { clip, number }] of wanted.entries())
-        out.set(await rows.get(key)!.read(clip * draws + number), i * tokens * width);
+        out.set(await rows.get(key)!.read(clip * perClip.get(key)! + number), i * tokens * width);
       return hostTensor(out, [wanted.length, tokens, width]);
     },
     async close() {

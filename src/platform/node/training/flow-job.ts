@@ -23,14 +23,14 @@ import { openSets, requestsOf } from "./recipe-sets.ts";
 /** Training of text encoder and transformer on latents of a finished autoencoder. */
 export async function flowJob(
   recipe: FlowRecipe,
-  { clips, words, prompts }: OpenedClips,
+  clips: OpenedClips,
   runtime: Runtime,
   options: ClipsOptions,
   opened: Opened,
 ): Promise<OpenedJob> {
   const vaeFolder = resolve(options.base, recipe.vae);
   const { source } = opened.keep(await openLatentSource(vaeFolder));
-  const file = buildWordTokenizer(words);
+  const file = buildWordTokenizer(clips.words);
   const tokenizer = new TextTokenizer(file);
   const channels = source.config.latentChannels;
   const settings = settingsOf(recipe);
@@ -51,7 +51,7 @@ export async function flowJob(
   return {
     task: new FlowTask(recipe, { tokenizer, channels, compression: compressionOf(source), sets, start }),
     preview: (values) =>
-      previewOf(prompts, recipe.preview, (request) => framesOf(textToVideo(modelOf(values), runtime, request))),
+      previewOf(clips.prompts, recipe.preview, (request) => framesOf(textToVideo(modelOf(values), runtime, request))),
     async save(values, folder) {
       await saveTextToVideo(folder, {
         settings,

@@ -38,6 +38,7 @@ const recipe = {
   group: 4,
   timesteps: { uniform: 0.2, shift: 3 },
   preview: { picture: "160x160x1", prompts: 1 },
+  validation: { clips: 2, every: 3 },
   defaults: { steps: 2, shift: 2 },
   optimiser: { rate: 0.003, warmup: 1, final: 1 },
   stages: [
@@ -64,6 +65,10 @@ describe("the second stage", () => {
     expect((await train({}, "parts", "--steps", "2")).code).toBe(0);
     expect((await train({}, "parts", "--resume")).code).toBe(0);
     expect(await losses("parts")).toEqual(await losses("whole"));
+    const looks = async (output: string) =>
+      (await readFile(path(`${output}/log.jsonl`), "utf8")).match(/"validation":.*/g);
+    expect(await looks("whole")).toHaveLength(2);
+    expect(await looks("parts")).toEqual(await looks("whole"));
 
     const model = await openModel(path("whole/model"));
     await model.close();

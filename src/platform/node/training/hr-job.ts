@@ -13,6 +13,7 @@ import type { LatentSet } from "../../../training/flow-task.ts";
 import { FrozenDraft } from "../../../training/hr-draft.ts";
 import { bucketKey, type HrBucket, type HrSet, HrTask } from "../../../training/hr-task.ts";
 import type { HrRecipe } from "../../../training/recipe.ts";
+import { heldOut, validationBucketOf } from "../../../training/validation.ts";
 import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveHr } from "../models/save-model.ts";
@@ -26,7 +27,7 @@ import { framesOf, previewOf } from "./previews.ts";
 /** Training of the high-resolution model on the features of a finished low-resolution one. */
 export async function hrJob(
   recipe: HrRecipe,
-  { clips, prompts }: OpenedClips,
+  clips: OpenedClips,
   runtime: Runtime,
   { base, ...options }: ClipsOptions,
   opened: Opened,
@@ -50,7 +51,7 @@ export async function hrJob(
   return {
     task: new HrTask(recipe, { config, draft: frozen, start, sets }),
     preview: (values) =>
-      previewOf(prompts, recipe.preview, (asked) => {
+      previewOf(clips.prompts, recipe.preview, (asked) => {
         const request = resolveRequest({ ...asked, stages: 2 }, trained(values));
         return framesOf(synthesise(trained(values), runtime, { ...request, ...request.made }));
       }),
@@ -76,10 +77,11 @@ interface SetsOptions extends Omit<ClipsOptions, "base"> {
 
 /** Clips of all sizes and windows of the recipe, encoded; buckets of one length share the small pictures. */
 async function openHrSets(
-  { stages, draft, group, seed, clips: counts }: HrRecipe,
-  clips: OpenedClips["clips"],
+  recipe: HrRecipe,
+  { clips, held }: OpenedClips,
   { source, runtime, opened, cache, ...options }: SetsOptions,
 ): Promise<ReadonlyMap<string, HrSet>> {
+  const { stages, draft, group, seed, clips: counts, validation } = recipe;
   const buckets = new Map(
     stages.flatMap((stage) => stage.buckets.map((bucket) => [bucketKey(bucket), bucket] as const)),
   );
@@ -100,7 +102,11 @@ async function openHrSets(
     const wanted = { ...request, bucket, small, count, group: Math.min(group, count), seed };
     sets.set(key, opened.keep(await hrSet(source, runtime, wanted)));
   }
-  return sets;
+  if (!validation || !held) return sets;
+  const bucket = validationBucketOf<HrBucket>(recipe);
+  const wanted = { ...request, clips: held, count: validation.clips };
+  const small = opened.keep(await latentSet(source, runtime, { ...wanted, picture: { ...bucket.picture, ...draft } }));
+  return sets.set(heldOut, opened.keep(await hrSet(source, runtime, { ...wanted, bucket, small, group: 1, seed })));
 }
 
 function configOf({ taps, guidance, form, conv, placement }: HrRecipe, { transformer }: OpenedModel): HrConfig {

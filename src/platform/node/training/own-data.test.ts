@@ -2,6 +2,7 @@ import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
+import type { StepReport } from "../../../training/trainer.ts";
 import { openOrt } from "../devices/ort.ts";
 import { saveTinyModel } from "../generate/testing.ts";
 import { inFolder, smoothClip } from "../video/testing.ts";
@@ -21,6 +22,7 @@ const recipe = {
   clips: {},
   timesteps: { uniform: 0.2, shift: 1 },
   preview: { picture: "64x64x9", prompts: 1 },
+  validation: { clips: 1, every: 2 },
   defaults: { picture: "64x64x9", steps: 1, guidanceScale: 1, shift: 1 },
   optimiser: { rate: 0.01, warmup: 1 },
   stages: [{ steps: 4, buckets: [{ picture: "64x64x9", batch: 2 }] }],
@@ -85,9 +87,24 @@ test(
 
       const log = await readFile(join(home, "runs/own/log.jsonl"), "utf8");
       expect(log.trim().split("\n").length).toBe(4); // of the last run alone
+      const looks = log.split("\n").filter((line) => line.includes("validation"));
+      expect(looks.map((line) => (JSON.parse(line) as StepReport).step)).toEqual([2, 4]);
+      expect(Object.keys((JSON.parse(looks[0]!) as StepReport).validation!)).toEqual([
+        "0.1",
+        "0.3",
+        "0.5",
+        "0.7",
+        "0.9",
+      ]);
       const stopped = await run(home, { steps: 2, force: true });
       const resumed = await run(home, { resume: true });
       expect([...stopped.losses, ...resumed.losses]).toEqual(first.losses);
+      const resumedLog = await readFile(join(home, "runs/own/log.jsonl"), "utf8");
+      const heldOut = (text: string) => /"validation":.*/.exec(text.trim().split("\n").at(-1)!)![0];
+      expect(heldOut(resumedLog)).toBe(heldOut(log));
+
+      await writeFile(join(home, "own.yaml"), stringify({ ...recipe, validation: { clips: 2, every: 2 } }));
+      await expect(run(home, { force: true })).rejects.toThrow("2 of 2 files that fit cannot be held out");
     }),
   180_000,
 );

@@ -28,14 +28,16 @@ import { DistillTask } from "../../../training/distill-task.ts";
 import { teacherPlaces } from "../../../training/distill-teacher.ts";
 import type { LatentSet } from "../../../training/flow-task.ts";
 import { type DraftModel, draftProgram } from "../../../training/hr-draft.ts";
-import { bucketKey, type HrSet, HrTask } from "../../../training/hr-task.ts";
+import { bucketKey, type HrBucket, type HrSet, HrTask } from "../../../training/hr-task.ts";
 import type { FrozenRun, PlannedRun } from "../../../training/plan.ts";
 import type { DistillRecipe, HrRecipe } from "../../../training/recipe.ts";
 import type { TuneRecipe } from "../../../training/recipe-tune.ts";
-import { pictureKey, usualClips } from "../../../training/stages.ts";
+import { usualClips } from "../../../training/stages.ts";
 import { TuneTask } from "../../../training/tune-task.ts";
+import { heldOut, validationBucketOf, validationLevels } from "../../../training/validation.ts";
 import { openModel } from "../models/open-model.ts";
 import { openTeacher } from "../models/teacher-folder.ts";
+import { picturesOf } from "./recipe-sets.ts";
 import { readRecipe } from "./run.ts";
 
 /** A model as far as programs need it. */
@@ -148,17 +150,15 @@ function codecRuns(codec: CodecModel, { key, picture, runs, keeps, impossible }:
   }
 }
 
-function picturesOf(recipe: DistillRecipe | TuneRecipe): Map<string, Picture> {
-  const buckets = recipe.stages.flatMap((stage) => stage.buckets);
-  return new Map(buckets.map(({ picture }) => [pictureKey(picture), picture]));
-}
+/** Clips of a size; pictures of a recipe include those that are held out. */
+const clipsOf = ({ clips, validation }: DistillRecipe | TuneRecipe, key: string): number =>
+  key === heldOut ? validation!.clips : (clips[key] ?? usualClips);
 
 async function planDistill(recipe: DistillRecipe, options: Options): Promise<PlannedRun> {
   const { keeps } = options;
   const student = await studentAt(recipe.student, options);
   const teacher = recipe.strategy === "data-only" ? undefined : await teacherAt(recipe.teacher, options);
   const pictures = picturesOf(recipe);
-  const clipsOf = (key: string) => recipe.clips[key] ?? usualClips;
   const sets = new Map([...pictures].map(([key, picture]) => [key, sized(gridOf(picture, student.vae.config))]));
   const shapeOf = (key: string, batch: number) => {
     const words = teacher!.settings.textLength;
@@ -186,13 +186,14 @@ async function planDistill(recipe: DistillRecipe, options: Options): Promise<Pla
   });
   const impossible: string[] = [];
   const preparation = [...pictures].flatMap(([key, picture]) => {
-    const runs = clipsOf(key);
+    const runs = clipsOf(recipe, key);
+    const draws = key === heldOut ? validationLevels.length : recipe.draws;
     const own = { name: `latents ${key}`, program: encodeLtx(student, picture, keeps), runs };
     if (!teacher) return [own];
     const theirs = codecRuns(teacher.codec, { key, picture, runs, keeps, impossible });
     if (!recipe.draws) return [own, ...theirs];
-    const kept = { name: `teacher's features ${key}`, program: features(key, 1), runs: runs * recipe.draws };
-    const texts = prompts(1).map((program) => ({ name: `teacher's text ${key}`, program, runs: runs * recipe.draws }));
+    const kept = { name: `teacher's features ${key}`, program: features(key, 1), runs: runs * draws };
+    const texts = prompts(1).map((program) => ({ name: `teacher's text ${key}`, program, runs: runs * draws }));
     return [own, ...theirs, ...texts, kept];
   });
   return {
@@ -217,30 +218,24 @@ async function planHr(recipe: HrRecipe, options: Options): Promise<PlannedRun> {
   const usesFeatures = guidance === "features" || guidance === "features-synced";
   const config = { transformer: model.transformer.config, taps, guidance, form, conv, placement };
   const sets = new Map<string, HrSet>();
-  const preparation = [];
-  for (const bucket of recipe.stages.flatMap(({ buckets }) => buckets)) {
-    const key = bucketKey(bucket);
-    if (sets.has(key)) continue;
-    const { picture, window } = bucket;
+  const preparation: FrozenRun[] = [];
+  const prepare = (key: string, { picture, window }: HrBucket, count: number, group: number) => {
     const large = gridOf(picture, model.vae.config);
     const small = { ...picture, ...size };
     const crop = { top: 0, left: 0, height: window?.height ?? large.height, width: window?.width ?? large.width };
-    const count = recipe.clips[key] ?? 20 * recipe.group;
-    sets.set(key, {
-      small: sized(gridOf(small, model.vae.config)),
-      large,
-      count,
-      group: recipe.group,
-      window: () => crop,
-      read: unread,
-    });
+    const grid = gridOf(small, model.vae.config);
+    sets.set(key, { small: sized(grid), large, count, group, window: () => crop, read: unread });
     const [, h, w] = compression(model.vae.config);
     const seen = { frames: picture.frames, height: crop.height * h, width: crop.width * w };
     preparation.push(
       { name: `small latents ${key}`, program: encodeLtx(model, small, keeps), runs: count },
       { name: `large latents ${key}`, program: encodeLtx(model, seen, keeps), runs: count },
     );
-  }
+  };
+  const buckets = recipe.stages.flatMap((stage) => stage.buckets.map((bucket) => [bucketKey(bucket), bucket] as const));
+  for (const [key, bucket] of new Map(buckets))
+    prepare(key, bucket, recipe.clips[key] ?? 20 * recipe.group, recipe.group);
+  if (recipe.validation) prepare(heldOut, validationBucketOf<HrBucket>(recipe), recipe.validation.clips, 1);
   return {
     task: new HrTask(recipe, { config, draft: { model: drafter(model), run: unread }, start: noValues, sets }),
     optimiser: recipe.optimiser,
@@ -270,7 +265,7 @@ async function planTune(recipe: TuneRecipe, options: Options): Promise<PlannedRu
   });
   const [first] = sets.values();
   const text = draftProgram(drafter(model), [], { grid: first!.grid, batch: 1 }, keeps);
-  const runs = (key: string) => recipe.clips[key] ?? usualClips;
+  const runs = (key: string) => clipsOf(recipe, key);
   return {
     task,
     optimiser: recipe.optimiser,

@@ -1,29 +1,36 @@
 /** The clips of a recipe as latents, by size. */
-import type { ClipSource, Picture } from "../../../data/clip-source.ts";
+import type { Picture } from "../../../data/clip-source.ts";
 import type { LatentSet } from "../../../training/flow-task.ts";
 import { pictureKey, usualClips } from "../../../training/stages.ts";
+import { heldOut, type ValidatedRecipe, validationBucketOf } from "../../../training/validation.ts";
 import type { Opened } from "../files/opened.ts";
-import type { ClipsOptions } from "./clips.ts";
+import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import type { CacheRequest } from "./latent-cache.ts";
 
-export interface SizedRecipe {
-  readonly stages: readonly { readonly buckets: readonly { readonly picture: Picture }[] }[];
+export interface SizedRecipe extends ValidatedRecipe<{ readonly picture: Picture; readonly weight: number }> {
   readonly clips: Readonly<Record<string, number>>;
+  readonly validation?: { readonly clips: number } | undefined;
 }
 
-/** What is encoded of each size that a recipe trains, by `pictureKey`. */
+/** Sizes that a recipe trains by `pictureKey`, and `heldOut` where some clips are. */
+export function picturesOf(recipe: SizedRecipe): Map<string, Picture> {
+  const buckets = recipe.stages.flatMap((stage) => stage.buckets);
+  const pictures = new Map(buckets.map(({ picture }) => [pictureKey(picture), picture]));
+  return recipe.validation ? pictures.set(heldOut, validationBucketOf(recipe).picture) : pictures;
+}
+
+/** What is encoded of each. */
 export function requestsOf(
-  { stages, clips: counts }: SizedRecipe,
-  clips: ClipSource,
+  recipe: SizedRecipe,
+  { clips, held }: Pick<OpenedClips, "clips" | "held">,
   { cache, ...options }: ClipsOptions,
 ): Map<string, CacheRequest> {
-  const pictures = stages.flatMap(({ buckets }) =>
-    buckets.map(({ picture }) => [pictureKey(picture), picture] as const),
-  );
   return new Map(
-    [...new Map(pictures)].map(([key, picture]) => {
-      const count = counts[key] ?? Math.min(usualClips, clips.count(picture));
-      return [key, { ...options, folder: cache, clips, picture, count }];
+    [...picturesOf(recipe)].map(([key, picture]) => {
+      const shared = { ...options, folder: cache, picture };
+      if (key === heldOut) return [key, { ...shared, clips: held!, count: recipe.validation!.clips }];
+      const count = recipe.clips[key] ?? Math.min(usualClips, clips.count(picture));
+      return [key, { ...shared, clips, count }];
     }),
   );
 }

@@ -6,7 +6,7 @@ import { CheckpointError, InputError } from "../../../base/errors.ts";
 import type { HostTensor } from "../../../tensor/dtype.ts";
 import type { StepReport } from "../../../training/trainer.ts";
 import { contactSheet, type SheetClip } from "../../../video/contact-sheet.ts";
-import { plotLines } from "../../../video/plot.ts";
+import { type PlotSeries, plotLines } from "../../../video/plot.ts";
 import { encodePng } from "../../../video/png.ts";
 import { readFloat32 } from "../../../weights/safetensors.ts";
 import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
@@ -108,7 +108,7 @@ export class RunFolder {
     await writeFileAtomically(join(this.path, "log.jsonl"), [Buffer.from(lines.join(""))]);
   }
 
-  /** loss.png: the loss of each step and its running mean. */
+  /** loss.png: the loss of each step and its running mean, and those of held-out clips. */
   async plot(): Promise<void> {
     const reports = await this.history();
     if (!reports.length) return;
@@ -121,6 +121,7 @@ export class RunFolder {
     const series = [
       { name: "each step", points: each },
       { name: "running mean", points: smooth },
+      ...heldOutSeries(reports),
     ];
     // What rewards similarity may fall below zero.
     const logY = reports.every(({ loss }) => loss > 0);
@@ -139,6 +140,15 @@ export class RunFolder {
     await writeFile(join(this.path, "previews", name), await encodePng(sheet));
     await appendFile(join(this.path, "previews.jsonl"), `${JSON.stringify({ step, ...figures })}\n`);
   }
+}
+
+/** A line a noise level. */
+function heldOutSeries(reports: readonly StepReport[]): PlotSeries[] {
+  const looked = reports.filter(({ validation }) => validation);
+  return Object.keys(looked[0]?.validation ?? {}).map((level) => ({
+    name: `held out, t ${level}`,
+    points: looked.map(({ step, validation }) => [step, validation![level]?.["loss"] ?? Number.NaN] as const),
+  }));
 }
 
 function stored(values: ReadonlyMap<string, HostTensor>) {

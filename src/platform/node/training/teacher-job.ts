@@ -20,18 +20,18 @@ import { openSets, requestsOf } from "./recipe-sets.ts";
 /** Training of a teacher on latents of its own autoencoder. */
 export async function teacherJob(
   recipe: TeacherRecipe,
-  { clips, words, prompts }: OpenedClips,
+  clips: OpenedClips,
   runtime: Runtime,
   options: ClipsOptions,
   opened: Opened,
 ): Promise<OpenedJob> {
-  const fitted = typeof recipe.codec === "string" ? undefined : await fitCodec(recipe.codec, clips);
+  const fitted = typeof recipe.codec === "string" ? undefined : await fitCodec(recipe.codec, clips.clips);
   const trained = typeof recipe.codec === "string" ? resolve(options.base, recipe.codec) : "";
   const codec = opened.keep(fitted ?? (await openCodec(trained)));
   const sets = await openSets(requestsOf(recipe, clips, options), opened, (request) =>
     codecLatents(codec, runtime, request),
   );
-  const file = buildWordTokenizer(words);
+  const file = buildWordTokenizer(clips.words);
   const tokenizer = new TextTokenizer(file);
   const configs = teacherConfigs(recipe, tokenizer.size, codec.channels);
   const settings = settingsOf(recipe);
@@ -57,7 +57,7 @@ export async function teacherJob(
   return {
     task: new TeacherTask(recipe, { tokenizer, channels: codec.channels, sets }),
     preview: (values) =>
-      previewOf(prompts, recipe.preview, (request) => hunyuanToVideo(modelOf(values), runtime, request)),
+      previewOf(clips.prompts, recipe.preview, (request) => hunyuanToVideo(modelOf(values), runtime, request)),
     async save(values, folder) {
       await saveTeacher(folder, { settings, codec, tokenizer: file, ...partsOf(values) });
       const home = join(folder, "vae");

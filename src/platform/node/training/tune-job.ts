@@ -29,7 +29,7 @@ const together = 16;
 
 export async function tuneJob(
   recipe: TuneRecipe,
-  { clips, prompts }: OpenedClips,
+  clips: OpenedClips,
   runtime: Runtime,
   options: ClipsOptions,
   opened: Opened,
@@ -63,7 +63,7 @@ export async function tuneJob(
         ...model,
         transformer: { config, weights: inMemory(merged(values, task, scale)) },
       };
-      return previewOf(prompts, recipe.preview, (request) => framesOf(textToVideo(tuned, runtime, request)));
+      return previewOf(clips.prompts, recipe.preview, (request) => framesOf(textToVideo(tuned, runtime, request)));
     },
     async save(values, folder) {
       if (!recipe.lora) {

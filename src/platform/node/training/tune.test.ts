@@ -25,6 +25,7 @@ const recipe = {
   clips: {},
   timesteps: { uniform: 0.2, shift: 1 },
   preview: { picture: "64x64x9", prompts: 1 },
+  validation: { clips: 1, every: 2 },
   optimiser: { rate: 0.01, warmup: 0, average: 0, accumulate: 2 },
   stages: [{ steps: 4, buckets: [{ picture: "64x64x9", batch: 1 }] }],
 };
@@ -62,6 +63,11 @@ const largest = (a: Float32Array, b: Float32Array) =>
 
 test("all weights go on from a model, into a model folder", async () => {
   expect((await run({}, "full")).length).toBe(4);
+  const looks = (await readFile(join(home, "runs/full/log.jsonl"), "utf8")).match(
+    /"validation":\{"0\.1":\{"loss":[\d.]+\}/g,
+  );
+  expect(looks).toHaveLength(2);
+  expect(looks![0]).not.toBe(looks![1]);
   const [before, after] = [await openModel(join(home, "tiny")), await openModel(join(home, "runs/full/model"))];
   const moved = largest(await weightOf(before), await weightOf(after));
   expect(moved).toBeGreaterThan(1e-4);

@@ -76,6 +76,22 @@ export class FolderClips implements ClipSource {
     return new FolderClips(this.data, this.seed + offset);
   }
 
+  /** Whole files are held out, whatever part of them is shown. */
+  split(count: number, picture: Picture): { held: FolderClips; rest: FolderClips } {
+    const fitting = this.count(picture);
+    if (count >= fitting)
+      throw new InputError(`${count} of ${fitting} files that fit cannot be held out`, {
+        where: this.data.folder,
+        hint: "lower validation.clips",
+      });
+    const files = new Set(this.#draws.fitting(picture).slice(0, count));
+    const part = (isHeld: boolean): FolderClips => {
+      const entries = this.data.entries.filter((entry) => files.has(entry) === isHeld);
+      return new FolderClips({ ...this.data, entries }, this.seed);
+    };
+    return { held: part(true), rest: part(false) };
+  }
+
   async #frames(index: number, picture: Picture): Promise<Frame[]> {
     this.count(picture);
     const { entry, first } = this.#draws.at(index, picture);
