@@ -123,10 +123,10 @@ withGpu("streaming attention", () => {
 });
 
 withGpu("gradients of streaming attention", () => {
-  // The last row of queries of the latter is masked all over.
+  // The last row of queries is masked all over in the last trial.
   test.each([
-    [20, 9, 17, "16 queries by 16", "32 keys by 32", 1],
-    [64, 3, 5, "8 queries by 8", "8 keys by 8", -10000],
+    [12, 9, 10, "16 queries by 16", "16 keys by 16", 1],
+    [4, 3, 5, "8 queries by 8", "8 keys by 8", -10000],
   ] as const)("heads of %i, %i queries, %i keys", async (width, rows, keys, ownQueries, ownKeys, mask) => {
     const [q, k, v] = [rows, keys, keys].map((n, i) => input(`qkv${i}`, [1, n, width])) as Three;
     const bias = concat([input("bias", [1, 1, rows - 1, keys]), fill(mask, [1, 1, 1, keys])], 2);
