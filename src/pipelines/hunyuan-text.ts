@@ -11,7 +11,8 @@ import { buildProgram, type Program } from "../tensor/program.ts";
 import type { Executable, Runtime } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
 import type { HunyuanModel } from "./hunyuan.ts";
-import type { Part } from "./model.ts";
+import type { Part, PromptTemplate } from "./model.ts";
+import { wordsOf } from "./words.ts";
 
 export interface HunyuanText {
   readonly tokenizer: TextTokenizer;
@@ -32,16 +33,44 @@ export interface PromptStates {
 /** Turns prompts into states; from encoders, or from a file that was written before. */
 export type PromptEncoder = (prompts: readonly string[]) => Promise<PromptStates>;
 
-/** Words [B, T] to what both encoders make of them. */
+/**
+ * The instruction that HunyuanVideo's language model answers to: 95 tokens stand before the prompt, and states are those
+ * before the last two layers (Tencent-Hunyuan/HunyuanVideo, `constants.py`, `dit-llm-encode-video`).
+ */
+export const hunyuanTemplate: PromptTemplate = {
+  text:
+    "<|start_header_id|>system<|end_header_id|>\n\nDescribe the video by detailing the following aspects: " +
+    "1. The main content and theme of the video." +
+    "2. The color, shape, size, texture, quantity, text, and spatial relationships of the objects." +
+    "3. Actions, events, behaviors temporal relationships, physical movement changes of the objects." +
+    "4. background environment, light, style and atmosphere." +
+    "5. camera angles, movements, and transitions used in the video:<|eot_id|>" +
+    "<|start_header_id|>user<|end_header_id|>\n\n{}<|eot_id|>",
+  crop: 95,
+  skip: 2,
+};
+
+/** The prompt as it is. */
+const plain: PromptTemplate = { text: "{}", crop: 0, skip: 0 };
+
+type TextSettings = Pick<HunyuanModel["settings"], "textLength" | "promptTemplate">;
+
+/** The language model's tokens `ids` [B, crop + T] and CLIP's `words` [B, T] to what each makes of them. */
 export function promptProgram(
   { language, clip }: { readonly [part in "language" | "clip"]: Pick<HunyuanText[part], "config"> },
-  shape: readonly [batch: number, words: number],
+  { textLength, promptTemplate: { crop, skip } = plain }: TextSettings,
+  batch: number,
   keep: Runtime["keeps"],
 ): Program {
-  const ids = input("ids", shape, "i32");
-  const states = mount(new LlamaEncoder(language.config), "language").forward({ ids, mask: input("mask", shape) });
-  const { pooled } = mount(new ClipTextEncoder(clip.config), "clip").forward({ ids, end: input("end", shape) });
-  return buildProgram({ states, pooled }, { keep });
+  const [whole, kept] = [
+    [batch, crop + textLength],
+    [batch, textLength],
+  ];
+  const said = { ids: input("ids", whole, "i32"), mask: input("mask", whole) };
+  const states = mount(new LlamaEncoder(language.config), "language").forward(said, { skip });
+  const words = { ids: input("words", kept, "i32"), end: input("end", kept) };
+  const { pooled } = mount(new ClipTextEncoder(clip.config), "clip").forward(words);
+  return buildProgram({ states: states.slice(1, crop), pooled }, { keep });
 }
 
 /** The model's own encoders; both stay loaded until `dispose`. Programs are kept by the number of prompts. */
@@ -54,26 +83,32 @@ export function openPrompts(
       hint: "give the recipe a file of embeddings made elsewhere: docs/guides/distillation.md",
     });
   const { tokenizer, language, clip } = text;
-  const length = settings.textLength;
+  const { textLength, promptTemplate: template = plain } = settings;
   const made = new Map<number, Promise<Executable>>();
   const weights = new Map([
     ...[...language.weights].map(([name, weight]) => [`language.${name}`, weight] as const),
     ...[...clip.weights].map(([name, weight]) => [`clip.${name}`, weight] as const),
   ]);
-  const compile = (batch: number) => runtime.compile(promptProgram(text, [batch, length], runtime.keeps), { weights });
+  const compile = (batch: number) => runtime.compile(promptProgram(text, settings, batch, runtime.keeps), { weights });
   return {
     encode: async (prompts) => {
-      const shape = [prompts.length, length];
-      const encoded = prompts.map((prompt) => tokenizer.encode(prompt, length));
-      const ids = hostTensor(Int32Array.from(encoded.flatMap((text) => [...text.ids])), shape);
-      const mask = hostTensor(Float32Array.from(encoded.flatMap((text) => [...text.mask])), shape);
+      const told = prompts.map((prompt) => template.text.split("{}").join(prompt));
+      const { ids, mask } = wordsOf(told, template.crop + textLength, tokenizer);
+      const { ids: words } = wordsOf(prompts, textLength, tokenizer);
       if (!made.has(prompts.length)) made.set(prompts.length, compile(prompts.length));
       const executable = await made.get(prompts.length)!;
-      const { states, pooled } = await executable.run({ ids, mask, end: endOf(ids, clip.config) });
-      return { states: states!, pooled: pooled!, mask };
+      const { states, pooled } = await executable.run({ ids, mask, words, end: endOf(words, clip.config) });
+      return { states: states!, pooled: pooled!, mask: columnsFrom(mask, template.crop) };
     },
     dispose: () => {
       for (const executable of made.values()) void executable.then((one) => one.dispose());
     },
   };
+}
+
+/** [B, T] without its first columns. */
+function columnsFrom({ data, shape }: HostTensor, first: number): HostTensor {
+  const [rows, columns] = shape as [number, number];
+  const kept = Array.from({ length: rows }, (_, row) => [...data.subarray(row * columns + first, (row + 1) * columns)]);
+  return hostTensor(kept.flat(), [rows, columns - first]);
 }

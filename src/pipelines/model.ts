@@ -59,6 +59,16 @@ const multiScaleSchema = z.strictObject({
   toneMap: z.number().min(0).max(1).optional(),
 });
 
+/** An instruction around prompts, for language models that answer to one. */
+const promptTemplateSchema = z.strictObject({
+  /** Where `{}` stands, the prompt does. */
+  text: z.string().refine((text) => text.split("{}").length === 2, "must hold {} once"),
+  /** Tokens at the beginning whose states are dropped: those of the instruction. */
+  crop: z.int().nonnegative().default(0),
+  /** Last layers that are left out, and the norm behind them with them. */
+  skip: z.int().nonnegative().default(0),
+});
+
 /** What a model does when nothing else is asked; `turbo2k.json` beside `model_index.json`. */
 export const settingsSchema = z.strictObject({
   name: z.string(),
@@ -70,6 +80,8 @@ export const settingsSchema = z.strictObject({
   guidanceScale: z.number().nonnegative(),
   /** Text tokens, padding included. */
   textLength: count,
+  /** Around prompts for the language model of a HunyuanVideo-style model; its `textLength` counts what is kept. */
+  promptTemplate: promptTemplateSchema.optional(),
   schedule: scheduleSchema,
   /** Noise levels that a distilled model was trained for, in place of the schedule. */
   sigmas: z.array(z.number()).min(1).optional(),
@@ -105,6 +117,7 @@ export const settingsSchema = z.strictObject({
 });
 
 export type Settings = z.infer<typeof settingsSchema>;
+export type PromptTemplate = NonNullable<Settings["promptTemplate"]>;
 export type MultiScale = NonNullable<Settings["multiScale"]>;
 type DynamicShiftSchedule = Extract<Settings["schedule"], { kind: "dynamic-shift" }>;
 

@@ -7,6 +7,7 @@ import { HrTransformer } from "../models/ltx/two-stage.ts";
 import { guideChannels, type HrConfig } from "../models/ltx/two-stage-config.ts";
 import { timestepSinusoid } from "../nn/timestep.ts";
 import { guideSigma } from "../pipelines/draft.ts";
+import { wordsOf } from "../pipelines/words.ts";
 import { addNoise, timestepOf } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
@@ -14,7 +15,6 @@ import { buildProgram } from "../tensor/program.ts";
 import type { Runtime, Weights } from "../tensor/runtime.ts";
 import { input } from "../tensor/tensor.ts";
 import { type Drafter, FrozenDraft } from "../training/hr-draft.ts";
-import { wordsOf } from "../training/student.ts";
 import { guidedEuler, inTurns, noiseOf, type PairVelocity, type SampleRequest } from "./guided.ts";
 
 /** Text states of no words and of the captions, together [2 P, T, W], and their masks. */

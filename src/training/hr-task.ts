@@ -11,6 +11,7 @@ import { HrTransformer } from "../models/ltx/two-stage.ts";
 import { guideChannels, type HrConfig } from "../models/ltx/two-stage-config.ts";
 import { guideSigma } from "../pipelines/draft.ts";
 import type { TextToVideoModel } from "../pipelines/model.ts";
+import { wordsOf } from "../pipelines/words.ts";
 import { addNoise } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
@@ -23,7 +24,7 @@ import { initialHrWeights } from "./hr-initial.ts";
 import type { HrRecipe } from "./recipe.ts";
 import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, pictureKey, stepsOf } from "./stages.ts";
-import { flowItems, latentFeeds, wordsOf } from "./student.ts";
+import { flowItems, latentFeeds } from "./student.ts";
 import type { Task } from "./trainer.ts";
 import { heldOut, heldOutDraw, type Validation } from "./validation.ts";
 

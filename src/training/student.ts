@@ -6,6 +6,7 @@ import type { ForwardOptions, LtxTransformer } from "../models/ltx/transformer.t
 import { relativeBuckets, type T5Encoder } from "../models/t5/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
 import { timestepSinusoid } from "../nn/timestep.ts";
+import { wordsOf } from "../pipelines/words.ts";
 import { addNoise, timestepOf, velocity } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { constant, input, type Tensor } from "../tensor/tensor.ts";
@@ -122,18 +123,4 @@ export function latentFeeds(
     [batch, 1],
   );
   return { latents: hostTensor(latents, shape), target: hostTensor(target, shape), sinusoid };
-}
-
-/** Captions as token numbers [B, T] and their mask. */
-export function wordsOf(
-  captions: readonly string[],
-  words: number,
-  tokenizer: TextTokenizer,
-): { ids: HostTensor; mask: HostTensor } {
-  const encoded = captions.map((caption) => tokenizer.encode(caption, words));
-  const shape = [captions.length, words];
-  return {
-    ids: hostTensor(Int32Array.from(encoded.flatMap(({ ids }) => [...ids])), shape),
-    mask: hostTensor(Float32Array.from(encoded.flatMap(({ mask }) => [...mask])), shape),
-  };
 }

@@ -16,7 +16,7 @@ import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { parseSettings } from "../../../pipelines/assemble.ts";
 import type { CodecModel } from "../../../pipelines/codec.ts";
 import type { HunyuanModel } from "../../../pipelines/hunyuan.ts";
-import type { HunyuanText } from "../../../pipelines/hunyuan-text.ts";
+import { type HunyuanText, hunyuanTemplate } from "../../../pipelines/hunyuan-text.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import type { HostTensor } from "../../../tensor/dtype.ts";
 import type { Checkpoint } from "../../../weights/checkpoint.ts";
@@ -45,12 +45,13 @@ const publishedSettings: Settings = {
   steps: 50,
   guidanceScale: 6,
   textLength: 256,
+  promptTemplate: hunyuanTemplate,
   schedule: { kind: "uniform", shift: 7 },
 };
 
 /**
- * Opens a teacher. Of one that this project did not train the text encoders stay closed: they want an instruction template,
- * and embeddings of it made elsewhere.
+ * Opens a teacher. Of one that this project did not train the text encoders stay closed: their tokenizers are of a kind (byte-level
+ * BPE) that is not there, so that embeddings come from elsewhere.
  * @throws CheckpointError for a folder that lacks a part, or holds another model
  */
 export async function openTeacher(folder: string): Promise<OpenedTeacher> {

@@ -94,7 +94,11 @@ async function openedTeacher(
   const model = opened.keep(await openTeacher(resolve(base, teacher)));
   const { doubleBlocks, singleBlocks, textWidth, pooledWidth } = model.transformer.config;
   tapIndex(taps.teacher, doubleBlocks + singleBlocks, "teacher");
-  if (embeddings === undefined) return { model, prompts: { ...opened.keep(openPrompts(model, runtime)), id: "" } };
+  if (embeddings === undefined) {
+    const { promptTemplate } = model.settings;
+    const id = promptTemplate ? JSON.stringify(promptTemplate) : "";
+    return { model, prompts: { ...opened.keep(openPrompts(model, runtime)), id } };
+  }
   const sizes = { length: model.settings.textLength, width: textWidth, pooledWidth };
   return { model, prompts: opened.keep(await openEmbeddings(resolve(base, embeddings), sizes)) };
 }

@@ -15,7 +15,7 @@ import { Encoder } from "../../../models/ltx-vae/encoder.ts";
 import { t5xxl } from "../../../models/t5/encoder.ts";
 import { type CodecModel, hunyuanCodec } from "../../../pipelines/codec.ts";
 import { featureProgram, type HunyuanModel, latentGrid } from "../../../pipelines/hunyuan.ts";
-import { promptProgram } from "../../../pipelines/hunyuan-text.ts";
+import { hunyuanTemplate, promptProgram } from "../../../pipelines/hunyuan-text.ts";
 import { gridOf } from "../../../pipelines/latents.ts";
 import { ltxReleases } from "../../../pipelines/ltx-releases.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
@@ -107,7 +107,7 @@ async function teacherAt(path: string, { base, note }: Options): Promise<Teacher
   }
   note(`${path} is not there: planned for HunyuanVideo`);
   return {
-    settings: { ...published, name: "HunyuanVideo", textLength: 256 },
+    settings: { ...published, name: "HunyuanVideo", textLength: 256, promptTemplate: hunyuanTemplate },
     text: { language: { config: llama3 }, clip: { config: clipL } },
     transformer: { config: hunyuanVideo },
     codec: hunyuanCodec(hunyuanVideoVae),
@@ -168,7 +168,7 @@ async function planDistill(recipe: DistillRecipe, options: Options): Promise<Pla
     featureProgram(teacher!, shapeOf(key, batch), [recipe.taps.teacher], keeps);
   const prompts = (batch: number) =>
     recipe.embeddings === undefined && teacher?.text
-      ? [promptProgram(teacher.text, [batch, teacher.settings.textLength], keeps)]
+      ? [promptProgram(teacher.text, teacher.settings, batch, keeps)]
       : [];
   const task = new DistillTask(recipe, {
     configs: { text: student.text.config, transformer: student.transformer.config },
