@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { hunyuanVideo } from "../../../models/hunyuan/config.ts";
 import { pcaCodec } from "../../../pipelines/codec.ts";
+import type { Kernel } from "../../../tensor/kernel.ts";
+import type { Runtime } from "../../../tensor/runtime.ts";
 import { planTraining } from "../../../training/plan.ts";
 import { narrow, narrowVae } from "../bench/model-cases.ts";
 import { openOrt } from "../devices/ort.ts";
@@ -16,10 +18,10 @@ import { train } from "./run.ts";
 const recipe = (name: string) => join(packageRoot, "recipes", `${name}.yaml`);
 const machine = { keeps: () => true, gflops: 100, baseBytes: 0 };
 
-async function plan(path: string) {
+async function plan(path: string, keeps: Runtime["keeps"] = machine.keeps) {
   const notes: string[] = [];
-  const planned = await planRecipe(path, { keeps: machine.keeps, note: (text) => void notes.push(text) });
-  return { ...planTraining(planned, machine), notes, impossible: planned.impossible };
+  const planned = await planRecipe(path, { keeps, note: (text) => void notes.push(text) });
+  return { ...planTraining(planned, { ...machine, keeps }), notes, impossible: planned.impossible };
 }
 
 test("distillation at 960x544 is planned for the published models", { timeout: 180_000 }, async () => {
@@ -35,17 +37,25 @@ test("distillation at 960x544 is planned for the published models", { timeout: 1
   expect(impossible).toEqual([expect.stringContaining("attends to the whole clip")]);
 });
 
-test("the second stage at 2560x1440 is planned: forward, again, and backward", { timeout: 180_000 }, async () => {
-  const { trained, phases } = await plan(recipe("paper/ltx-2k"));
-  expect(trained / 2.14e9).toBeCloseTo(1, 2);
-  const steps = phases.filter(({ name }) => name.startsWith("step"));
-  expect(steps.map(({ runs }) => runs)).toEqual([5000, 8000]);
-  for (const [i, forward] of [229.4e12, 952.2e12].entries()) {
-    const ratio = steps[i]!.flops / steps[i]!.runs / forward;
-    expect(ratio).toBeGreaterThan(4);
-    expect(ratio).toBeLessThan(4.4);
-  }
-});
+// Streamed, attention makes its scores anew in both halves of its backward pass: 7 products beside the 2 of its forward pass, not 4.
+test.each([
+  ["with kept scores", (kernel: Kernel) => !kernel.name.startsWith("attention"), 4, 4.4],
+  ["streamed", machine.keeps, 5, 5.4],
+])(
+  "the second stage at 2560x1440 is planned %s: forward, again, and backward",
+  { timeout: 180_000 },
+  async (_, keeps, least, most) => {
+    const { trained, phases } = await plan(recipe("paper/ltx-2k"), keeps);
+    expect(trained / 2.14e9).toBeCloseTo(1, 2);
+    const steps = phases.filter(({ name }) => name.startsWith("step"));
+    expect(steps.map(({ runs }) => runs)).toEqual([5000, 8000]);
+    for (const [i, forward] of [229.4e12, 952.2e12].entries()) {
+      const ratio = steps[i]!.flops / steps[i]!.runs / forward;
+      expect(ratio).toBeGreaterThan(least);
+      expect(ratio).toBeLessThan(most);
+    }
+  },
+);
 
 test("a recipe that starts from nothing is not planned", async () => {
   await expect(plan(recipe("mini-vae"))).rejects.toThrow("recipes of the kind vae are not planned");
