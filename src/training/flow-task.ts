@@ -9,6 +9,7 @@ import { mount } from "../tensor/mount.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { bucketAt, drawSeen } from "./draws.ts";
 import { initialFlowWeights } from "./flow-initial.ts";
+import { velocityLoss } from "./flow-loss.ts";
 import { modelConfigs } from "./flow-model.ts";
 import type { FlowRecipe } from "./recipe.ts";
 import { aroundBlocks } from "./rematerialise.ts";
@@ -48,6 +49,8 @@ export interface FlowData {
   readonly sets: ReadonlyMap<string, LatentSet>;
   /** Weights to go on from, by field path; fresh ones when left out. */
   readonly start?: ReadonlyMap<string, HostTensor> | undefined;
+  /** `velocityLoss` */
+  readonly channelWeights?: Float32Array | undefined;
 }
 
 export class FlowTask implements Task {
@@ -82,7 +85,7 @@ export class FlowTask implements Task {
     const positions = { fps: this.recipe.fps, compression };
     const around = aroundBlocks(this.recipe);
     const { predicted, target } = studentGraph(this.model, this.#shapeOf(bucket), positions, around);
-    return { loss: predicted.sub(target).square().mean(), report: {} };
+    return { loss: velocityLoss(predicted, target, this.data.channelWeights), report: {} };
   }
 
   async batch(step: number): Promise<Record<string, HostTensor>> {

@@ -18,6 +18,7 @@ import { mount } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
 import { degrade } from "./degrade.ts";
 import { bucketAt, drawSigma } from "./draws.ts";
+import { velocityLoss } from "./flow-loss.ts";
 import type { LatentSet } from "./flow-task.ts";
 import type { DraftModel, FrozenDraft } from "./hr-draft.ts";
 import { initialHrWeights } from "./hr-initial.ts";
@@ -47,6 +48,8 @@ export interface HrData {
   readonly start: ReadonlyMap<string, HostTensor>;
   /** By `bucketKey`. */
   readonly sets: ReadonlyMap<string, HrSet>;
+  /** `velocityLoss` */
+  readonly channelWeights?: Float32Array | undefined;
 }
 
 export type HrBucket = HrRecipe["stages"][number]["buckets"][number];
@@ -104,11 +107,8 @@ export class HrTask implements Task {
       this.model.upsample(guides, resizing),
       aroundBlocks(this.recipe),
     );
-    const loss = predicted
-      .sub(input("target", [items, tokens, transformer.channels]))
-      .square()
-      .mean();
-    return { loss, report: {} };
+    const target = input("target", [items, tokens, transformer.channels]);
+    return { loss: velocityLoss(predicted, target, this.data.channelWeights), report: {} };
   }
 
   async batch(step: number): Promise<Record<string, HostTensor>> {

@@ -32,8 +32,14 @@ const vae = z.strictObject({
   kind: z.literal("vae"),
   ...shared,
   model: vaeModel,
-  /** Folder of an autoencoder of this very model to go on from, relative to the recipe. */
+  /** Folder of an autoencoder of this very model, or of it without resnets, to go on from; relative to the recipe. */
   from: z.string().optional(),
+  /**
+   * Most noise that latents get while the decoder learns, in their own units: each crop draws a deviation up to it. The decoder
+   * then repairs from neighbouring cells what a sampler leaves wrong, as LTX-Video's, which does the last denoising step
+   * (arXiv 2501.00103, section 2.1).
+   */
+  latentNoise: z.number().nonnegative().default(0),
   /** Parts that stay as they start, by path: with `encoder` frozen, latents keep their meaning and students need no retraining. */
   frozen: z.array(z.string()).default([]),
   /** Clips that starting weights are fitted to. */
@@ -69,6 +75,11 @@ const flow = z.strictObject({
   vae: z.string(),
   /** Folder of a model of this very text encoder and transformer to go on from; its autoencoder may be another. */
   from: z.string().optional(),
+  /**
+   * Power of a latent channel's effect on pixels that its error is weighed by. Left out, all count alike, as in LTX-Video:
+   * `velocityLoss` and docs/decisions/latent-scale.md.
+   */
+  channelPower: z.number().min(0).max(1).optional(),
   transformer: z.strictObject({ layers: count, heads: count, headWidth: count }),
   text: textEncoder.extend({ tokens: count }),
   fps: z.number().positive(),
@@ -90,6 +101,11 @@ const hr = z.strictObject({
   ...matching,
   /** Folder of the finished low-resolution model, relative to the recipe; its autoencoder and text encoder are used as they are. */
   model: z.string(),
+  /**
+   * Power of a latent channel's effect on pixels that its error is weighed by. Left out, all count alike, as in LTX-Video:
+   * `velocityLoss` and docs/decisions/latent-scale.md.
+   */
+  channelPower: z.number().min(0).max(1).optional(),
   /** Size of the low-resolution picture. */
   draft: cells,
   /** Blocks whose output is handed over; at the paper's depths when left out. */

@@ -9,6 +9,7 @@ import type { HostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
 import { bucketAt, drawSeen, type Seen } from "./draws.ts";
+import { velocityLoss } from "./flow-loss.ts";
 import type { LatentSet } from "./flow-task.ts";
 import type { TeacherRecipe } from "./recipe.ts";
 import { aroundBlocks } from "./rematerialise.ts";
@@ -61,7 +62,7 @@ export class TeacherTask implements Task {
     const { pooled } = clip.forward({ ids, end: input("end", ids.shape) });
     const predicted = transformer.forward({ ...inputs, text, pooled }, aroundBlocks(this.recipe));
     const target = input("target", predicted.shape);
-    return { loss: predicted.sub(target).square().mean(), report: {} };
+    return { loss: velocityLoss(predicted, target), report: {} };
   }
 
   async batch(step: number): Promise<Record<string, HostTensor>> {

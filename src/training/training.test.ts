@@ -7,6 +7,7 @@ import { TextTokenizer } from "../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../models/t5/word-tokenizer.ts";
 import { openOrt } from "../platform/node/devices/ort.ts";
 import { tinyVae } from "../platform/node/generate/testing.ts";
+import { channelWeights } from "./flow-loss.ts";
 import { FlowTask, type LatentSet } from "./flow-task.ts";
 import { type FlowRecipe, parseRecipe, type VaeRecipe } from "./recipe.ts";
 import { type Task, Trainer } from "./trainer.ts";
@@ -63,7 +64,7 @@ const flowRecipe = parseRecipe(
 
 const world = new WorldClips("mini", 5);
 
-function flowTask(change: Partial<FlowRecipe> = {}): FlowTask {
+function flowTask(change: Partial<FlowRecipe> = {}, channelWeights?: Float32Array): FlowTask {
   const random = new Random(1, 1);
   const set = (frames: number): LatentSet => {
     const clips = Array.from({ length: 4 }, () =>
@@ -82,7 +83,16 @@ function flowTask(change: Partial<FlowRecipe> = {}): FlowTask {
     ["64x64x1", set(1)],
     ["held-out", set(2)],
   ]);
-  return new FlowTask({ ...flowRecipe, ...change }, { tokenizer, channels: 8, compression: [8, 32, 32], sets });
+  return new FlowTask(
+    { ...flowRecipe, ...change },
+    {
+      tokenizer,
+      channels: 8,
+      compression: [8, 32, 32],
+      sets,
+      channelWeights,
+    },
+  );
 }
 
 async function losses(trainer: Trainer, steps: number): Promise<number[]> {
@@ -110,28 +120,55 @@ test("flow matching lowers its loss", async () => {
   expect(mean(all.slice(-10))).toBeLessThan(0.8 * mean(all.slice(0, 10)));
 });
 
-test("held-out clips: the same question each time, whose first answer is known", async () => {
-  const task = flowTask({ validation: { clips: 2, every: 2 } });
-  const trainer = await Trainer.start(task, openOrt(), await task.initial(), { rate: 1e-12 });
-  const reports = [];
-  for (let i = 0; i < 4; i++) reports.push(await trainer.advance());
-  trainer.dispose();
-  expect(reports.map(({ validation }) => validation !== undefined)).toEqual([false, true, false, true]);
-  const [first, second] = [reports[1]!.validation!, reports[3]!.validation!];
-  expect(first).toEqual(second);
-  // The head starts at zero, so that the loss is the mean square of noise - clip at every level.
-  const set = task.data.sets.get("held-out")!;
-  let square = 0;
-  for (const clip of [0, 1]) {
-    const clean = await set.read(clip);
-    const noise = gaussian(clean.length, 5, `held-out-${clip}`);
-    square += clean.reduce((sum, value, i) => sum + (noise[i]! - value) ** 2, 0) / clean.length / 2;
-  }
-  for (const { loss } of Object.values(first)) expect(loss).toBeCloseTo(square, 5);
+const weighings: [string, Float32Array | undefined][] = [
+  ["all channels alike", undefined],
+  ["channels by their effect", channelWeights(Float32Array.of(16, 9, 4, 4, 1, 1, 1, 0), 0.5)],
+];
+
+test.each(weighings)(
+  "held-out clips, %s: the same question each time, whose first answer is known",
+  async (_, weights) => {
+    const task = flowTask({ validation: { clips: 2, every: 2 } }, weights);
+    const trainer = await Trainer.start(task, openOrt(), await task.initial(), { rate: 1e-12 });
+    const reports = [];
+    for (let i = 0; i < 4; i++) reports.push(await trainer.advance());
+    trainer.dispose();
+    expect(reports.map(({ validation }) => validation !== undefined)).toEqual([false, true, false, true]);
+    const [first, second] = [reports[1]!.validation!, reports[3]!.validation!];
+    expect(first).toEqual(second);
+    // The head starts at zero, so that the loss is the mean square of noise - clip at every level.
+    const set = task.data.sets.get("held-out")!;
+    let square = 0;
+    for (const clip of [0, 1]) {
+      const clean = await set.read(clip);
+      const noise = gaussian(clean.length, 5, `held-out-${clip}`);
+      const weight = (i: number) => weights?.[i % 8] ?? 1;
+      square += clean.reduce((sum, value, i) => sum + weight(i) * (noise[i]! - value) ** 2, 0) / clean.length / 2;
+    }
+    for (const { loss } of Object.values(first)) expect(loss).toBeCloseTo(square, 5);
+  },
+);
+
+test("channels are weighed by a power of their effect, with a mean of 1", () => {
+  expect([...channelWeights(Float32Array.of(16, 4, 1, 1), 0.5)]).toEqual([2, 1, 0.5, 0.5]);
+  expect([...channelWeights(Float32Array.of(16, 4, 1, 1), 0)]).toEqual([1, 1, 1, 1]);
+});
+
+test("latents get noise of another deviation for each crop, up to the recipe's", async () => {
+  const { wrong } = await new VaeTask({ ...vaeRecipe, latentNoise: 0.5 }, world).batch(3);
+  const [first, second] = [0, 1].map((item) => {
+    const size = wrong!.data.length / 2;
+    const part = Array.from(wrong!.data.subarray(item * size, (item + 1) * size) as Float32Array);
+    return Math.sqrt(mean(part.map((x) => x * x)));
+  }) as [number, number];
+  expect(Math.max(first, second)).toBeLessThan(0.65);
+  expect(Math.abs(first - second)).toBeGreaterThan(0.01);
+  expect(await new VaeTask(vaeRecipe, world).batch(3)).not.toHaveProperty("wrong");
 });
 
 const resumable: [string, () => Task][] = [
   ["autoencoder", () => new VaeTask(vaeRecipe, world)],
+  ["autoencoder of noisy latents", () => new VaeTask({ ...vaeRecipe, latentNoise: 0.3 }, world)],
   ["flow", () => flowTask()],
 ];
 

@@ -6,6 +6,7 @@ import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
 import { bucketAt, drawSeen, type Seen } from "./draws.ts";
+import { velocityLoss } from "./flow-loss.ts";
 import type { LatentSet } from "./flow-task.ts";
 import { initialWeights } from "./initial.ts";
 import { type Adapter, attachLora, type LoraSettings } from "./lora.ts";
@@ -99,7 +100,7 @@ export class TuneTask implements Task {
     const positions = { fps: this.recipe.fps, compression };
     const around = aroundBlocks(this.recipe);
     const { predicted, target } = velocityGraph(this.model.transformer, shape, { text, mask }, positions, around);
-    return { loss: predicted.sub(target).square().mean(), report: {} };
+    return { loss: velocityLoss(predicted, target), report: {} };
   }
 
   async batch(step: number): Promise<Record<string, HostTensor>> {

@@ -40,7 +40,7 @@ const upCell = [2, 2, 2] as const;
 export function initialVaeWeights(model: LtxVae, seed: number, clips: readonly StartClip[]): Map<string, HostTensor> {
   const { config } = model.encoder;
   checkMirrored(config);
-  const weights = initialWeights(model, seed, { gain: (name) => (name.endsWith("conv2.weight") ? 0 : 1) });
+  const weights = identityResnets(model, seed);
   const shapes = new Map([...parametersOf(model)].map(([name, { shape }]) => [name, shape]));
   const put = (layer: string, { weight, bias }: Linear) => {
     const shape = shapes.get(`${layer}.weight`)!;
@@ -61,6 +61,10 @@ export function initialVaeWeights(model: LtxVae, seed: number, clips: readonly S
   decode(config, { squares, pyramid, latents }, put);
   return weights;
 }
+
+/** Random weights, but resnets that hand on what they get. */
+export const identityResnets = (model: LtxVae, seed: number): Map<string, HostTensor> =>
+  initialWeights(model, seed, { gain: (name) => (name.endsWith("conv2.weight") ? 0 : 1) });
 
 type Put = (layer: string, fit: Linear) => void;
 

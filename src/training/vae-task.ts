@@ -1,6 +1,6 @@
 /** Training of the LTX autoencoder: reconstruction of crops of the world, edges, and a pull of latents to a normal. */
 import { InputError } from "../base/errors.ts";
-import { gaussian } from "../base/philox.ts";
+import { gaussian, Random } from "../base/philox.ts";
 import type { ClipSource } from "../data/clip-source.ts";
 import { compression } from "../models/ltx-vae/config.ts";
 import { LtxVae } from "../models/ltx-vae/vae.ts";
@@ -87,7 +87,8 @@ export class VaeTask implements Task {
     const mask = input("mask", [batch, 1, frames, height, width]);
     const noise = input("noise", this.#latentShape(bucket));
     const { mean, logVariance } = this.model.encoder.forward(pixels);
-    const z = mean.add(noise.mul(logVariance.mul(0.5).exp()));
+    const drawn = mean.add(noise.mul(logVariance.mul(0.5).exp()));
+    const z = this.recipe.latentNoise ? drawn.add(input("wrong", this.#latentShape(bucket))) : drawn;
     const error = this.model.decoder.forward(z).sub(pixels);
     const weight = mask.mul(object - 1).add(1);
     const scale = weight.mean();
@@ -131,7 +132,21 @@ export class VaeTask implements Task {
         [1, frames, height, width],
       ),
       noise: hostTensor(gaussian(sizeOf(shape), this.recipe.seed, `vae-noise-${step}`), shape),
+      ...(this.recipe.latentNoise ? { wrong: this.#wrong(step, shape) } : {}),
     };
+  }
+
+  /** Noise of one deviation a crop. */
+  #wrong(step: number, shape: readonly number[]): HostTensor {
+    const { seed, latentNoise } = this.recipe;
+    const random = new Random(seed, step * 2 + 1);
+    const values = gaussian(sizeOf(shape), seed, `latent-noise-${step}`);
+    const size = values.length / shape[0]!;
+    for (let item = 0; item < shape[0]!; item++) {
+      const deviation = latentNoise * random.uniform();
+      for (let i = item * size; i < (item + 1) * size; i++) values[i]! *= deviation;
+    }
+    return hostTensor(values, shape);
   }
 }
 

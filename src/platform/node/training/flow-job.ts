@@ -13,6 +13,7 @@ import type { FlowRecipe } from "../../../training/recipe.ts";
 import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveTextToVideo } from "../models/save-model.ts";
+import { weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { inMemory, type OpenedJob, studentValues, under, type Values } from "./job.ts";
 import { compressionOf, latentSet } from "./latent-cache.ts";
@@ -39,6 +40,7 @@ export async function flowJob(
   const sets = await openSets(requestsOf(recipe, clips, options), opened, (request) =>
     latentSet(source, runtime, request),
   );
+  const weights = await weightsOfChannels(source, runtime, recipe.channelPower);
   const modelOf = (values: Values): TextToVideoModel => ({
     settings,
     tokenizer,
@@ -49,7 +51,14 @@ export async function flowJob(
     files: [],
   });
   return {
-    task: new FlowTask(recipe, { tokenizer, channels, compression: compressionOf(source), sets, start }),
+    task: new FlowTask(recipe, {
+      tokenizer,
+      channels,
+      compression: compressionOf(source),
+      sets,
+      start,
+      channelWeights: weights,
+    }),
     preview: (values) =>
       previewOf(clips.prompts, recipe.preview, (request) => framesOf(textToVideo(modelOf(values), runtime, request))),
     async save(values, folder) {

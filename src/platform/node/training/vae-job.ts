@@ -4,10 +4,12 @@ import { InputError } from "../../../base/errors.ts";
 import { Random } from "../../../base/philox.ts";
 import type { ClipSource, Picture } from "../../../data/clip-source.ts";
 import { type LtxVaeConfig, toDiffusers } from "../../../models/ltx-vae/config.ts";
+import { LtxVae } from "../../../models/ltx-vae/vae.ts";
 import { decodeFrames } from "../../../pipelines/decode.ts";
 import { gridOf, type Statistics } from "../../../pipelines/latents.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import type { VaeRecipe } from "../../../training/recipe.ts";
+import { identityResnets } from "../../../training/vae-initial.ts";
 import { psnr, VaeTask } from "../../../training/vae-task.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
 import { type Frame, planarToFrames } from "../../../video/frame.ts";
@@ -29,7 +31,7 @@ export async function vaeJob(
   { base }: { base: string },
 ): Promise<OpenedJob> {
   const config = recipe.model;
-  const from = recipe.from === undefined ? undefined : await loadVae(resolve(base, recipe.from), config);
+  const from = recipe.from === undefined ? undefined : await loadVae(resolve(base, recipe.from), config, recipe.seed);
   const [others, sample] = [clips.sibling(1), clips.sibling(2)];
   return {
     task: new VaeTask(recipe, clips, from?.values),
@@ -74,17 +76,32 @@ export async function vaeJob(
   };
 }
 
-/** Weights and latent statistics of a trained autoencoder, which must be of the recipe's model. */
-async function loadVae(folder: string, config: LtxVaeConfig): Promise<{ values: Values; statistics: Statistics }> {
+/** Weights and latent statistics of a trained autoencoder of the recipe's model; resnets that it lacks begin as identities. */
+async function loadVae(
+  folder: string,
+  config: LtxVaeConfig,
+  seed: number,
+): Promise<{ values: Values; statistics: Statistics }> {
   const { source, close } = await openLatentSource(folder);
   try {
-    if (!isDeepStrictEqual(toDiffusers(source.config), toDiffusers(config)))
+    const known = toDiffusers(source.config);
+    if (![config, plain(config)].some((one) => isDeepStrictEqual(known, toDiffusers(one))))
       throw new InputError("the autoencoder to go on from is of another model than the recipe's", {
         where: folder,
         hint: "make `model` in the recipe equal to the one that it was trained with",
       });
-    return { values: await valuesOf(source.weights), statistics: source.statistics };
+    const fresh = identityResnets(new LtxVae(config), seed);
+    return { values: new Map([...fresh, ...(await valuesOf(source.weights))]), statistics: source.statistics };
   } finally {
     await close();
   }
+}
+
+/** A model without its resnets. */
+function plain({ encoder, decoder, ...rest }: LtxVaeConfig): LtxVaeConfig {
+  const none = <Half extends { readonly layers: readonly number[] }>(half: Half): Half => ({
+    ...half,
+    layers: half.layers.map(() => 0),
+  });
+  return { ...rest, encoder: none(encoder), decoder: none(decoder) };
 }
