@@ -1,6 +1,7 @@
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2019), clipping and averaging, as part of the program. */
 import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
 import { fill, input, parameter, type Tensor } from "../tensor/tensor.ts";
+import { initialMoment, type MomentStorage, momentOf } from "./moments.ts";
 
 export interface AdamConfig {
   readonly beta1: number;
@@ -16,6 +17,8 @@ export interface AdamConfig {
    * large weights start (compare maximal-update parametrisation: Yang et al. 2022, arXiv 2203.03466); 0: all alike.
    */
   readonly fanIn: number;
+  /** How moments are kept between steps: `moments.ts`. */
+  readonly moments: MomentStorage;
 }
 
 export const adamDefaults: AdamConfig = {
@@ -26,6 +29,7 @@ export const adamDefaults: AdamConfig = {
   clip: 1,
   average: 0.999,
   fanIn: 0,
+  moments: "f32",
 };
 
 /** Names of what the optimiser keeps beside a parameter. */
@@ -59,19 +63,21 @@ export function adam(
   for (const [index, p] of parameters.entries()) {
     const names = momentNames(p.name!);
     const held = (name: string) => Object.assign(parameter(p.shape), { name });
-    const [m, v] = [held(names.first), held(names.second)];
+    const m = momentOf(names.first, p.shape, "first", config.moments);
+    const v = momentOf(names.second, p.shape, "second", config.moments);
     const g = gradients[index]!.mul(shrink);
-    const first = m.add(g.sub(m).mul(1 - config.beta1));
-    const second = v.add(
+    const first = m.value.add(g.sub(m.value).mul(1 - config.beta1));
+    const second = v.value.add(
       g
         .square()
-        .sub(v)
+        .sub(v.value)
         .mul(1 - config.beta2),
     );
     const moved = (config.weightDecay && p.rank > 1 ? p.mul(decay) : p).sub(
       first.div(second.sqrt().add(floor)).mul(rate.mul(shareOf(p, config.fanIn))),
     );
-    updates.set(m, first).set(v, second).set(p, moved);
+    for (const [state, next] of [...m.next(first), ...v.next(second)]) updates.set(state, next);
+    updates.set(p, moved);
     if (config.average) {
       const average = held(names.average);
       updates.set(average, average.add(moved.sub(average).mul(mix)));
@@ -102,8 +108,8 @@ export function initialMoments(values: ReadonlyMap<string, HostTensor>, config: 
   const out = new Map(values);
   for (const [name, value] of values) {
     const names = momentNames(name);
-    out.set(names.first, hostTensor(new Float32Array(sizeOf(value.shape)), value.shape));
-    out.set(names.second, hostTensor(new Float32Array(sizeOf(value.shape)), value.shape));
+    for (const kind of ["first", "second"] as const)
+      for (const [held, zero] of initialMoment(names[kind], value.shape, kind, config.moments)) out.set(held, zero);
     if (config.average) out.set(names.average, value);
   }
   return out;

@@ -4,7 +4,8 @@ import { sizeOf } from "../tensor/dtype.ts";
 import { parametersOf } from "../tensor/mount.ts";
 import type { Program } from "../tensor/program.ts";
 import type { Runtime } from "../tensor/runtime.ts";
-import { lossProgram, stepProgram, type Traced, updateProgram } from "./step-program.ts";
+import { momentBytes } from "./moments.ts";
+import { adamOf, lossProgram, stepProgram, type Traced, updateProgram } from "./step-program.ts";
 import type { OptimiserSettings, Task } from "./trainer.ts";
 import { validationBucket, validationLevels } from "./validation.ts";
 
@@ -28,7 +29,7 @@ export interface TrainingPlan {
   readonly parameters: number;
   /** Those that move. */
   readonly trained: number;
-  /** Weights, moments, running averages and sums of gradients, in f32. */
+  /** Weights, moments, running averages and sums of gradients. */
   readonly stateBytes: number;
   readonly phases: readonly PhasePlan[];
   readonly seconds: number;
@@ -115,10 +116,12 @@ function sizesOf(program: Program): { flops: number; held: number; moving: numbe
 const float = 4;
 
 /** Of each trained weight itself, two moments, the average and the sum where there are any; of a frozen one itself. */
-function stateBytes(task: Traced, { accumulate = 1, average }: OptimiserSettings): number {
-  const copies = 3 + (average === 0 ? 0 : 1) + (accumulate > 1 ? 1 : 0);
-  return [...parametersOf(task.model)].reduce(
-    (sum, [name, { shape }]) => sum + float * sizeOf(shape) * (task.frozen?.(name) ? 1 : copies),
-    0,
-  );
+function stateBytes(task: Traced, settings: OptimiserSettings): number {
+  const { accumulate = 1 } = settings;
+  const { average, moments } = adamOf(settings);
+  const copies = 1 + (average === 0 ? 0 : 1) + (accumulate > 1 ? 1 : 0);
+  return [...parametersOf(task.model)].reduce((sum, [name, { shape }]) => {
+    const each = float * sizeOf(shape);
+    return sum + (task.frozen?.(name) ? each : copies * each + 2 * momentBytes(shape, moments));
+  }, 0);
 }

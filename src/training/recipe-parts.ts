@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { presets } from "../data/world/draw.ts";
 import { guidanceStageSchema } from "../schema/request.ts";
+import { momentStorages } from "./moments.ts";
 
 export const count = z.number().int().positive();
 /** WxHxF, for example 128x128x9. */
@@ -25,6 +26,8 @@ const optimiser = z
     clip: z.number().positive(),
     average: z.number().min(0).max(1),
     fanIn: z.number().nonnegative(),
+    /** `int8`: moments with 8 bits a value between steps, a quarter of their memory. */
+    moments: z.enum(momentStorages),
     /** Steps whose gradients are averaged into one update. */
     accumulate: count,
   })

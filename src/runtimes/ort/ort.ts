@@ -4,7 +4,7 @@
  */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
 import type { OrtForm } from "../../kernels/onnx.ts";
-import { type DType, type HostTensor, sizeOf } from "../../tensor/dtype.ts";
+import { type DType, type HostTensor, hostTensor, sizeOf } from "../../tensor/dtype.ts";
 import { checkInputs, weightsFor } from "../../tensor/hand-in.ts";
 import type { Program } from "../../tensor/program.ts";
 import type { CompileOptions, Executable, Runtime, State, WeightSource } from "../../tensor/runtime.ts";
@@ -44,13 +44,15 @@ class OrtState implements State {
   constructor(module: OrtModule, initial: ReadonlyMap<string, HostTensor>) {
     this.#module = module;
     for (const [name, value] of initial) {
-      const data = new Float32Array(value.data);
+      const data = value.dtype === "i32" ? new Int32Array(value.data) : new Float32Array(value.data);
       this.tensors.set(name, { current: this.#tensor(data, value.shape), next: undefined, shape: value.shape });
     }
   }
 
-  #tensor(data: Float32Array, shape: readonly number[]): OrtTensor {
-    return new this.#module.Tensor("float32", data, shape);
+  #tensor(data: Float32Array | Int32Array, shape: readonly number[]): OrtTensor {
+    return data instanceof Int32Array
+      ? new this.#module.Tensor("int32", data, shape)
+      : new this.#module.Tensor("float32", data, shape);
   }
 
   get names(): readonly string[] {
@@ -60,7 +62,11 @@ class OrtState implements State {
   /** The buffer that the next run may write. */
   target(name: string): OrtTensor {
     const held = this.tensors.get(name)!;
-    held.next ??= this.#tensor(new Float32Array(sizeOf(held.shape)), held.shape);
+    const size = sizeOf(held.shape);
+    held.next ??= this.#tensor(
+      held.current.type === "int32" ? new Int32Array(size) : new Float32Array(size),
+      held.shape,
+    );
     return held.next;
   }
 
@@ -71,12 +77,12 @@ class OrtState implements State {
 
   async read(name: string): Promise<HostTensor> {
     const { current, shape } = this.tensors.get(name)!;
-    return { dtype: "f32", shape, data: current.data as Float32Array };
+    return hostTensor(current.data as Float32Array | Int32Array, shape);
   }
 
   async write(name: string, value: HostTensor): Promise<void> {
     const held = this.tensors.get(name)!;
-    (held.current.data as Float32Array).set(value.data);
+    (held.current.data as Float32Array | Int32Array).set(value.data);
   }
 
   dispose(): void {

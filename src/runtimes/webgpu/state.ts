@@ -5,9 +5,15 @@ import type { State } from "../../tensor/runtime.ts";
 import { bytesOf, decode, encode } from "./format.ts";
 import type { Block, Gpu } from "./gpu.ts";
 
+interface Held {
+  readonly block: Block;
+  readonly shape: Shape;
+  readonly format: "f32" | "i32";
+}
+
 export class WebGpuState implements State {
   readonly #gpu: Gpu;
-  readonly #held = new Map<string, { block: Block; shape: Shape }>();
+  readonly #held = new Map<string, Held>();
 
   private constructor(gpu: Gpu) {
     this.#gpu = gpu;
@@ -17,8 +23,9 @@ export class WebGpuState implements State {
     const state = new WebGpuState(gpu);
     try {
       for (const [name, value] of initial) {
-        const block = await gpu.allocate(bytesOf("f32", sizeOf(value.shape)), name);
-        state.#held.set(name, { block, shape: value.shape });
+        const format = value.dtype === "i32" ? "i32" : "f32";
+        const block = await gpu.allocate(bytesOf(format, sizeOf(value.shape)), name);
+        state.#held.set(name, { block, shape: value.shape, format });
         await state.write(name, value);
       }
     } catch (cause) {
@@ -38,17 +45,17 @@ export class WebGpuState implements State {
   }
 
   async read(name: string): Promise<HostTensor> {
-    const { block, shape } = this.#find(name);
-    const wanted = [{ block, bytes: bytesOf("f32", sizeOf(shape)) }];
+    const { block, shape, format } = this.#find(name);
+    const wanted = [{ block, bytes: bytesOf(format, sizeOf(shape)) }];
     const [bytes] = await this.#gpu.read(this.#gpu.device.createCommandEncoder(), wanted);
-    return decode(bytes!, "f32", { dtype: "f32", shape });
+    return decode(bytes!, format, { dtype: format, shape });
   }
 
   async write(name: string, value: HostTensor): Promise<void> {
-    const { block, shape } = this.#find(name);
+    const { block, shape, format } = this.#find(name);
     if (formatShape(shape) !== formatShape(value.shape))
       throw new InputError(`${name} holds ${formatShape(shape)}, got ${formatShape(value.shape)}`);
-    this.#gpu.write(block, encode(value, "f32").bytes);
+    this.#gpu.write(block, encode(value, format).bytes);
   }
 
   dispose(): void {
@@ -56,7 +63,7 @@ export class WebGpuState implements State {
     this.#held.clear();
   }
 
-  #find(name: string): { block: Block; shape: Shape } {
+  #find(name: string): Held {
     const held = this.#held.get(name);
     if (!held) throw new InputError(`no value named ${name} is held`);
     return held;

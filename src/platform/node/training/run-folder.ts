@@ -3,12 +3,12 @@ import { appendFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promis
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { CheckpointError, InputError } from "../../../base/errors.ts";
-import type { HostTensor } from "../../../tensor/dtype.ts";
+import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
 import type { StepReport } from "../../../training/trainer.ts";
 import { contactSheet, type SheetClip } from "../../../video/contact-sheet.ts";
 import { type PlotSeries, plotLines } from "../../../video/plot.ts";
 import { encodePng } from "../../../video/png.ts";
-import { readFloat32 } from "../../../weights/safetensors.ts";
+import { readFloat32, readTensor } from "../../../weights/safetensors.ts";
 import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
 import { writeFileAtomically, writeSafetensorsFile } from "../files/atomic-file.ts";
 import { readJsonLines } from "../files/json-lines.ts";
@@ -75,7 +75,7 @@ export class RunFolder {
     return reports.filter((report) => report.step <= until);
   }
 
-  /** Everything needed to go on to the same bits, in f32, replacing the previous one at once. */
+  /** Everything needed to go on to the same bits, replacing the previous one at once. */
   async saveSnapshot(values: ReadonlyMap<string, HostTensor>, step: number): Promise<void> {
     await writeSafetensorsFile(this.#snapshot, stored(values), {
       metadata: { step: String(step) },
@@ -92,8 +92,10 @@ export class RunFolder {
     const { checkpoint } = await openCheckpointPath(path);
     try {
       const values = new Map<string, HostTensor>();
-      for (const [name, entry] of checkpoint.tensors)
-        values.set(name, { dtype: "f32", shape: entry.shape, data: await readFloat32(entry) });
+      for (const [name, entry] of checkpoint.tensors) {
+        const data = entry.dtype === "I32" ? await readTensor(entry) : await readFloat32(entry);
+        values.set(name, hostTensor(data as Float32Array | Int32Array, entry.shape));
+      }
       const step = Number(checkpoint.metadata["step"]);
       if (!Number.isInteger(step)) throw new CheckpointError("this is no snapshot of a run", { where: path });
       return { values, step };
@@ -152,5 +154,10 @@ function heldOutSeries(reports: readonly StepReport[]): PlotSeries[] {
 }
 
 function stored(values: ReadonlyMap<string, HostTensor>) {
-  return new Map([...values].map(([name, { data, shape }]) => [name, storeFloat32(data as Float32Array, shape)]));
+  return new Map(
+    [...values].map(([name, { data, shape }]) => [
+      name,
+      data instanceof Int32Array ? ({ dtype: "I32", shape, data } as const) : storeFloat32(data as Float32Array, shape),
+    ]),
+  );
 }

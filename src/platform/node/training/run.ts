@@ -7,7 +7,10 @@ import { InputError } from "../../../base/errors.ts";
 import { sizeOf } from "../../../tensor/dtype.ts";
 import { parametersOf } from "../../../tensor/mount.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
+import { isKeptAs } from "../../../training/moments.ts";
+import { momentNames } from "../../../training/optimiser.ts";
 import { parseRecipe, type Recipe } from "../../../training/recipe.ts";
+import { adamOf } from "../../../training/step-program.ts";
 import { type StepReport, Trainer } from "../../../training/trainer.ts";
 import type { Job } from "./job.ts";
 import { RunFolder, type Snapshot } from "./run-folder.ts";
@@ -92,7 +95,7 @@ async function* runJob(
   const { task } = job;
   let trainer: Trainer;
   if (snapshot) {
-    refuseOther(task, snapshot, folder.path);
+    refuseOther(task, recipe, snapshot, folder.path);
     const changes = await folder.changesTo(recipe);
     if (changes.length) options.note?.(`the recipe has changed since this run began: ${changes.join(", ")}`);
     await folder.keepRecipe(recipe);
@@ -145,15 +148,18 @@ async function* runJob(
   yield { type: "finished", folder: folder.path, step: trainer.step, done: trainer.done };
 }
 
-/** @throws InputError where a snapshot holds other weights than the task trains: it is of another recipe */
-function refuseOther({ model }: Job["task"], { values }: Snapshot, where: string): void {
-  const parameters = parametersOf(model);
-  for (const [name, { shape }] of parameters) {
+/** @throws InputError where a snapshot holds other weights or moments than the task trains: it is of another recipe */
+function refuseOther({ model }: Job["task"], { optimiser }: Recipe, { values }: Snapshot, where: string): void {
+  const hint = "-o names another folder, --force replaces the run";
+  const { moments } = adamOf(optimiser);
+  for (const [name, { shape }] of parametersOf(model)) {
     const found = values.get(name)?.shape;
-    if (found && isDeepStrictEqual([...found], [...shape])) continue;
-    throw new InputError(
-      `this folder holds a run of another recipe: its ${name} is ${found ? `[${found}]` : "not there"}, not [${shape}]`,
-      { where, hint: "-o names another folder, --force replaces the run" },
-    );
+    if (!found || !isDeepStrictEqual([...found], [...shape]))
+      throw new InputError(
+        `this folder holds a run of another recipe: its ${name} is ${found ? `[${found}]` : "not there"}, not [${shape}]`,
+        { where, hint },
+      );
+    if (!isKeptAs(values, momentNames(name).first, shape, moments))
+      throw new InputError(`this folder holds a run whose moments are not in ${moments}`, { where, hint });
   }
 }

@@ -126,6 +126,22 @@ test("a run goes on with a changed recipe, which it says, and not with another m
   );
 }, 60_000);
 
+test("a run with moments of 8 bits goes on to the same bits, and not with others", async () => {
+  const optimiser = { ...recipe.optimiser, moments: "int8", accumulate: 1 };
+  const whole = await run({ optimiser }, "narrow");
+  const parts = await run({ optimiser }, "narrow-parts", { steps: 2 });
+  parts.push(...(await run({ optimiser }, "narrow-parts", { resume: true })));
+  expect(parts).toEqual(whole);
+  const names = async (folder: string) => {
+    const { checkpoint } = await openCheckpointPath(join(home, "runs", folder, "snapshot.safetensors"));
+    await checkpoint.close();
+    return [...checkpoint.tensors].filter(([, { dtype }]) => dtype === "I32").map(([name]) => name);
+  };
+  expect(await names("narrow")).toContain("transformer.blocks.0.feedForward.in.weight#v");
+  const other = run({ optimiser: { ...optimiser, moments: "f32" } }, "narrow", { resume: true });
+  await expect(other).rejects.toThrow("holds a run whose moments are not in f32");
+}, 60_000);
+
 test("layers that do not exist, and models that are none, are refused", async () => {
   await expect(run({ lora: { rank: 2, layers: "nothing$" } }, "none")).rejects.toThrow(
     "no linear layer matches /nothing$/",
