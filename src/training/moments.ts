@@ -4,8 +4,8 @@
  *
  * The paper looks codes up in a table of powers of ten. Ours follow a power of the code: its square for the first moment (with
  * a sign), its fourth power for the second. These need roots and no table, so that every device computes them in the same
- * graph, and they err less: on gradients, and on the roots of their squares, which updates divide by (`moments.test.ts` has both). What is not zero never becomes a second moment of zero,
- * whose root is divided by.
+ * graph, and they err less: on gradients, and on the roots of their squares, which updates divide by (`moments.test.ts` has
+ * both). What is not zero never becomes a second moment of zero, whose root is divided by.
  */
 import { type HostTensor, hostTensor, type Shape, sizeOf } from "../tensor/dtype.ts";
 import { concat, parameter, type Tensor } from "../tensor/tensor.ts";
