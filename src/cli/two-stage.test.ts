@@ -82,14 +82,16 @@ describe("a large video", () => {
     expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("made in one stage") });
   });
 
-  test("refuses guidance that it would not use", async () => {
-    for (const flags of [
-      ["--stg-scale", "1", "--stg-blocks", "0"],
-      ["--guidance-rescale", "0.5"],
-    ]) {
-      const { code, err } = await generate("none.mp4", "--stages", "2", ...flags);
-      expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("know a guidance scale only") });
-    }
+  test("guides its draft as one stage is guided", async () => {
+    const flags = ["--stg-scale", "1", "--stg-blocks", "0", "--guidance-rescale", "0.5"];
+    const plain = await generate("plain.mp4", "--stages", "2");
+    const { code } = await generate("guided.mp4", "--stages", "2", ...flags);
+    expect([plain.code, code]).toEqual([0, 0]);
+    const [one, other] = [await readReceipt(path("plain.mp4")), await readReceipt(path("guided.mp4"))];
+    expect(other.draft?.guidance).toEqual([{ from: 0, scale: 2, stg: 1, blocks: [0], rescale: 0.5 }]);
+    expect(other.framesSha256).not.toBe(one.framesSha256);
+    const again = await run(["replay", path("guided.mp4"), "--model", bench.model]);
+    expect(again.code).toBe(0);
   });
 
   test("comes from a model that info describes", async () => {
@@ -152,6 +154,29 @@ test.each(["features-synced", "latents", "none"] as const)(
     expect((await readReceipt(path(`${guidance}.mp4`))).framesSha256).not.toBe(framesSha256);
   },
 );
+
+test("either stage may walk with fresh noise in every step", async () => {
+  const { framesSha256: euler } = await framesOf(bench.model);
+  const seen = new Set([euler]);
+  for (const stages of [{ sampler: "stochastic" }, { hr: { sampler: "stochastic" } }]) {
+    const model = path(`stochastic-${Object.keys(stages)[0]}`);
+    await cp(bench.model, model, { recursive: true });
+    const file = join(model, "turbo2k.json");
+    const settings = JSON.parse(await readFile(file, "utf8")) as { hr: object };
+    const changed = { ...settings, ...stages, hr: { ...settings.hr, ...stages.hr } };
+    await writeFile(file, JSON.stringify(changed));
+    const made = await framesOf(model);
+    expect((await framesOf(model)).framesSha256).toBe(made.framesSha256);
+    seen.add(made.framesSha256);
+  }
+  expect(seen.size).toBe(3);
+});
+
+async function framesOf(model: string) {
+  const flags = ["--model", model, "--seed", "5", "--size", "160x96", "-o", path("walked.mp4"), "--force"];
+  expect((await run(["generate", "a red ball", ...flags])).code).toBe(0);
+  return readReceipt(path("walked.mp4"));
+}
 
 describe("a second stage that does not belong", () => {
   const broken = async (name: string, change: (config: Record<string, unknown>) => void) => {

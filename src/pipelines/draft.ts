@@ -1,6 +1,7 @@
 /** The first of two stages: what size it has and which noise levels it walks. */
 import { InputError } from "../base/errors.ts";
 import { tokensOf } from "../models/ltx/rope.ts";
+import type { HrConfig } from "../models/ltx/two-stage-config.ts";
 import { compression } from "../models/ltx-vae/config.ts";
 import type { GuidanceStage } from "../samplers/guidance.ts";
 import { endAt } from "../samplers/schedules.ts";
@@ -23,6 +24,20 @@ export interface Draft extends VideoSize {
   /** The second stage goes on from the draft's latents, upscaled and noised, and not from its features. */
   readonly upscaled?: boolean | undefined;
 }
+
+/** Of one pass, by noise level. */
+export const guidanceIn = ({
+  guidance,
+  guidanceScale,
+}: Pick<Draft, "guidance" | "guidanceScale">): readonly GuidanceStage[] =>
+  guidance ?? [{ from: 0, scale: guidanceScale }];
+
+/** Whether a draft's last step is a plain one at `guideSigma`, so that its features cost nothing. */
+export const givesFeatures = (
+  { sigmas, guidance }: Draft,
+  { settings, hr }: Pick<TextToVideoModel, "settings"> & { readonly hr?: { readonly config: HrConfig } | undefined },
+): boolean =>
+  hr?.config.guidance === "features" && sigmas.at(-2) === guideSigma && !guidance && settings.sampler !== "stochastic";
 
 type Sized = Pick<TextToVideoModel, "settings" | "vae" | "hr">;
 

@@ -69,6 +69,9 @@ const promptTemplateSchema = z.strictObject({
   skip: z.int().nonnegative().default(0),
 });
 
+/** `stochastic`: with fresh noise in every step; Euler steps where absent. */
+export const samplerSchema = z.enum(["euler", "stochastic"]);
+
 /** What a model does when nothing else is asked; `turbo2k.json` beside `model_index.json`. */
 export const settingsSchema = z.strictObject({
   name: z.string(),
@@ -87,8 +90,7 @@ export const settingsSchema = z.strictObject({
   sigmas: z.array(z.number()).min(1).optional(),
   /** Guidance by noise level, where it is more than `guidanceScale`. */
   guidance: z.array(guidanceStageSchema).min(1).optional(),
-  /** `stochastic`: with fresh noise in every step. */
-  sampler: z.enum(["euler", "stochastic"]).optional(),
+  sampler: samplerSchema.optional(),
   negativePrompt: z.string().optional(),
   /** Whether the text encoder is told which tokens are padding; it is where absent. */
   maskText: z.boolean().optional(),
@@ -108,6 +110,7 @@ export const settingsSchema = z.strictObject({
       steps: count,
       schedule: scheduleSchema,
       guidanceScale: z.number().nonnegative().default(1),
+      sampler: samplerSchema.optional(),
     })
     .optional(),
   /** For models with a latent upsampler. */

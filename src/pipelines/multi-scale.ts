@@ -6,7 +6,7 @@ import { CancelledError } from "../base/errors.ts";
 import { type GuidanceStage, isGuided } from "../samplers/guidance.ts";
 import { addNoise } from "../samplers/process.ts";
 import type { Runtime } from "../tensor/runtime.ts";
-import { toneMapOf, upsamplerOf } from "./draft.ts";
+import { guidanceIn, toneMapOf, upsamplerOf } from "./draft.ts";
 import { roomy } from "./execution.ts";
 import { denormalise, gridOf, normalise, pack, unpack } from "./latents.ts";
 import type { TextToVideoModel } from "./model.ts";
@@ -88,6 +88,3 @@ export async function* multiScale(
   const toneMap = toneMapOf(model, draft);
   yield* decode(model, runtime, finished, large, { frames, seed, toneMap }, { signal, execution });
 }
-
-const guidanceIn = ({ guidance, guidanceScale }: Pick<MultiScaleRequest, "guidance" | "guidanceScale">) =>
-  guidance ?? [{ from: 0, scale: guidanceScale }];

@@ -3,7 +3,7 @@ import { widthOf } from "../models/ltx/config.ts";
 import { type Grid, tokensOf } from "../models/ltx/rope.ts";
 import { compression } from "../models/ltx-vae/config.ts";
 import { velocityProgram } from "./denoiser.ts";
-import type { Draft } from "./draft.ts";
+import { type Draft, givesFeatures } from "./draft.ts";
 import { batchOf, type Execution } from "./execution.ts";
 import { guideProgram } from "./guide.ts";
 import { mostPredictions } from "./guided-denoiser.ts";
@@ -68,10 +68,15 @@ interface Pass extends Pick<PlannedRequest, "sigmas" | "guidance" | "guidanceSca
   readonly name: "denoise" | "draft" | "refine";
   readonly size: VideoSize;
   readonly sequential: boolean;
+  /** Blocks whose features are kept. */
+  readonly taps?: readonly number[];
 }
 
 /** Steps of the transformer at one size. */
-function planPass(context: Context, { name, size, sequential, sigmas, guidanceScale, guidance }: Pass): Stages {
+function planPass(
+  context: Context,
+  { name, size, sequential, sigmas, guidanceScale, guidance, taps = [] }: Pass,
+): Stages {
   const { model, keeps } = context;
   const { given = [] } = context.request;
   const grid = gridOf(size, model.vae.config);
@@ -79,7 +84,11 @@ function planPass(context: Context, { name, size, sequential, sigmas, guidanceSc
   const tokens = tokensOf(grid) + extraTokens;
   const predictions = guidance ? mostPredictions(guidance) : batchOf(guidanceScale, { sequential: false });
   const batch = sequential ? 1 : predictions;
-  const program = velocityProgram(model, { grid, batch, given: given.length ? { extraTokens } : undefined }, keeps);
+  const program = velocityProgram(
+    model,
+    { grid, batch, taps, given: given.length ? { extraTokens } : undefined },
+    keeps,
+  );
   const options = {
     ...steady(context),
     weights: model.transformer.weights,
@@ -119,31 +128,17 @@ function planTwoStages(context: Context, draft: Draft, sequential: boolean): Sta
   const hr = model.hr!;
   const { taps, guidance, transformer } = hr.config;
   const [small, large] = [gridOf(draft, model.vae.config), gridOf(made, model.vae.config)];
-  const [few, many] = [tokensOf(small), tokensOf(large)];
-  const [firstBatch, secondBatch] = [
-    batchOf(draft.guidanceScale, { sequential }),
-    batchOf(guidanceScale, { sequential }),
-  ];
-  const first = velocityProgram(
-    model,
-    { grid: small, batch: firstBatch, taps: guidance === "features" ? taps : [] },
-    keeps,
-  );
+  const many = tokensOf(large);
+  const secondBatch = batchOf(guidanceScale, { sequential });
+  const handed = givesFeatures(draft, model) ? taps : [];
+  const first = planPass(context, { ...draft, name: "draft", size: draft, sequential, taps: handed });
   const second = refineProgram({ ...model, hr }, { grid: large, batch: secondBatch }, keeps);
   const latents = (tokens: number) => copies * tokens * transformer.channels * float;
   const guides = taps.length * many * widthOf(transformer) * float;
   const options = { ...steady(context) } as const;
   const guide = guidance === "none" ? undefined : guideProgram(hr.config, small, large, keeps);
   return (holding) => [
-    stageOf("draft", first, context, {
-      ...options,
-      holding,
-      weights: model.transformer.weights,
-      runs: draft.sigmas.length - 1,
-      turns: turnsOf(draft.guidanceScale, firstBatch),
-      extraBytes: latents(few),
-      tokens: few,
-    }),
+    ...first(holding),
     ...(!guide
       ? []
       : [

@@ -164,15 +164,14 @@ function checkBlocks(guidance: readonly GuidanceStage[], layers: number): void {
 
 /** Steps, noise levels and guidance that are asked for are those of the draft, which decides what is to be seen. */
 function twoStagesOf(
-  { sigmas, steps, hrSteps, guidanceScale, guidanceRescale, stgScale, stgBlocks }: GenerateRequest,
+  request: GenerateRequest,
   made: VideoSize,
-  model: Pick<TextToVideoModel, "settings" | "vae" | "hr">,
+  model: Pick<TextToVideoModel, "settings" | "vae" | "hr"> & {
+    readonly transformer: Pick<TextToVideoModel["transformer"], "config">;
+  },
 ): Noise {
-  if (guidanceRescale !== undefined || stgScale !== undefined || stgBlocks)
-    throw new InputError("two stages know a guidance scale only: no rescaling and no spatio-temporal guidance", {
-      hint: "leave them out, or make the video in one stage: --stages 1",
-    });
-  const { settings, vae } = model;
+  const { sigmas, steps, hrSteps } = request;
+  const { settings, vae, transformer } = model;
   const hr = hrSettings(model);
   const size = draftSize(made, model);
   const tokens = tokensOf(gridOf(made, vae.config));
@@ -180,7 +179,7 @@ function twoStagesOf(
     draft: {
       ...size,
       sigmas: sigmas ? explicit(sigmas) : draftSigmas(size, steps ?? settings.steps, model),
-      guidanceScale: guidanceScale ?? settings.guidanceScale,
+      ...guided(guidanceOf(settings, request), transformer.config.layers),
     },
     guidanceScale: hr.guidanceScale,
     sigmas: sigmasOf(hr.schedule, hrSteps ?? hr.steps, tokens),

@@ -5,9 +5,11 @@
 import { CancelledError } from "../base/errors.ts";
 import type { Grid } from "../models/ltx/rope.ts";
 import { euler } from "../samplers/euler.ts";
+import { isGuided } from "../samplers/guidance.ts";
+import { stochastic } from "../samplers/stochastic.ts";
 import type { Runtime } from "../tensor/runtime.ts";
 import { openDenoiser } from "./denoiser.ts";
-import { type Draft, guideSigma, hrSettings } from "./draft.ts";
+import { type Draft, givesFeatures, guidanceIn, hrSettings } from "./draft.ts";
 import { batchOf, type Execution, roomy } from "./execution.ts";
 import { type FinishedDraft, openGuide } from "./guide.ts";
 import { denormalise, gridOf, unpack, type VideoSize } from "./latents.ts";
@@ -15,6 +17,7 @@ import type { TextToVideoModel } from "./model.ts";
 import { openRefiner } from "./refiner.ts";
 import { encodeText, secondOf, type TextStates } from "./text.ts";
 import { decode, initialNoise, type PipelineEvent, type PipelineOptions } from "./text-to-video.ts";
+import { walk } from "./walk.ts";
 
 export interface TwoStageRequest extends VideoSize {
   readonly prompt: string;
@@ -39,7 +42,7 @@ export async function* twoStage(
   request: TwoStageRequest,
   { signal, execution = roomy, cache }: PipelineOptions = {},
 ): AsyncGenerator<PipelineEvent> {
-  hrSettings(model);
+  const { sampler } = hrSettings(model);
   const { draft, prompt, negativePrompt, fps, sigmas, seed } = request;
   const [small, large] = [gridOf(draft, model.vae.config), gridOf(request, model.vae.config)];
   const check = () => {
@@ -73,9 +76,12 @@ export async function* twoStage(
     const batch = batchOf(guidanceScale, execution);
     const options = { large, small, fps, batch, guidanceScale, text, guide, execution };
     const { denoise, dispose } = await openRefiner(model, runtime, options);
-    let x = initialNoise(model.transformer.config.channels, large, seed, "high-resolution latents");
+    const { channels } = model.transformer.config;
+    let x = initialNoise(channels, large, seed, "high-resolution latents");
+    const fresh = (index: number) => initialNoise(channels, large, seed, `refining step ${index}`);
+    const steps = sampler === "stochastic" ? stochastic(denoise, x, sigmas, fresh) : euler(denoise, x, sigmas);
     try {
-      for await (const { index, sigma, x: next, denoised } of euler(denoise, x, sigmas)) {
+      for await (const { index, sigma, x: next, denoised } of steps) {
         x = next;
         const estimate = () => clean(denoised, large);
         yield { type: "step", stage: "refine", index, steps: sigmas.length - 1, sigma, estimate };
@@ -108,7 +114,7 @@ interface DraftOptions {
   readonly execution: Execution;
 }
 
-/** The low-resolution stage; its last step's features are kept where it starts at `guideSigma`. */
+/** The low-resolution stage; the features of a plain last step at `guideSigma` are kept, so that they cost nothing. */
 async function* drawDraft(
   model: TextToVideoModel,
   runtime: Runtime,
@@ -117,26 +123,33 @@ async function* drawDraft(
   const { draft, fps, seed } = request;
   const { sigmas, guidanceScale } = draft;
   const { channels } = model.transformer.config;
-  const { guidance, taps } = model.hr!.config;
-  const isFree = guidance === "features" && sigmas.at(-2) === guideSigma;
+  const { taps } = model.hr!.config;
+  const start = initialNoise(channels, small, seed);
+  if (!givesFeatures(draft, model)) {
+    const stages = guidanceIn(draft);
+    const text = stages.some(isGuided) ? texts.both : texts.given;
+    const common = { stage: "draft", grid: small, fps, seed, execution, check, conditions: [] } as const;
+    const tokens = yield* walk(model, runtime, { ...common, text, guidance: stages, sigmas, start });
+    return { grid: small, tokens, features: undefined };
+  }
   const { denoise, features, dispose } = await openDenoiser(model, runtime, {
     grid: small,
     fps,
     batch: batchOf(guidanceScale, execution),
-    taps: isFree ? taps : [],
+    taps,
     text: guidanceScale === 1 ? texts.given : texts.both,
     guidanceScale,
     execution,
   });
-  let tokens = initialNoise(channels, small, seed);
+  let tokens = start;
   try {
-    for await (const { index, sigma, x, denoised } of euler(denoise, tokens, sigmas)) {
+    for await (const { index, sigma, x, denoised } of euler(denoise, start, sigmas)) {
       tokens = x;
       const estimate = () => clean(denoised, small);
       yield { type: "step", stage: "draft", index, steps: sigmas.length - 1, sigma, estimate };
       check();
     }
-    return { grid: small, tokens, features: isFree ? features() : undefined };
+    return { grid: small, tokens, features: features() };
   } finally {
     dispose();
   }

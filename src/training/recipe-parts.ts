@@ -80,6 +80,8 @@ export const defaults = z.strictObject({
   guidanceScale: z.number().nonnegative(),
   /** Guidance by noise level, where it is not one scale for all (Kynkäänniemi et al. 2024, arXiv 2404.07724). */
   guidance: z.array(guidanceStageSchema).min(1).optional(),
+  /** Euler steps where left out; `stochastic` steps forgive what a small model gets wrong early on. */
+  sampler: z.enum(["euler", "stochastic"]).optional(),
   shift: z.number().positive(),
 });
 

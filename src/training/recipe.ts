@@ -139,6 +139,7 @@ const hr = z.strictObject({
     steps: count,
     shift: z.number().positive(),
     guidanceScale: z.number().nonnegative().default(1),
+    sampler: z.enum(["euler", "stochastic"]).optional(),
   }),
 });
 

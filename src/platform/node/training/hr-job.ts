@@ -134,6 +134,6 @@ function checkSizes({ draft, stages }: HrRecipe, { settings, vae }: OpenedModel)
 }
 
 function settingsOf({ defaults }: HrRecipe, { settings }: OpenedModel): Settings {
-  const { steps, shift, guidanceScale } = defaults;
-  return { ...settings, hr: { steps, schedule: { kind: "uniform", shift }, guidanceScale } };
+  const { shift, ...rest } = defaults;
+  return { ...settings, hr: { ...rest, schedule: { kind: "uniform", shift } } };
 }
