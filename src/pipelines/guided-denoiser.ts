@@ -17,7 +17,7 @@ import { batchOf, roomy } from "./execution.ts";
 import type { TextToVideoModel } from "./model.ts";
 import type { TextStates } from "./text.ts";
 
-export interface GuidedOptions extends Pick<DenoiserOptions, "grid" | "fps" | "execution" | "conditioned"> {
+export interface GuidedOptions extends Pick<DenoiserOptions, "grid" | "fps" | "execution" | "conditioned" | "taps"> {
   /** Of the negative prompt, where any stage is guided, then of the prompt. */
   readonly text: TextStates;
   readonly guidance: readonly GuidanceStage[];
@@ -38,7 +38,7 @@ export async function openGuidedDenoiser(
   model: TextToVideoModel,
   runtime: Runtime,
   { text, guidance, execution = roomy, conditioned, ...clip }: GuidedOptions,
-): Promise<Pick<OpenDenoiser, "denoise" | "dispose">> {
+): Promise<OpenDenoiser> {
   const [only] = guidance;
   if (guidance.length === 1 && !isPerturbed(only!) && !only!.rescale && !only!.star) {
     const batch = batchOf(only!.scale, execution);
@@ -97,6 +97,7 @@ export async function openGuidedDenoiser(
   };
   return {
     denoise: conditioned?.denoise(denoise) ?? denoise,
+    features: () => [],
     dispose: () => {
       for (const executable of loaded.values()) executable.dispose();
       loaded.clear();

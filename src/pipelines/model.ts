@@ -8,6 +8,7 @@ import type { LtxVaeConfig } from "../models/ltx-vae/config.ts";
 import type { T5Config } from "../models/t5/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
 import type { GuidanceStage } from "../samplers/guidance.ts";
+import { samplers } from "../samplers/sampler.ts";
 import {
   explicit,
   isFiniteAsPublished,
@@ -70,7 +71,7 @@ const promptTemplateSchema = z.strictObject({
 });
 
 /** `stochastic`: with fresh noise in every step; Euler steps where absent. */
-export const samplerSchema = z.enum(["euler", "stochastic"]);
+export const samplerSchema = z.enum(samplers);
 
 /** What a model does when nothing else is asked; `turbo2k.json` beside `model_index.json`. */
 export const settingsSchema = z.strictObject({

@@ -53,7 +53,7 @@ export async function* multiScale(
   const textFor = (guidance: readonly GuidanceStage[]) =>
     prompts.length === 2 && !guidance.some(isGuided) ? secondOf(text) : text;
   const common = { fps, seed, execution, check };
-  const drawn = yield* walk(model, runtime, {
+  const { tokens: drawn } = yield* walk(model, runtime, {
     ...common,
     stage: "draft",
     grid: small,
@@ -71,7 +71,7 @@ export async function* multiScale(
   yield { type: "guide" };
   check();
   const noise = initialNoise(channels, large, seed, "high-resolution latents");
-  const tokens = yield* walk(model, runtime, {
+  const { tokens } = yield* walk(model, runtime, {
     ...common,
     stage: "refine",
     grid: large,

@@ -104,7 +104,7 @@ export async function* textToVideo(
     execution,
     check,
   } as const;
-  const tokens = yield* walk(model, runtime, pass);
+  const { tokens } = yield* walk(model, runtime, pass);
   const latents = denormalise(unpack(tokens, channels, grid), model.statistics);
   yield { type: "latents", latents, grid };
   check();

@@ -4,11 +4,9 @@
  */
 import { CancelledError } from "../base/errors.ts";
 import type { Grid } from "../models/ltx/rope.ts";
-import { euler } from "../samplers/euler.ts";
 import { isGuided } from "../samplers/guidance.ts";
-import { stochastic } from "../samplers/stochastic.ts";
+import { sample } from "../samplers/sampler.ts";
 import type { Runtime } from "../tensor/runtime.ts";
-import { openDenoiser } from "./denoiser.ts";
 import { type Draft, givesFeatures, guidanceIn, hrSettings } from "./draft.ts";
 import { batchOf, type Execution, roomy } from "./execution.ts";
 import { type FinishedDraft, openGuide } from "./guide.ts";
@@ -56,7 +54,7 @@ export async function* twoStage(
 
   const texts = { both, given: secondOf(both) };
   const clean = cleaner(model);
-  const finished = yield* drawDraft(model, runtime, { request, small, texts, clean, check, execution });
+  const finished = yield* drawDraft(model, runtime, { request, small, texts, check, execution });
   yield { type: "draft", latents: clean(finished.tokens, small), grid: small };
   check();
 
@@ -79,7 +77,7 @@ export async function* twoStage(
     const { channels } = model.transformer.config;
     let x = initialNoise(channels, large, seed, "high-resolution latents");
     const fresh = (index: number) => initialNoise(channels, large, seed, `refining step ${index}`);
-    const steps = sampler === "stochastic" ? stochastic(denoise, x, sigmas, fresh) : euler(denoise, x, sigmas);
+    const steps = sample(sampler ?? "euler", denoise, x, sigmas, fresh);
     try {
       for await (const { index, sigma, x: next, denoised } of steps) {
         x = next;
@@ -109,7 +107,6 @@ interface DraftOptions {
   readonly request: TwoStageRequest;
   readonly small: Grid;
   readonly texts: { readonly both: TextStates; readonly given: TextStates };
-  readonly clean: (tokens: Float32Array, grid: Grid) => Float32Array;
   readonly check: () => void;
   readonly execution: Execution;
 }
@@ -118,39 +115,24 @@ interface DraftOptions {
 async function* drawDraft(
   model: TextToVideoModel,
   runtime: Runtime,
-  { request, small, texts, clean, check, execution }: DraftOptions,
+  { request, small, texts, check, execution }: DraftOptions,
 ): AsyncGenerator<PipelineEvent, FinishedDraft> {
   const { draft, fps, seed } = request;
-  const { sigmas, guidanceScale } = draft;
-  const { channels } = model.transformer.config;
-  const { taps } = model.hr!.config;
-  const start = initialNoise(channels, small, seed);
-  if (!givesFeatures(draft, model)) {
-    const stages = guidanceIn(draft);
-    const text = stages.some(isGuided) ? texts.both : texts.given;
-    const common = { stage: "draft", grid: small, fps, seed, execution, check, conditions: [] } as const;
-    const tokens = yield* walk(model, runtime, { ...common, text, guidance: stages, sigmas, start });
-    return { grid: small, tokens, features: undefined };
-  }
-  const { denoise, features, dispose } = await openDenoiser(model, runtime, {
+  const guidance = guidanceIn(draft);
+  const isFree = givesFeatures(draft, model);
+  const { tokens, features } = yield* walk(model, runtime, {
+    stage: "draft",
     grid: small,
     fps,
-    batch: batchOf(guidanceScale, execution),
-    taps,
-    text: guidanceScale === 1 ? texts.given : texts.both,
-    guidanceScale,
+    seed,
+    text: guidance.some(isGuided) ? texts.both : texts.given,
+    guidance,
+    sigmas: draft.sigmas,
+    start: initialNoise(model.transformer.config.channels, small, seed),
+    conditions: [],
+    taps: isFree ? model.hr!.config.taps : [],
     execution,
+    check,
   });
-  let tokens = start;
-  try {
-    for await (const { index, sigma, x, denoised } of euler(denoise, start, sigmas)) {
-      tokens = x;
-      const estimate = () => clean(denoised, small);
-      yield { type: "step", stage: "draft", index, steps: sigmas.length - 1, sigma, estimate };
-      check();
-    }
-    return { grid: small, tokens, features: features() };
-  } finally {
-    dispose();
-  }
+  return { grid: small, tokens, features: isFree ? features : undefined };
 }

@@ -2,9 +2,9 @@
 import { gaussian } from "../base/philox.ts";
 import type { Grid } from "../models/ltx/rope.ts";
 import { compression } from "../models/ltx-vae/config.ts";
-import { euler } from "../samplers/euler.ts";
 import type { GuidanceStage } from "../samplers/guidance.ts";
-import { stochastic } from "../samplers/stochastic.ts";
+import { sample } from "../samplers/sampler.ts";
+import type { HostTensor } from "../tensor/dtype.ts";
 import type { Runtime } from "../tensor/runtime.ts";
 import { coverFrame } from "../video/resize.ts";
 import { type Condition, type Conditioned, condition, type EncodedCondition } from "./conditioning.ts";
@@ -31,27 +31,35 @@ export interface Walk {
   readonly start: Float32Array;
   readonly conditions: readonly Condition[];
   readonly execution: Execution;
+  /** Blocks whose features in the last step are wanted: with plain guidance only, of one scale. */
+  readonly taps?: readonly number[];
   /** Throws where the caller has lost interest. */
   readonly check: () => void;
 }
 
-/** Answers the clean tokens [N, C], normalised. */
+export interface Walked {
+  /** Clean tokens [N, C], normalised. */
+  readonly tokens: Float32Array;
+  /** One for each tap. */
+  readonly features: readonly HostTensor[];
+}
+
 export async function* walk(
   model: TextToVideoModel,
   runtime: Runtime,
   options: Walk,
-): AsyncGenerator<PipelineEvent, Float32Array> {
+): AsyncGenerator<PipelineEvent, Walked> {
   const { stage, grid, sigmas, seed, check } = options;
   const { channels } = model.transformer.config;
   const conditioned = await conditionedBy(model, runtime, options);
   const own = conditioned?.own ?? ((tokens: Float32Array) => tokens);
-  const { denoise, dispose } = await openGuidedDenoiser(model, runtime, { ...options, conditioned });
+  const { denoise, features, dispose } = await openGuidedDenoiser(model, runtime, { ...options, conditioned });
   let x = conditioned?.initial ?? options.start;
   const stream = stage === "refine" ? "refining step" : "step";
   const fresh = (index: number) => pack(gaussian(x.length, seed, `${stream} ${index}`), channels);
   // Fresh noise would be laid on what is given too.
-  const isStochastic = model.settings.sampler === "stochastic" && !conditioned;
-  const steps = isStochastic ? stochastic(denoise, x, sigmas, fresh) : euler(denoise, x, sigmas);
+  const sampler = conditioned ? "euler" : (model.settings.sampler ?? "euler");
+  const steps = sample(sampler, denoise, x, sigmas, fresh);
   try {
     for await (const { index, sigma, x: next, denoised } of steps) {
       x = next;
@@ -59,10 +67,10 @@ export async function* walk(
       yield { type: "step", stage, index, steps: sigmas.length - 1, sigma, estimate };
       check();
     }
+    return { tokens: own(x), features: features() };
   } finally {
     dispose();
   }
-  return own(x);
 }
 
 /** Encodes what is given and finds its place; undefined where nothing is. */

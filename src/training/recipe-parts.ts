@@ -1,6 +1,7 @@
 /** What several kinds of recipes have in common. */
 import { z } from "zod";
 import { presets } from "../data/world/draw.ts";
+import { samplerSchema } from "../pipelines/model.ts";
 import { guidanceStageSchema } from "../schema/request.ts";
 import { momentStorages } from "./moments.ts";
 
@@ -81,7 +82,7 @@ export const defaults = z.strictObject({
   /** Guidance by noise level, where it is not one scale for all (Kynkäänniemi et al. 2024, arXiv 2404.07724). */
   guidance: z.array(guidanceStageSchema).min(1).optional(),
   /** Euler steps where left out; `stochastic` steps forgive what a small model gets wrong early on. */
-  sampler: z.enum(["euler", "stochastic"]).optional(),
+  sampler: samplerSchema.optional(),
   shift: z.number().positive(),
 });
 
@@ -101,6 +102,12 @@ export const matching = {
   /** What each preview generates: test prompts at one size. */
   preview: z.strictObject({ picture, prompts: count }),
 };
+
+/**
+ * Power of a latent channel's effect on pixels that its error is weighed by. Left out, all count alike, as in LTX-Video:
+ * `velocityLoss` and docs/decisions/latent-scale.md.
+ */
+export const channelPower = z.number().min(0).max(1).optional();
 
 /** A transformer encoder of text. */
 export const textEncoder = z.strictObject({ layers: count, width: count, heads: count, inner: count });

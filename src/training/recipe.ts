@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { fusionForms, guidances, guideConvs, placements } from "../models/ltx/two-stage-config.ts";
-import { count, defaults, type folder, matching, picture, shared, textEncoder } from "./recipe-parts.ts";
+import { samplerSchema } from "../pipelines/model.ts";
+import { channelPower, count, defaults, type folder, matching, picture, shared, textEncoder } from "./recipe-parts.ts";
 import { distill, teacher } from "./recipe-teacher.ts";
 import { tune } from "./recipe-tune.ts";
 
@@ -37,7 +38,7 @@ const vae = z.strictObject({
   /**
    * Most noise that latents get while the decoder learns, in their own units: each crop draws a deviation up to it. The decoder
    * then repairs from neighbouring cells what a sampler leaves wrong, as LTX-Video's, which does the last denoising step
-   * (arXiv 2501.00103, section 2.1).
+   * (arXiv 2501.00103, abstract).
    */
   latentNoise: z.number().nonnegative().default(0),
   /** Parts that stay as they start, by path: with `encoder` frozen, latents keep their meaning and students need no retraining. */
@@ -75,11 +76,7 @@ const flow = z.strictObject({
   vae: z.string(),
   /** Folder of a model of this very text encoder and transformer to go on from; its autoencoder may be another. */
   from: z.string().optional(),
-  /**
-   * Power of a latent channel's effect on pixels that its error is weighed by. Left out, all count alike, as in LTX-Video:
-   * `velocityLoss` and docs/decisions/latent-scale.md.
-   */
-  channelPower: z.number().min(0).max(1).optional(),
+  channelPower,
   transformer: z.strictObject({ layers: count, heads: count, headWidth: count }),
   text: textEncoder.extend({ tokens: count }),
   fps: z.number().positive(),
@@ -101,11 +98,7 @@ const hr = z.strictObject({
   ...matching,
   /** Folder of the finished low-resolution model, relative to the recipe; its autoencoder and text encoder are used as they are. */
   model: z.string(),
-  /**
-   * Power of a latent channel's effect on pixels that its error is weighed by. Left out, all count alike, as in LTX-Video:
-   * `velocityLoss` and docs/decisions/latent-scale.md.
-   */
-  channelPower: z.number().min(0).max(1).optional(),
+  channelPower,
   /** Size of the low-resolution picture. */
   draft: cells,
   /** Blocks whose output is handed over; at the paper's depths when left out. */
@@ -139,7 +132,7 @@ const hr = z.strictObject({
     steps: count,
     shift: z.number().positive(),
     guidanceScale: z.number().nonnegative().default(1),
-    sampler: z.enum(["euler", "stochastic"]).optional(),
+    sampler: samplerSchema.optional(),
   }),
 });
 

@@ -1,6 +1,6 @@
 /** Training of the LTX autoencoder: reconstruction of crops of the world, edges, and a pull of latents to a normal. */
 import { InputError } from "../base/errors.ts";
-import { gaussian, Random } from "../base/philox.ts";
+import { gaussian } from "../base/philox.ts";
 import type { ClipSource } from "../data/clip-source.ts";
 import { compression } from "../models/ltx-vae/config.ts";
 import { LtxVae } from "../models/ltx-vae/vae.ts";
@@ -8,7 +8,7 @@ import { type HostTensor, hostTensor, sizeOf } from "../tensor/dtype.ts";
 import { mount, parametersOf } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
 import type { VaeRecipe } from "./recipe.ts";
-import { stepsOf } from "./stages.ts";
+import { batchRandom, stepsOf } from "./stages.ts";
 import type { Task } from "./trainer.ts";
 import { initialVaeWeights, type StartClip } from "./vae-initial.ts";
 
@@ -139,7 +139,7 @@ export class VaeTask implements Task {
   /** Noise of one deviation a crop. */
   #wrong(step: number, shape: readonly number[]): HostTensor {
     const { seed, latentNoise } = this.recipe;
-    const random = new Random(seed, step * 2 + 1);
+    const random = batchRandom(seed, step);
     const values = gaussian(sizeOf(shape), seed, `latent-noise-${step}`);
     const size = values.length / shape[0]!;
     for (let item = 0; item < shape[0]!; item++) {

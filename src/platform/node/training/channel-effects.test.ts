@@ -70,8 +70,9 @@ test("an autoencoder goes on from one without resnets, which begin as identities
     const open = (model: object) => vaeJob(recipeOf(model), new WorldClips("mini", 5), openOrt(), { base });
     const initial = await (await open(tinyVae)).task.initial();
     for (const [name, { data }] of initial)
-      if (known.has(name)) expect(data.length, name).toBe(known.get(name)!.data.length);
-      else if (name.endsWith("conv2.weight")) expect(Math.max(...(data as Float32Array)), name).toBe(0);
+      if (known.has(name))
+        for (const [i, value] of known.get(name)!.data.entries()) expect(data[i], name).toBeCloseTo(value, 2);
+      else if (name.endsWith("conv2.weight")) expect(Math.max(...(data as Float32Array).map(Math.abs)), name).toBe(0);
     expect(initial.size).toBeGreaterThan(known.size);
     await expect(open({ ...tinyVae, latentChannels: 8 })).rejects.toThrow(/another model/);
   } finally {

@@ -10,14 +10,15 @@ import type { Runtime, Weights } from "../../../tensor/runtime.ts";
 import { input } from "../../../tensor/tensor.ts";
 import { channelWeights } from "../../../training/flow-loss.ts";
 
-/** Neighbours count: a decoder spreads a cell over them. */
+/** Along each axis. */
 const cells = 3;
 /** Normalised latents are moved by this. */
 const push = 0.5;
 
 /**
- * Mean square of the change of pixels [-1, 1] per unit of each normalised channel, moved alone in the middle of 3x3x3 cells at their
- * means. Throws an InputError for decoders that ask for noise or its level.
+ * Mean square of the change of pixels [-1, 1] per unit of each normalised channel, moved in all of 3x3x3 cells that are else at their
+ * means: a cell moved alone is noise to a decoder that learned to repair. Throws an InputError for decoders that ask for noise or its
+ * level.
  */
 export async function channelEffects(
   { config, weights, statistics }: { config: LtxVaeConfig; weights: Weights; statistics: Statistics },
@@ -35,7 +36,7 @@ export async function channelEffects(
   const executable = await runtime.compile(buildProgram({ pixels }, { keep: runtime.keeps }), { weights });
   const decode = async (channel?: number): Promise<Float32Array> => {
     const latents = new Float32Array(sizeOf(shape));
-    if (channel !== undefined) latents[channel * cells ** 3 + ((cells ** 3) >> 1)] = push;
+    if (channel !== undefined) latents.fill(push, channel * cells ** 3, (channel + 1) * cells ** 3);
     const raw = denormalise(latents, statistics);
     return (await executable.run({ latents: hostTensor(raw, shape) }))["pixels"]!.data as Float32Array;
   };
@@ -53,10 +54,16 @@ export async function channelEffects(
   }
 }
 
-/** Weights for `velocityLoss` by a recipe's `channelPower`. */
+/** Weights for `velocityLoss` by a recipe's `channelPower`; says how far apart they are. */
 export const weightsOfChannels = async (
   source: Parameters<typeof channelEffects>[0],
   runtime: Runtime,
   power: number | undefined,
-): Promise<Float32Array | undefined> =>
-  power ? channelWeights(await channelEffects(source, runtime), power) : undefined;
+  note?: (text: string) => void,
+): Promise<Float32Array | undefined> => {
+  if (!power) return undefined;
+  const weights = channelWeights(await channelEffects(source, runtime), power);
+  const [least, most] = [Math.min(...weights), Math.max(...weights)];
+  note?.(`errors of latent channels weigh ${least.toFixed(2)} to ${most.toFixed(2)}`);
+  return weights;
+};

@@ -40,7 +40,7 @@ export async function flowJob(
   const sets = await openSets(requestsOf(recipe, clips, options), opened, (request) =>
     latentSet(source, runtime, request),
   );
-  const weights = await weightsOfChannels(source, runtime, recipe.channelPower);
+  const weights = await weightsOfChannels(source, runtime, recipe.channelPower, options.note);
   const modelOf = (values: Values): TextToVideoModel => ({
     settings,
     tokenizer,

@@ -49,7 +49,7 @@ export async function hrJob(
     hr: { config, weights: inMemory(values) },
   });
   const start = await valuesOf(model.transformer.weights);
-  const weights = await weightsOfChannels(source, runtime, recipe.channelPower);
+  const weights = await weightsOfChannels(source, runtime, recipe.channelPower, options.note);
   return {
     task: new HrTask(recipe, { config, draft: frozen, start, sets, channelWeights: weights }),
     preview: (values) =>
