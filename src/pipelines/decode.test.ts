@@ -42,7 +42,7 @@ test("windows of time give every frame once, in order, and agree with the whole 
 });
 
 test("tiles keep the size of frames", async () => {
-  const overlap = { frames: 2, height: 1, width: 1 };
-  for (const { width, height } of await decode({ frames: 7, height: 2, width: 2, overlap }))
+  const overlap = { frames: 2, cells: 1 };
+  for (const { width, height } of await decode({ frames: 7, cells: 4, overlap }))
     expect([width, height]).toEqual([64, 96]);
 });

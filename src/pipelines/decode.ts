@@ -14,14 +14,13 @@ import { type Execution, roomy } from "./execution.ts";
 import { openHeld } from "./holding.ts";
 import { publishedDecode, type TextToVideoModel } from "./model.ts";
 import { notFinite } from "./not-finite.ts";
-import { overlaps, ramp, type Window, windows } from "./tiles.ts";
+import { overlaps, ramp, type Tiles, tilesWithin, type Window, windows } from "./tiles.ts";
 
-/** Sizes of a tile in latent cells, and how many cells neighbours share. */
+/** The most that a tile has of latent frames and of cells in each, and how many of both neighbours share at least. */
 export interface Tiling {
   readonly frames: number;
-  readonly height: number;
-  readonly width: number;
-  readonly overlap: { readonly frames: number; readonly height: number; readonly width: number };
+  readonly cells: number;
+  readonly overlap: { readonly frames: number; readonly cells: number };
 }
 
 export type DecoderModel = Pick<TextToVideoModel, "vae">;
@@ -35,11 +34,10 @@ export function decodeProgram({ vae }: DecoderModel, grid: Grid, keep: Runtime["
 }
 
 /** Windows of time, rows and columns that a clip is decoded in. */
-export function tilesOf(grid: Grid, tiling: Tiling): { times: Window[]; rows: Window[]; columns: Window[] } {
+export function tilesOf(grid: Grid, { frames, cells, overlap }: Tiling): Tiles & { times: Window[] } {
   return {
-    times: windows(grid.frames, tiling.frames, tiling.overlap.frames),
-    rows: windows(grid.height, tiling.height, tiling.overlap.height),
-    columns: windows(grid.width, tiling.width, tiling.overlap.width),
+    times: windows(grid.frames, frames, overlap.frames),
+    ...tilesWithin(grid, cells, overlap.cells),
   };
 }
 

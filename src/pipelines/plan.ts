@@ -105,15 +105,10 @@ function textChoices(context: Context): (Choice & { readonly holding: Holding })
 const tilings: readonly Tiling[] = [
   defaultTiling,
   ...[
-    [5, 12, 2, 3],
-    [4, 8, 2, 2],
-    [3, 6, 2, 2],
-  ].map(([frames, side, shared, overlap]) => ({
-    frames: frames!,
-    height: side!,
-    width: side!,
-    overlap: { frames: shared!, height: overlap!, width: overlap! },
-  })),
+    [5, 144, 3],
+    [4, 64, 2],
+    [3, 36, 2],
+  ].map(([frames, cells, shared]) => ({ frames: frames!, cells: cells!, overlap: { frames: 2, cells: shared! } })),
 ];
 
 /** What is tiled differently comes out differently, so that tiles are as large as usual unless they do not fit. */

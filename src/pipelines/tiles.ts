@@ -4,15 +4,46 @@ export interface Window {
   readonly length: number;
 }
 
-/** Windows of at most `size` cells, each starting `size - overlap` after the one before; the last ends at `length`. */
+/** As few windows of at most `size` cells as cover an axis when neighbours share `overlap` or more; all of one length. */
 export function windows(length: number, size: number, overlap: number): Window[] {
   if (size >= length) return [{ start: 0, length }];
-  const stride = Math.max(1, size - overlap);
-  const count = Math.ceil((length - overlap) / stride);
-  return Array.from({ length: count }, (_, i) => {
-    const start = Math.min(i * stride, length - size);
-    return { start, length: size };
-  });
+  return evenWindows(length, Math.ceil((length - overlap) / Math.max(1, size - overlap)), overlap);
+}
+
+/** `count` windows of the least length with which neighbours share `overlap` cells or more. */
+export function evenWindows(length: number, count: number, overlap: number): Window[] {
+  const size = Math.min(length, Math.ceil((length + (count - 1) * overlap) / count));
+  return Array.from({ length: count }, (_, i) => ({
+    start: count > 1 ? Math.floor((i * (length - size)) / (count - 1)) : 0,
+    length: size,
+  }));
+}
+
+/** Rows and columns of tiles. */
+export interface Tiles {
+  readonly rows: Window[];
+  readonly columns: Window[];
+}
+
+/**
+ * The tiles of at most `area` cells, (overlap + 1)^2 or more, that cover a grid with the fewest cells in all, what neighbours
+ * share counted twice: where a grid is a little larger than a tile, one row of long tiles.
+ */
+export function tilesWithin(
+  { height, width }: { height: number; width: number },
+  area: number,
+  overlap: number,
+): Tiles {
+  let best: Tiles = { rows: evenWindows(height, 1, 0), columns: evenWindows(width, 1, 0) };
+  let least = Number.POSITIVE_INFINITY;
+  for (let count = 1; count <= Math.max(1, height - overlap); count++) {
+    const rows = evenWindows(height, count, overlap);
+    const columns = windows(width, Math.floor(area / rows[0]!.length), overlap);
+    const tile = rows[0]!.length * columns[0]!.length;
+    const cells = tile * rows.length * columns.length;
+    if (tile <= area && cells < least) [best, least] = [{ rows, columns }, cells];
+  }
+  return best;
 }
 
 /**

@@ -16,8 +16,8 @@ const stageSchema = z.strictObject({
   flops: z.number().nonnegative().optional(),
 });
 
-const cells = z.strictObject({ frames: size, height: size, width: size });
-const tilingSchema = cells.extend({ overlap: cells });
+const extent = z.strictObject({ frames: size, cells: size });
+const tilingSchema = extent.extend({ overlap: extent });
 
 /** What a finished video says about itself: enough to make the same frames again. */
 export const receiptSchema = z.strictObject({
