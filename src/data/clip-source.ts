@@ -43,6 +43,8 @@ export interface ClipSource {
   window?(index: number, picture: Picture, part: PixelBox): Promise<Float32Array>;
   /** What a clip shows; of rendered clips in other words each time. */
   caption(index: number, picture: Picture, random: Random): string;
+  /** How much of each cell [frames, height, width] of a clip's latent grid known objects cover, 0 to 1; of sources that know. */
+  objects?(index: number, picture: Picture, grid: Picture): Promise<Float32Array>;
   /** A part of a clip, for the training of autoencoders. */
   crop(index: number, request: CropRequest): Promise<Crop>;
   /** Another list of the same kind, for what must not be drawn from this one. */

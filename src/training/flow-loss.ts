@@ -1,11 +1,27 @@
 import { hostTensor } from "../tensor/dtype.ts";
 import { constant, type Tensor } from "../tensor/tensor.ts";
 
-/** Mean squared error of velocities [B, N, C]; `weights` [C] have the mean 1 and do not move the optimum, only what is learned first. */
-export function velocityLoss(predicted: Tensor, target: Tensor, weights?: Float32Array): Tensor {
-  const error = predicted.sub(target).square();
-  return (weights ? error.mul(constant(hostTensor(weights, [1, 1, weights.length]))) : error).mean();
+export interface LossWeights {
+  /** Of channels [C], with the mean 1. */
+  readonly channels?: Float32Array | undefined;
+  /** Of tokens, [B, N, 1]. */
+  readonly tokens?: Tensor | undefined;
 }
+
+/** Mean squared error of velocities [B, N, C]. Weights do not move the optimum, only what is learned first. */
+export function velocityLoss(predicted: Tensor, target: Tensor, { channels, tokens }: LossWeights = {}): Tensor {
+  let error = predicted.sub(target).square();
+  if (channels) error = error.mul(constant(hostTensor(channels, [1, 1, channels.length])));
+  return (tokens ? error.mul(tokens) : error).mean();
+}
+
+/**
+ * Weights of a clip's tokens, from how much of each objects cover. They grow as noise falls: where an object is has to be known
+ * from what the network sees, or it would learn to see more of them than there are.
+ * @param weight of a token that an object fills, without noise; 1 elsewhere and where all is noise
+ */
+export const tokenWeights = (covered: Float32Array, sigma: number, weight: number): Float32Array =>
+  covered.map((share) => 1 + (weight - 1) * (1 - sigma) * share);
 
 /**
  * Weights of latent channels for `velocityLoss`: a power of what each does to pixels, scaled to the mean 1. Power 0 weighs all alike,

@@ -1,15 +1,15 @@
 /** Flow matching on cached latents of captioned clips; text encoder and transformer learn together. */
 import type { Random } from "../base/philox.ts";
-import type { Grid } from "../models/ltx/rope.ts";
+import { type Grid, tokensOf } from "../models/ltx/rope.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
 import { T5Encoder } from "../models/t5/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
-import type { HostTensor } from "../tensor/dtype.ts";
+import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
-import type { Tensor } from "../tensor/tensor.ts";
-import { bucketAt, drawSeen } from "./draws.ts";
+import { input, type Tensor } from "../tensor/tensor.ts";
+import { bucketAt, drawSeen, type Seen } from "./draws.ts";
 import { initialFlowWeights } from "./flow-initial.ts";
-import { velocityLoss } from "./flow-loss.ts";
+import { tokenWeights, velocityLoss } from "./flow-loss.ts";
 import { modelConfigs } from "./flow-model.ts";
 import type { FlowRecipe } from "./recipe.ts";
 import { aroundBlocks } from "./rematerialise.ts";
@@ -26,6 +26,8 @@ export interface LatentSet {
   read(clip: number): Promise<Float32Array>;
   /** In other words each time, where the source has any. */
   caption(clip: number, random: Random): string;
+  /** How much of each token [N] known objects cover, 0 to 1; of clips of which that is known. */
+  objects?(clip: number): Promise<Float32Array>;
 }
 
 /** Text encoder and transformer under one roof, as the optimiser sees them. */
@@ -84,8 +86,11 @@ export class FlowTask implements Task {
     const { compression } = this.data;
     const positions = { fps: this.recipe.fps, compression };
     const around = aroundBlocks(this.recipe);
-    const { predicted, target } = studentGraph(this.model, this.#shapeOf(bucket), positions, around);
-    return { loss: velocityLoss(predicted, target, this.data.channelWeights), report: {} };
+    const shape = this.#shapeOf(bucket);
+    const { predicted, target } = studentGraph(this.model, shape, positions, around);
+    const channels = this.data.channelWeights;
+    const tokens = this.recipe.objectWeight ? input("weights", [shape.batch, tokensOf(shape.grid), 1]) : undefined;
+    return { loss: velocityLoss(predicted, target, { channels, tokens }), report: {} };
   }
 
   async batch(step: number): Promise<Record<string, HostTensor>> {
@@ -93,7 +98,19 @@ export class FlowTask implements Task {
     const { recipe } = this;
     const seen = drawSeen(set, batch, batchRandom(recipe.seed, step), recipe);
     const items = await flowItems(set, seen, recipe.seed, `flow-noise-${step}`);
-    return studentFeeds(items, shape, this.data.tokenizer);
+    return { ...studentFeeds(items, shape, this.data.tokenizer), ...(await this.#weights(set, seen)) };
+  }
+
+  async #weights(set: LatentSet, seen: readonly Seen[]): Promise<Record<string, HostTensor>> {
+    const weight = this.recipe.objectWeight;
+    if (!weight) return {};
+    const tokens = tokensOf(set.grid);
+    const out = new Float32Array(seen.length * tokens).fill(1);
+    for (const [i, { clip, sigma }] of seen.entries()) {
+      const covered = await set.objects?.(clip);
+      if (covered) out.set(tokenWeights(covered, sigma, weight), i * tokens);
+    }
+    return { weights: hostTensor(out, [seen.length, tokens, 1]) };
   }
 
   get validation(): Validation | undefined {
@@ -102,7 +119,8 @@ export class FlowTask implements Task {
     const { set, ...shape } = this.#shapeOf(validationBucket);
     const batch: Validation["batch"] = async (clip, sigma) => {
       const seen = [heldOutDraw(set, clip, sigma, seed)];
-      return studentFeeds(await flowItems(set, seen, seed, `held-out-${clip}`), shape, this.data.tokenizer);
+      const items = await flowItems(set, seen, seed, `held-out-${clip}`);
+      return { ...studentFeeds(items, shape, this.data.tokenizer), ...(await this.#weights(set, seen)) };
     };
     return { ...validation, batch };
   }

@@ -108,7 +108,7 @@ export class HrTask implements Task {
       aroundBlocks(this.recipe),
     );
     const target = input("target", [items, tokens, transformer.channels]);
-    return { loss: velocityLoss(predicted, target, this.data.channelWeights), report: {} };
+    return { loss: velocityLoss(predicted, target, { channels: this.data.channelWeights }), report: {} };
   }
 
   async batch(step: number): Promise<Record<string, HostTensor>> {

@@ -109,5 +109,11 @@ export const matching = {
  */
 export const channelPower = z.number().min(0).max(1).optional();
 
+/**
+ * Weight of what known objects fill, of clips that know them (the world's), against 1 for the rest; less of it the noisier a clip
+ * is: `tokenWeights`. Left out, all count alike.
+ */
+export const objectWeight = z.number().positive().optional();
+
 /** A transformer encoder of text. */
 export const textEncoder = z.strictObject({ layers: count, width: count, heads: count, inner: count });

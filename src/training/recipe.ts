@@ -3,7 +3,17 @@ import { z } from "zod";
 import { InputError } from "../base/errors.ts";
 import { fusionForms, guidances, guideConvs, placements } from "../models/ltx/two-stage-config.ts";
 import { samplerSchema } from "../pipelines/model.ts";
-import { channelPower, count, defaults, type folder, matching, picture, shared, textEncoder } from "./recipe-parts.ts";
+import {
+  channelPower,
+  count,
+  defaults,
+  type folder,
+  matching,
+  objectWeight,
+  picture,
+  shared,
+  textEncoder,
+} from "./recipe-parts.ts";
 import { distill, teacher } from "./recipe-teacher.ts";
 import { tune } from "./recipe-tune.ts";
 
@@ -77,6 +87,7 @@ const flow = z.strictObject({
   /** Folder of a model of this very text encoder and transformer to go on from; its autoencoder may be another. */
   from: z.string().optional(),
   channelPower,
+  objectWeight,
   transformer: z.strictObject({ layers: count, heads: count, headWidth: count }),
   text: textEncoder.extend({ tokens: count }),
   fps: z.number().positive(),

@@ -12,6 +12,7 @@ import { FlowTask, type LatentSet } from "./flow-task.ts";
 import { type FlowRecipe, parseRecipe, type VaeRecipe } from "./recipe.ts";
 import { type Task, Trainer } from "./trainer.ts";
 import { psnr, VaeTask } from "./vae-task.ts";
+import { validationLevels } from "./validation.ts";
 
 const vaeRecipe = parseRecipe(
   {
@@ -75,6 +76,7 @@ function flowTask(change: Partial<FlowRecipe> = {}, channelWeights?: Float32Arra
       count: 4,
       read: async (clip) => clips[clip]!,
       caption: (clip, random) => world.caption(clip, { width: 64, height: 64, frames }, random),
+      objects: async () => Float32Array.from({ length: frames * 4 }, (_, token) => (token % 4) / 4),
     };
   };
   const tokenizer = new TextTokenizer(buildWordTokenizer(vocabulary()));
@@ -120,15 +122,16 @@ test("flow matching lowers its loss", async () => {
   expect(mean(all.slice(-10))).toBeLessThan(0.8 * mean(all.slice(0, 10)));
 });
 
-const weighings: [string, Float32Array | undefined][] = [
-  ["all channels alike", undefined],
-  ["channels by their effect", channelWeights(Float32Array.of(16, 9, 4, 4, 1, 1, 1, 0), 0.5)],
+const weighings: [string, Float32Array | undefined, number | undefined][] = [
+  ["all alike", undefined, undefined],
+  ["channels by their effect", channelWeights(Float32Array.of(16, 9, 4, 4, 1, 1, 1, 0), 0.5), undefined],
+  ["objects more, where there is little noise", undefined, 5],
 ];
 
 test.each(weighings)(
   "held-out clips, %s: the same question each time, whose first answer is known",
-  async (_, weights) => {
-    const task = flowTask({ validation: { clips: 2, every: 2 } }, weights);
+  async (_, weights, objectWeight) => {
+    const task = flowTask({ validation: { clips: 2, every: 2 }, objectWeight }, weights);
     const trainer = await Trainer.start(task, openOrt(), await task.initial(), { rate: 1e-12 });
     const reports = [];
     for (let i = 0; i < 4; i++) reports.push(await trainer.advance());
@@ -138,14 +141,19 @@ test.each(weighings)(
     expect(first).toEqual(second);
     // The head starts at zero, so that the loss is the mean square of noise - clip at every level.
     const set = task.data.sets.get("held-out")!;
-    let square = 0;
+    const squares = validationLevels.map(() => 0);
     for (const clip of [0, 1]) {
       const clean = await set.read(clip);
       const noise = gaussian(clean.length, 5, `held-out-${clip}`);
-      const weight = (i: number) => weights?.[i % 8] ?? 1;
-      square += clean.reduce((sum, value, i) => sum + weight(i) * (noise[i]! - value) ** 2, 0) / clean.length / 2;
+      for (const [at, sigma] of validationLevels.entries()) {
+        const covered = (i: number) => (Math.floor(i / 8) % 4) / 4;
+        const weight = (i: number) =>
+          (weights?.[i % 8] ?? 1) * (1 + ((objectWeight ?? 1) - 1) * (1 - sigma) * covered(i));
+        const sum = clean.reduce((sum, value, i) => sum + weight(i) * (noise[i]! - value) ** 2, 0);
+        squares[at]! += sum / clean.length / 2;
+      }
     }
-    for (const { loss } of Object.values(first)) expect(loss).toBeCloseTo(square, 5);
+    for (const [at, { loss }] of Object.values(first).entries()) expect(loss).toBeCloseTo(squares[at]!, 5);
   },
 );
 

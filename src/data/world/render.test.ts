@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Random } from "../../base/philox.ts";
 import type { Frame } from "../../video/frame.ts";
 import { clipAt, renderCrop, sceneAt } from "./clip.ts";
+import { coverage } from "./coverage.ts";
 import { deltaE, labOf } from "./detect/lab.ts";
 import { drawWish, mini, rich } from "./draw.ts";
 import { bodyColours } from "./palette.ts";
@@ -161,4 +162,27 @@ test("any two named colours are at least 25 dE apart, in light and in shade", ()
         });
         expect(deltaE(p!, q!), `${a} and ${b} at ${shade}`).toBeGreaterThan(25);
       }
+});
+
+test("bodies cover as much of a latent grid as of the picture, frame by frame as an autoencoder gathers them", () => {
+  const scene = drawWish(mini, { motion: "right", size: "large" }, new Random(4, 4));
+  const [grid, picture] = [
+    { width: 16, height: 9, frames: 3 },
+    { width: 512, height: 288, frames: 17 },
+  ];
+  const cells = coverage(scene, picture.frames, grid);
+  const { masks } = render(scene, picture);
+  const shareOf = (all: readonly Uint8Array[]) =>
+    all.reduce((sum, mask) => sum + mask.filter((body) => body).length / mask.length, 0) / all.length;
+  const parts = [masks.slice(0, 1), masks.slice(1, 9), masks.slice(9)];
+  for (const [f, part] of parts.entries()) {
+    const frame = cells.slice(f * 144, (f + 1) * 144);
+    expect(Math.max(...frame)).toBeLessThanOrEqual(1 + 1e-6);
+    expect(frame.reduce((sum, share) => sum + share, 0) / 144 / shareOf(part)).toBeCloseTo(1, 1);
+  }
+  const middle = (f: number) => {
+    const at = [...cells.slice(f * 144, (f + 1) * 144)].map((share, i) => [share, i % 16] as const);
+    return at.reduce((sum, [share, x]) => sum + share * x, 0) / at.reduce((sum, [share]) => sum + share, 0);
+  };
+  expect(middle(2)).toBeGreaterThan(middle(1));
 });

@@ -4,6 +4,7 @@ import { framesToPlanar } from "../../video/frame.ts";
 import type { ClipSource, Crop, CropRequest, Picture, PixelBox } from "../clip-source.ts";
 import { caption } from "./captions.ts";
 import { clipAt, type PresetName, renderCrop, sceneAt } from "./clip.ts";
+import { coverage } from "./coverage.ts";
 import { render } from "./render.ts";
 
 /** Clips of a preset; combinations that are held out do not occur. */
@@ -29,6 +30,11 @@ export class WorldClips implements ClipSource {
   async window(index: number, picture: Picture, { left: x, top: y, width, height }: PixelBox): Promise<Float32Array> {
     const { scene } = sceneAt(this.preset, this.seed, index, { moving: picture.frames > 1 });
     return framesToPlanar(render(scene, { ...picture, window: { x, y, width, height } }).frames);
+  }
+
+  async objects(index: number, picture: Picture, grid: Picture): Promise<Float32Array> {
+    const { scene } = sceneAt(this.preset, this.seed, index, { moving: picture.frames > 1 });
+    return coverage(scene, picture.frames, grid);
   }
 
   caption(index: number, { frames }: Picture, random: Random): string {

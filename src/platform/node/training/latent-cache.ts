@@ -84,10 +84,23 @@ export async function encodedSet(
       },
       report: report && ((done) => report(done, count, `latents ${key}`)),
     });
-    return { grid, count, read, close, caption: (clip, random) => clips.caption(clip, picture, random) };
+    const caption: LatentSet["caption"] = (clip, random) => clips.caption(clip, picture, random);
+    return { grid, count, read, close, caption, ...objectsOf(clips, picture, grid) };
   } finally {
     encoder?.dispose();
   }
+}
+
+/** What a source knows of its objects, kept once it was asked for. */
+function objectsOf(clips: ClipSource, picture: Picture, grid: Grid): Pick<LatentSet, "objects"> {
+  if (!clips.objects) return {};
+  const known = new Map<number, Float32Array>();
+  const objects = async (clip: number) => {
+    const covered = known.get(clip) ?? (await clips.objects!(clip, picture, grid));
+    known.set(clip, covered);
+    return covered;
+  };
+  return { objects };
 }
 
 export const compressionOf = (source: LatentSource): [number, number, number] => compression(source.config);
