@@ -16,16 +16,13 @@ export async function printPlans(
   const gflops = await measureRate(runtime);
   const [limit, baseBytes] = [memoryLimit(), process.memoryUsage.rss()];
   let worst = 0;
-  const problems: string[] = [];
   for (const path of recipes) {
     const { keeps } = runtime;
     const planned = await planRecipe(path, { keeps, note: (text) => terminal.note(text) });
     const plan = planTraining(planned, { keeps, gflops, baseBytes });
     terminal.out(describe(path, plan, limit, gflops));
-    for (const reason of planned.impossible ?? []) problems.push(`${path}: ${reason}`);
     worst = Math.max(worst, plan.peakBytes);
   }
-  if (problems.length) throw new DoesNotFitError(problems.join("; "), { hint: "smaller or shorter pictures" });
   if (worst > limit)
     throw new DoesNotFitError(`this training needs about ${bytes(worst)} of memory, ${bytes(limit)} are free`, {
       hint: "rematerialise: true, a smaller batch with optimiser.accumulate, windows, or smaller pictures take less",

@@ -7,6 +7,7 @@ import * as pca from "../models/pca-codec/codec.ts";
 import { mount } from "../tensor/mount.ts";
 import type { Weights } from "../tensor/runtime.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import type { Tiling } from "./tiles.ts";
 
 /** How one kind of autoencoder is traced; its weights are a `Codec`'s. */
 export interface CodecModel {
@@ -14,6 +15,8 @@ export interface CodecModel {
   readonly channels: number;
   /** Pixels per latent cell along (time, height, width). */
   readonly compression: readonly [number, number, number];
+  /** The most that is encoded or decoded at once (`CodecRunner`). */
+  readonly tiling: Tiling;
   /** The config.json, and names in the file for our own. */
   readonly json: Record<string, unknown>;
   readonly rename: (path: string) => string;
@@ -29,12 +32,19 @@ export interface Codec extends CodecModel {
   readonly hash: string;
 }
 
+/** 17 frames of 256x256 pixels, sharing 5 frames and 64 pixels: the sizes of diffusers' AutoencoderKLHunyuanVideo. */
+const hunyuanTiling: Tiling = { frames: 5, cells: 1024, overlap: { frames: 2, cells: 8 } };
+
+/** Blocks stand alone: a whole clip takes a few times the memory of its pixels. */
+const whole: Tiling = { frames: Infinity, cells: Infinity, overlap: { frames: 0, cells: 0 } };
+
 export function hunyuanCodec(config: hunyuan.HunyuanVaeConfig): CodecModel {
   const model = mount(new HunyuanVae(config));
   return {
     model,
     channels: config.latentChannels,
     compression: hunyuan.compression(config),
+    tiling: hunyuanTiling,
     json: hunyuan.toDiffusers(config),
     rename: diffusersName,
     encode: (pixels) => model.encoder.forward(pixels).mean.mul(config.scale),
@@ -48,6 +58,7 @@ export function pcaCodec(config: pca.PcaCodecConfig): CodecModel {
     model,
     channels: config.channels,
     compression: config.cell,
+    tiling: whole,
     json: pca.toJson(config),
     rename: (path) => path,
     encode: (pixels) => model.encode(pixels),

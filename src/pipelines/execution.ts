@@ -1,6 +1,6 @@
 /** How a video is made within a memory budget. The plan decides it, as data; the pipeline follows. */
-import type { Tiling } from "./decode.ts";
 import type { Holding } from "./holding.ts";
+import type { Tiling } from "./tiles.ts";
 
 export interface Execution {
   readonly text: Holding;

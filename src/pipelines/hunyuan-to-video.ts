@@ -2,17 +2,15 @@
 import { gaussian } from "../base/philox.ts";
 import { tokenGrid, tokensOf } from "../models/hunyuan/rope.ts";
 import { HunyuanTransformer } from "../models/hunyuan/transformer.ts";
-import type { Grid } from "../models/ltx/rope.ts";
 import { euler } from "../samplers/euler.ts";
 import { guide } from "../samplers/guidance.ts";
 import { denoised } from "../samplers/process.ts";
-import { hostTensor, sizeOf } from "../tensor/dtype.ts";
+import { sizeOf } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { buildProgram } from "../tensor/program.ts";
 import type { Runtime } from "../tensor/runtime.ts";
-import { input } from "../tensor/tensor.ts";
-import { type Frame, planarToFrames } from "../video/frame.ts";
-import type { Codec } from "./codec.ts";
+import type { Frame } from "../video/frame.ts";
+import { CodecRunner } from "./codec-runner.ts";
 import { type HunyuanModel, hunyuanFeeds, hunyuanInputs, latentGrid } from "./hunyuan.ts";
 import { openPrompts } from "./hunyuan-text.ts";
 import type { VideoSize } from "./latents.ts";
@@ -25,7 +23,7 @@ export interface HunyuanRequest extends VideoSize {
   readonly guidanceScale?: number;
 }
 
-/** One video with classifier-free guidance, whole in memory. */
+/** One video with classifier-free guidance. */
 export async function hunyuanToVideo(model: HunyuanModel, runtime: Runtime, request: HunyuanRequest): Promise<Frame[]> {
   const { settings, transformer, codec } = model;
   const { steps = settings.steps, guidanceScale = settings.guidanceScale } = request;
@@ -61,24 +59,12 @@ export async function hunyuanToVideo(model: HunyuanModel, runtime: Runtime, requ
   } finally {
     executable.dispose();
   }
-  return decodeWhole(codec, runtime, x, grid, request);
-}
-
-/** Latents [C, f, h, w] to frames, in one piece. */
-export async function decodeWhole(
-  codec: Codec,
-  runtime: Runtime,
-  latents: Float32Array,
-  grid: Grid,
-  { frames, height, width }: VideoSize,
-): Promise<Frame[]> {
-  const shape = [1, codec.channels, grid.frames, grid.height, grid.width];
-  const program = buildProgram({ pixels: codec.decode(input("latents", shape)) }, { keep: runtime.keeps });
-  const executable = await runtime.compile(program, { weights: codec.weights });
+  const runner = new CodecRunner(codec, runtime);
+  const frames: Frame[] = [];
   try {
-    const { pixels } = await executable.run({ latents: hostTensor(latents, shape) });
-    return planarToFrames(pixels!.data as Float32Array, frames, height, width);
+    for await (const frame of runner.decode(x, grid)) frames.push(frame);
   } finally {
-    executable.dispose();
+    runner.dispose();
   }
+  return frames;
 }

@@ -1,7 +1,7 @@
 /** What a video will take, in memory and time, without computing or loading anything: programs are only traced. */
 import { type Grid, tokensOf } from "../models/ltx/rope.ts";
 import { compression } from "../models/ltx-vae/config.ts";
-import { decodeProgram, type Tiling, tilesOf } from "./decode.ts";
+import { decodeProgram } from "./decode.ts";
 import { defaultTiling, type Execution } from "./execution.ts";
 import { footprint } from "./footprint.ts";
 import type { Holding } from "./holding.ts";
@@ -22,6 +22,7 @@ import {
 } from "./plan-stage.ts";
 import { stepChoices } from "./plan-steps.ts";
 import { textProgram } from "./text.ts";
+import { type Tiling, tileCount, tileGrid, tilesOf } from "./tiles.ts";
 
 export type { Machine, PlannedModel, StagePlan } from "./plan-stage.ts";
 
@@ -67,7 +68,6 @@ export function planVideo(model: PlannedModel, request: PlannedRequest, machine:
     ...decode.stages,
     encodeStage(asked, pixels, baseBytes),
   ];
-  const { times, rows, columns } = tilesOf(grid, decode.tiling);
   const tokens = tokensOf(grid);
   return {
     execution: {
@@ -82,7 +82,7 @@ export function planVideo(model: PlannedModel, request: PlannedRequest, machine:
     seconds: secondsOf(stages),
     peakBytes: peakOf(stages),
     tokens,
-    tiles: times.length * rows.length * columns.length,
+    tiles: tileCount(tilesOf(grid, decode.tiling)),
     diskBytes: Math.ceil(tokens * model.transformer.config.channels * float + encoding.bytes * pixels),
     gflops,
   };
@@ -124,12 +124,12 @@ function decodeStage(context: Context, grid: Grid, tiling: Tiling): StagePlan {
   const { model, keeps, request } = context;
   const latentBytes = tokensOf(grid) * model.transformer.config.channels * float;
   const [t] = compression(model.vae.config);
-  const { times, rows, columns } = tilesOf(grid, tiling);
-  const tile = { frames: times[0]!.length, height: rows[0]!.length, width: columns[0]!.length };
+  const tiles = tilesOf(grid, tiling);
+  const tile = tileGrid(tiles);
   const planes = 3 * request.made.width * request.made.height * float;
   const framesOfWindow = (tile.frames - 1) * t + 1;
-  const shared = times.length > 1 ? tiling.overlap.frames * t : 0;
-  const runs = times.length * rows.length * columns.length;
+  const shared = tiles.times.length > 1 ? tiling.overlap.frames * t : 0;
+  const runs = tileCount(tiles);
   return stageOf("decode", decodeProgram(model as TextToVideoModel, tile, keeps), context, {
     holding: "mapped",
     weights: model.vae.weights,

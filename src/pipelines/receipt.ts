@@ -4,12 +4,12 @@ import { version } from "../base/version.ts";
 import type { GuidanceStage } from "../samplers/guidance.ts";
 import type { Receipt, ReceiptDraft } from "../schema/receipt.ts";
 import { hrModule, upsamplerModule } from "./assemble.ts";
-import type { Tiling } from "./decode.ts";
 import type { Draft } from "./draft.ts";
 import { defaultTiling } from "./execution.ts";
 import { snap } from "./latents.ts";
 import type { TextToVideoModel } from "./model.ts";
 import type { ResolvedRequest } from "./resolve.ts";
+import type { Tiling } from "./tiles.ts";
 
 export interface Maker {
   /** What was given, as files. */

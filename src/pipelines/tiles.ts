@@ -46,6 +46,36 @@ export function tilesWithin(
   return best;
 }
 
+/** The most that a tile has of latent frames and of cells in each, and how many of both neighbours share at least. */
+export interface Tiling {
+  readonly frames: number;
+  readonly cells: number;
+  readonly overlap: { readonly frames: number; readonly cells: number };
+}
+
+/** Windows of time, and the tiles of each. */
+export interface Boxes extends Tiles {
+  readonly times: Window[];
+}
+
+/** The windows and tiles that cover a clip of (frames, height, width) cells. */
+export function tilesOf(
+  grid: { frames: number; height: number; width: number },
+  { frames, cells, overlap }: Tiling,
+): Boxes {
+  return { times: windows(grid.frames, frames, overlap.frames), ...tilesWithin(grid, cells, overlap.cells) };
+}
+
+/** The size of each tile, in cells. */
+export const tileGrid = ({ times, rows, columns }: Boxes) => ({
+  frames: times[0]!.length,
+  height: rows[0]!.length,
+  width: columns[0]!.length,
+});
+
+/** How many tiles there are in all windows of time. */
+export const tileCount = ({ times, rows, columns }: Boxes): number => times.length * rows.length * columns.length;
+
 /**
  * Weights of a window's `length` samples: rising over its first `before` samples and falling over its last `after`, so
  * that two windows that share n samples add up to 1 there.

@@ -41,8 +41,6 @@ export interface PlannedRun {
   readonly optimiser: OptimiserSettings;
   /** Done once before training starts, one after the other. */
   readonly preparation: readonly FrozenRun[];
-  /** What cannot be done at any memory, in words. */
-  readonly impossible?: readonly string[];
   /** What every step of a bucket runs besides. */
   beside(bucket: string): readonly FrozenRun[];
 }

@@ -6,6 +6,7 @@ from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel, LlamaConfig, LlamaModel
 
 import hashed
+from modules import write_probe
 
 
 def noise(name: str, *shape: int) -> torch.Tensor:
@@ -160,6 +161,7 @@ def vae_cases(w) -> None:
             "decoder-image": ({"latents": noise(f"{name}/latents", 1, 3, 1, 2, 3)}, {}),
         },
     )
+    tiled_case(w, model)
 
     name = "hunyuan-vae-b"  # three stages, two resnets each, no attention
     model = AutoencoderKLHunyuanVideo(
@@ -180,6 +182,21 @@ def vae_cases(w) -> None:
             "decoder": ({"latents": noise(f"{name}/latents", 2, 4, 2, 1, 2)}, {}),
         },
     )
+
+
+def tiled_case(w, model) -> None:
+    """The same weights over clips larger than a tile: windows of 17 frames as published, tiles of 32 pixels."""
+    name = "hunyuan-vae-a"
+    if not w.wants(name):
+        return
+    model = model.double()
+    model.use_framewise_encoding = model.use_framewise_decoding = True  # as it comes; `run_module` turns them off
+    model.enable_tiling(tile_sample_min_width=32, tile_sample_stride_width=24)
+    tensors = {"sample": pixels(f"{name}/tiled", 1, 3, 29, 8, 56), "latents": noise(f"{name}/tiled/latents", 1, 3, 8, 1, 7)}
+    with torch.no_grad():
+        mean = model.encode(tensors["sample"].double()).latent_dist.mean
+        sample = model.decode(tensors["latents"].double()).sample
+    write_probe(w.out / name / "tiled" / "output.safetensors", {"mean": mean.float(), "sample": sample.float()})
 
 
 def token_ids(case: str, vocab: int, length: int, *kept: int, end: int) -> dict:

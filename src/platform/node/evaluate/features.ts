@@ -9,6 +9,7 @@ import { LtxTransformer } from "../../../models/ltx/transformer.ts";
 import { forwardWithTaps } from "../../../models/ltx/two-stage.ts";
 import { compression } from "../../../models/ltx-vae/config.ts";
 import { timestepSinusoid } from "../../../nn/timestep.ts";
+import { CodecRunner } from "../../../pipelines/codec-runner.ts";
 import { featureProgram, hunyuanFeeds, latentGrid, tapIndex } from "../../../pipelines/hunyuan.ts";
 import { openPrompts } from "../../../pipelines/hunyuan-text.ts";
 import { gridOf, normalise, pack } from "../../../pipelines/latents.ts";
@@ -120,11 +121,7 @@ async function teacherSeer(
   const { config } = transformer;
   const grid = latentGrid(picture, codec);
   const shape = { batch: 1, grid, words: model.settings.textLength };
-  const pixelShape = [1, 3, picture.frames, picture.height, picture.width];
-  const encoder = await runtime.compile(
-    buildProgram({ latents: codec.encode(input("pixels", pixelShape)) }, { keep: runtime.keeps }),
-    { weights: codec.weights },
-  );
+  const encoder = new CodecRunner(codec, runtime);
   const program = await runtime.compile(featureProgram(model, shape, teacherBlocks, runtime.keeps), {
     weights: model.transformer.weights,
   });
@@ -135,8 +132,7 @@ async function teacherSeer(
     width: config.heads * config.headWidth,
     blocks: teacherBlocks.map((block) => tapIndex(block, config.doubleBlocks + config.singleBlocks, "teacher")),
     async see(pixels, caption, sigma, seed) {
-      const { latents } = await encoder.run({ pixels: hostTensor(pixels, pixelShape) });
-      const clean = latents!.data as Float32Array;
+      const clean = await encoder.encode(pixels, picture);
       const noisy = addNoise(clean, gaussian(clean.length, seed, "teacher"), sigma);
       const call = { latents: noisy, sigmas: [sigma], prompts: await prompts.encode([caption]), guidance };
       const results = await program.run(hunyuanFeeds(config, shape, call));

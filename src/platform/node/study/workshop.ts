@@ -9,14 +9,12 @@ import type { Grid } from "../../../models/ltx/rope.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
 import type { Codec } from "../../../pipelines/codec.ts";
+import { CodecRunner } from "../../../pipelines/codec-runner.ts";
 import { latentGrid } from "../../../pipelines/hunyuan.ts";
 import { pack, unpack } from "../../../pipelines/latents.ts";
 import { picturesOf, type StudyPreset } from "../../../study/preset.ts";
 import { seeds } from "../../../study/recipes.ts";
-import { hostTensor } from "../../../tensor/dtype.ts";
-import { buildProgram } from "../../../tensor/program.ts";
-import type { Executable, Runtime } from "../../../tensor/runtime.ts";
-import { input } from "../../../tensor/tensor.ts";
+import type { Runtime } from "../../../tensor/runtime.ts";
 import type { LatentSet } from "../../../training/flow-task.ts";
 import type { HrSet } from "../../../training/hr-task.ts";
 import { type Frame, framesToPlanar, planarToFrames } from "../../../video/frame.ts";
@@ -134,29 +132,15 @@ async function openCoder(
     await saveCodec(folder, fitted, fitted.values);
   }
   const codec = await openCodec(folder);
-  const programs = new Map<string, Promise<Executable>>();
-  const programFor = (name: "encode" | "decode", shape: readonly number[]) => {
-    const key = `${name} ${shape.join("x")}`;
-    const made =
-      programs.get(key) ??
-      runtime.compile(buildProgram({ out: codec[name](input("x", shape)) }, { keep: runtime.keeps }), {
-        weights: codec.weights,
-      });
-    programs.set(key, made);
-    return made;
-  };
-  const [t, h, w] = codec.compression;
-  const encode = async (frames: readonly Frame[]) => {
+  const runner = new CodecRunner(codec, runtime);
+  const encode = (frames: readonly Frame[]) => {
     const { width, height } = frames[0]!;
-    const shape = [1, 3, frames.length, height, width];
-    const program = await programFor("encode", shape);
-    return (await program.run({ x: hostTensor(framesToPlanar(frames), shape) }))["out"]!.data as Float32Array;
+    return runner.encode(framesToPlanar(frames), { width, height, frames: frames.length });
   };
   const decode = async (latents: Float32Array, grid: Grid) => {
-    const shape = [1, codec.channels, grid.frames, grid.height, grid.width];
-    const program = await programFor("decode", shape);
-    const { out } = await program.run({ x: hostTensor(latents, shape) });
-    return planarToFrames(out!.data as Float32Array, (grid.frames - 1) * t + 1, grid.height * h, grid.width * w);
+    const frames: Frame[] = [];
+    for await (const frame of runner.decode(latents, grid)) frames.push(frame);
+    return frames;
   };
   return {
     codec,
@@ -166,7 +150,7 @@ async function openCoder(
     encodeTokens: async (frames) => pack(await encode(frames), codec.channels),
     decodeTokens: (tokens, grid) => decode(unpack(tokens, codec.channels, grid), grid),
     dispose() {
-      for (const program of programs.values()) void program.then((one) => one.dispose());
+      runner.dispose();
       void codec.close();
     },
   };

@@ -1,12 +1,13 @@
 /** Autoencoders of teachers: opened from a folder, or fitted to clips. */
 import { createHash } from "node:crypto";
 import type { ClipSource, Picture } from "../../../data/clip-source.ts";
+import type { Grid } from "../../../models/ltx/rope.ts";
 import { type Codec, type CodecModel, codecOf, pcaCodec } from "../../../pipelines/codec.ts";
+import { CodecRunner } from "../../../pipelines/codec-runner.ts";
 import { latentGrid } from "../../../pipelines/hunyuan.ts";
+import { tileCount, tilesOf } from "../../../pipelines/tiles.ts";
 import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
-import { buildProgram } from "../../../tensor/program.ts";
 import { type Runtime, weightInMemory } from "../../../tensor/runtime.ts";
-import { input } from "../../../tensor/tensor.ts";
 import type { LatentSet } from "../../../training/flow-task.ts";
 import { fitPcaCodec } from "../../../training/pca-fit.ts";
 import type { TeacherRecipe } from "../../../training/recipe.ts";
@@ -66,20 +67,19 @@ export async function codecLatents(
   runtime: Runtime,
   request: CacheRequest,
 ): Promise<LatentSet & { close(): Promise<void> }> {
-  const { width, height, frames } = request.picture;
-  const shape = [1, 3, frames, height, width];
+  const { picture } = request;
+  const grid = latentGrid(picture, codec);
   return encodedSet(request, {
-    hash: codec.hash,
-    grid: latentGrid(request.picture, codec),
+    hash: encoderOf(codec, grid),
+    grid,
     channels: codec.channels,
     open: async () => {
-      const program = buildProgram({ latents: codec.encode(input("pixels", shape)) }, { keep: runtime.keeps });
-      const executable = await runtime.compile(program, { weights: codec.weights });
-      return {
-        encode: async (pixels) =>
-          (await executable.run({ pixels: hostTensor(pixels, shape) }))["latents"]!.data as Float32Array,
-        dispose: () => executable.dispose(),
-      };
+      const runner = new CodecRunner(codec, runtime);
+      return { encode: (pixels) => runner.encode(pixels, picture), dispose: () => runner.dispose() };
     },
   });
 }
+
+/** Tells latents from those of another autoencoder, or of the same in other tiles. */
+const encoderOf = ({ hash, tiling }: Codec, grid: Grid): string =>
+  tileCount(tilesOf(grid, tiling)) === 1 ? hash : `${hash} ${JSON.stringify(tiling)}`;

@@ -21,11 +21,11 @@ const machine = { keeps: () => true, gflops: 100, baseBytes: 0 };
 async function plan(path: string, keeps: Runtime["keeps"] = machine.keeps) {
   const notes: string[] = [];
   const planned = await planRecipe(path, { keeps, note: (text) => void notes.push(text) });
-  return { ...planTraining(planned, { ...machine, keeps }), notes, impossible: planned.impossible };
+  return { ...planTraining(planned, { ...machine, keeps }), notes };
 }
 
 test("distillation at 960x544 is planned for the published models", { timeout: 180_000 }, async () => {
-  const { notes, trained, phases, impossible, stateBytes } = await plan(recipe("paper/ltx-distill"));
+  const { notes, trained, phases, stateBytes } = await plan(recipe("paper/ltx-distill"));
   expect(notes.join()).toContain("planned for LTX-Video 2B");
   expect(notes.join()).toContain("planned for HunyuanVideo");
   expect(trained / 1.98e9).toBeCloseTo(1, 2); // the student and its projector
@@ -34,7 +34,11 @@ test("distillation at 960x544 is planned for the published models", { timeout: 1
   const teacher = of("teacher's features 960x544x49");
   expect(teacher.flops / teacher.runs / 892e12).toBeCloseTo(1, 1);
   expect(of("step 960x544x49 1").runs / of("step 960x544x1 1").runs).toBeCloseTo(2, 1);
-  expect(impossible).toEqual([expect.stringContaining("attends to the whole clip")]);
+  // In 4 windows of time, 12 tiles each: no more memory and work at a time than 17 frames of 256x256 take, 2.3 GB and 10.4 TFLOP.
+  const latents = of("teacher's latents 960x544x49");
+  expect(latents.runs).toBe(48 * of("latents 960x544x49").runs);
+  expect(latents.flops / latents.runs).toBeLessThan(10.5e12);
+  expect(latents.peakBytes).toBeLessThan(3.2e9);
 });
 
 // Streamed, attention makes its scores anew in both halves of its backward pass: 7 products beside the 2 of its forward pass, not 4.

@@ -14,11 +14,13 @@ import { compression, fromDiffusers } from "../../../models/ltx-vae/config.ts";
 import { Encoder } from "../../../models/ltx-vae/encoder.ts";
 import { t5xxl } from "../../../models/t5/encoder.ts";
 import { type CodecModel, hunyuanCodec } from "../../../pipelines/codec.ts";
+import { codecProgram } from "../../../pipelines/codec-runner.ts";
 import { featureProgram, type HunyuanModel, latentGrid } from "../../../pipelines/hunyuan.ts";
 import { hunyuanTemplate, promptProgram } from "../../../pipelines/hunyuan-text.ts";
 import { gridOf } from "../../../pipelines/latents.ts";
 import { ltxReleases } from "../../../pipelines/ltx-releases.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
+import { tileCount, tileGrid, tilesOf } from "../../../pipelines/tiles.ts";
 import type { HostTensor } from "../../../tensor/dtype.ts";
 import { mount } from "../../../tensor/mount.ts";
 import { buildProgram, type Program } from "../../../tensor/program.ts";
@@ -127,27 +129,10 @@ const encodeLtx = ({ vae }: Student, { frames, height, width }: Picture, keep: R
     { keep },
   );
 
-const encodeCodec = (codec: CodecModel, { frames, height, width }: Picture, keep: Runtime["keeps"]): Program =>
-  buildProgram({ latents: codec.encode(input("pixels", [1, 3, frames, height, width])) }, { keep });
-
-interface CodecRuns {
-  readonly key: string;
-  readonly picture: Picture;
-  readonly runs: number;
-  readonly keeps: Runtime["keeps"];
-  readonly impossible: string[];
-}
-
-/** Encoding by a teacher's autoencoder, in one piece: the mask of its attention alone may be more than an array holds. */
-function codecRuns(codec: CodecModel, { key, picture, runs, keeps, impossible }: CodecRuns): FrozenRun[] {
-  const name = `teacher's latents ${key}`;
-  try {
-    return [{ name, program: encodeCodec(codec, picture, keeps), runs }];
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    impossible.push(`${name}: its autoencoder attends to the whole clip at once, which is too much at this size`);
-    return [];
-  }
+/** Encoding by a teacher's autoencoder, tile by tile. */
+function codecRun(codec: CodecModel, picture: Picture, keeps: Runtime["keeps"]): Pick<FrozenRun, "program" | "runs"> {
+  const tiles = tilesOf(latentGrid(picture, codec), codec.tiling);
+  return { program: codecProgram(codec, "encode", tileGrid(tiles), keeps), runs: tileCount(tiles) };
 }
 
 /** Clips of a size; pictures of a recipe include those that are held out. */
@@ -184,23 +169,22 @@ async function planDistill(recipe: DistillRecipe, options: Options): Promise<Pla
       features: { read: unread },
     },
   });
-  const impossible: string[] = [];
   const preparation = [...pictures].flatMap(([key, picture]) => {
     const runs = clipsOf(recipe, key);
     const draws = key === heldOut ? validationLevels.length : recipe.draws;
     const own = { name: `latents ${key}`, program: encodeLtx(student, picture, keeps), runs };
     if (!teacher) return [own];
-    const theirs = codecRuns(teacher.codec, { key, picture, runs, keeps, impossible });
-    if (!recipe.draws) return [own, ...theirs];
+    const tiled = codecRun(teacher.codec, picture, keeps);
+    const theirs = { name: `teacher's latents ${key}`, program: tiled.program, runs: runs * tiled.runs };
+    if (!recipe.draws) return [own, theirs];
     const kept = { name: `teacher's features ${key}`, program: features(key, 1), runs: runs * draws };
     const texts = prompts(1).map((program) => ({ name: `teacher's text ${key}`, program, runs: runs * draws }));
-    return [own, ...theirs, ...texts, kept];
+    return [own, theirs, ...texts, kept];
   });
   return {
     task,
     optimiser: recipe.optimiser,
     preparation,
-    impossible,
     beside(bucket) {
       if (!teacher || recipe.draws) return [];
       const [key, batch] = bucket.split(" ") as [string, string];
