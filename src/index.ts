@@ -24,6 +24,7 @@ export { snap } from "./pipelines/latents.ts";
 export type { TextToVideoModel } from "./pipelines/model.ts";
 export { type PipelineEvent, type TextToVideoRequest, textToVideo } from "./pipelines/text-to-video.ts";
 export { type TwoStageRequest, twoStage } from "./pipelines/two-stage.ts";
+export { w8a8 } from "./pipelines/w8a8.ts";
 export { openDevice } from "./platform/node/devices/open-device.ts";
 export { openOrt } from "./platform/node/devices/ort.ts";
 export { openWebGpu } from "./platform/node/devices/webgpu.ts";

@@ -2,6 +2,7 @@
 export { gelu, quickGelu, silu } from "./activations.ts";
 export { attention } from "./attention.ts";
 export { groupNorm } from "./group-norm.ts";
+export { int8Linear } from "./int8.ts";
 export { linear } from "./linear.ts";
 export { layerNorm, pixelNorm, rmsNorm } from "./norms.ts";
 export { replicatePad } from "./replicate-pad.ts";

@@ -30,7 +30,7 @@ export interface Product {
   readonly loads?: readonly [number, number];
 }
 
-/** `element…` reads one value, or zero outside; `four…` reads four. */
+/** `element…` reads one value, or zero outside; `four…` reads four, where the operand allows it. */
 export function loader(
   side: string,
   operand: TileOperand,
@@ -38,19 +38,21 @@ export function loader(
   outer: string,
   size: number,
   inner: number,
+  type: "f32" | "i32" = "f32",
 ): string {
+  const zero = type === "f32" ? "0.0f" : "0i";
   const inside = `k < ${inner}u && ${outer} < ${size}u`;
   const head = (name: string, type: string) => `fn ${name}${side}(sheet: u32, ${outer}: u32, k: u32) -> ${type}`;
   const before = operand.before ?? "";
-  const also = operand.inside ? `  if (!(${operand.inside})) { return 0.0f; }\n` : "";
-  const one = `${head("element", "f32")} {
-  if (!(${inside})) { return 0.0f; }
+  const also = operand.inside ? `  if (!(${operand.inside})) { return ${zero}; }\n` : "";
+  const one = `${head("element", type)} {
+  if (!(${inside})) { return ${zero}; }
   ${before}
 ${also}  return load${load}(${operand.index});
 }`;
   if (!operand.four) return one;
-  return `${head("four", "vec4<f32>")} {
-  if (!(${inside})) { return vec4<f32>(); }
+  return `${head("four", `vec4<${type}>`)} {
+  if (!(${inside})) { return vec4<${type}>(); }
   return load${load}x4(${operand.index});
 }`;
 }

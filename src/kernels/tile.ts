@@ -42,7 +42,8 @@ export function partsOf(device: WgslDevice, product: Product): number {
 /** Products of fewer multiply-adds than this are not worth a tile. */
 const tiny = 1 << 15;
 
-const isDirect = (device: WgslDevice, { sheets, rows, columns, inner }: Product): boolean =>
+/** Whether a lane an element is all that it takes. */
+export const isDirect = (device: WgslDevice, { sheets, rows, columns, inner }: Product): boolean =>
   device.isSoftware || sheets * rows * columns * inner <= tiny;
 
 /** A lane an element, straight from memory. */

@@ -10,6 +10,8 @@ export interface WgslDevice {
   readonly subgroups: { readonly min: number; readonly max: number } | undefined;
   /** Matrix shapes that subgroups multiply at once, f16 operands into an f32 sum; empty where that was not asked for. */
   readonly subgroupMatrices: readonly { readonly m: number; readonly n: number; readonly k: number }[];
+  /** Whether WGSL multiplies four bytes a word at once (`packed_4x8_integer_dot_product`). */
+  readonly packedDot: boolean;
   /** Bytes of workgroup memory. */
   readonly workgroupBytes: number;
   /** Invocations of a workgroup. */

@@ -1,7 +1,7 @@
 import { attention } from "../kernels/attention.ts";
 import { type Rope, rope } from "../kernels/rope.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Linear } from "./linear.ts";
+import { Linear, type Projection } from "./linear.ts";
 import { LayerNorm, RmsNorm } from "./norm.ts";
 
 export type QkNorm = "rms" | "layer" | "none";
@@ -24,12 +24,12 @@ const norms: Record<QkNorm, (width: number, epsilon: number) => RmsNorm | LayerN
 
 /** Multi-head attention with normalised queries and keys, to itself (rotated by `rope`) or to a context. */
 export class Attention {
-  readonly query: Linear;
-  readonly key: Linear;
-  readonly value: Linear;
+  readonly query: Projection;
+  readonly key: Projection;
+  readonly value: Projection;
   readonly queryNorm: RmsNorm | LayerNorm | undefined;
   readonly keyNorm: RmsNorm | LayerNorm | undefined;
-  readonly out: Linear;
+  readonly out: Projection;
   readonly heads: number;
   readonly scale: number;
 

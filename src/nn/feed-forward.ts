@@ -1,11 +1,11 @@
 import { gelu } from "../kernels/activations.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { Linear } from "./linear.ts";
+import { Linear, type Projection } from "./linear.ts";
 
 /** Linear, an activation, Linear. */
 export class FeedForward {
-  readonly in: Linear;
-  readonly out: Linear;
+  readonly in: Projection;
+  readonly out: Projection;
   readonly activation: (x: Tensor) => Tensor;
 
   /** @param activation GELU (tanh form) by default */
@@ -22,9 +22,9 @@ export class FeedForward {
 
 /** activation(gate(x)) · in(x), then out (Shazeer 2020, arXiv 2002.05202). */
 export class GatedFeedForward {
-  readonly gate: Linear;
-  readonly in: Linear;
-  readonly out: Linear;
+  readonly gate: Projection;
+  readonly in: Projection;
+  readonly out: Projection;
   readonly activation: (x: Tensor) => Tensor;
 
   constructor(

@@ -1,8 +1,13 @@
 import { linear } from "../kernels/linear.ts";
 import { parameter, type Tensor } from "../tensor/tensor.ts";
 
+/** What takes x [..., inner] to [..., outer]: a `Linear`, or what was put in its place. */
+export interface Projection {
+  forward(x: Tensor): Tensor;
+}
+
 /** x · Wᵀ + b. */
-export class Linear {
+export class Linear implements Projection {
   readonly weight: Tensor;
   readonly bias: Tensor | undefined;
 

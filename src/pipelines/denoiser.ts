@@ -18,6 +18,7 @@ import { type Execution, roomy } from "./execution.ts";
 import { openHeld, steadyInputs } from "./holding.ts";
 import type { TextToVideoModel } from "./model.ts";
 import type { TextStates } from "./text.ts";
+import { withLinears } from "./w8a8.ts";
 
 export interface DenoiserOptions {
   readonly grid: Grid;
@@ -34,7 +35,7 @@ export interface DenoiserOptions {
 }
 
 export type DenoiserModel = Pick<TextToVideoModel, "settings"> & {
-  readonly transformer: Pick<TextToVideoModel["transformer"], "config">;
+  readonly transformer: Pick<TextToVideoModel["transformer"], "config" | "linears">;
 };
 
 export interface VelocityOptions extends Pick<DenoiserOptions, "grid" | "batch" | "taps" | "perturbed"> {
@@ -52,7 +53,7 @@ export function velocityProgram(
   const { textLength } = model.settings;
   const tokens = tokensOf(grid) + (given?.extraTokens ?? 0);
   const table = [tokens, widthOf(config) / 2];
-  const transformer = mount(new LtxTransformer(config));
+  const transformer = mount(withLinears(new LtxTransformer(config), model.transformer));
   const inputs = {
     latents: input("latents", [batch, tokens, config.channels]),
     text: input("text", [batch, textLength, config.captionChannels]),

@@ -154,13 +154,18 @@ export interface Part<Config> {
   readonly weights: Weights;
 }
 
+export interface TransformerPart<Config> extends Part<Config> {
+  /** How the linear layers of its blocks multiply: in floats where absent, or in 8 bits (`w8a8.ts`). */
+  readonly linears?: "w8a8";
+}
+
 export interface TextToVideoModel {
   readonly settings: Settings;
   readonly tokenizer: TextTokenizer;
   readonly text: Part<T5Config>;
-  readonly transformer: Part<LtxConfig>;
+  readonly transformer: TransformerPart<LtxConfig>;
   /** The high-resolution model of two-stage synthesis, where there is one. */
-  readonly hr?: Part<HrConfig> | undefined;
+  readonly hr?: TransformerPart<HrConfig> | undefined;
   /** Doubles the sides of latents, for multi-scale synthesis. */
   readonly upsampler?: Part<UpsamplerConfig> | undefined;
   readonly vae: Part<LtxVaeConfig>;

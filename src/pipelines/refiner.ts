@@ -13,18 +13,25 @@ import { input } from "../tensor/tensor.ts";
 import { denoiserOf, openTransformer } from "./denoiser.ts";
 import type { Execution } from "./execution.ts";
 import type { Guide } from "./guide.ts";
-import type { Settings, TextToVideoModel } from "./model.ts";
+import type { Settings, TextToVideoModel, TransformerPart } from "./model.ts";
 import type { TextStates } from "./text.ts";
+import { withLinears } from "./w8a8.ts";
 
 /** The velocity on the large grid, given the upsampled guides [1, N, W]: both halves of guidance share them. */
 export function refineProgram(
-  { hr, settings }: { readonly hr: { readonly config: HrConfig }; readonly settings: Pick<Settings, "textLength"> },
+  {
+    hr,
+    settings,
+  }: {
+    readonly hr: Pick<TransformerPart<HrConfig>, "config" | "linears">;
+    readonly settings: Pick<Settings, "textLength">;
+  },
   { grid, batch }: { grid: Grid; batch: number },
   keep: Runtime["keeps"] = () => false,
 ): Program {
   const { transformer } = hr.config;
   const [tokens, width] = [tokensOf(grid), widthOf(transformer)];
-  const model = mount(new HrTransformer(hr.config));
+  const model = mount(withLinears(new HrTransformer(hr.config), hr));
   const table = [tokens, width / 2];
   const velocity = model.forward(
     {

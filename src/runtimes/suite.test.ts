@@ -108,7 +108,7 @@ describe.skipIf(!hasHalf)("on webgpu with f16 storage", () => {
     const outputs = { out: out.reshape(...out.shape, 1).matmul(constant([1], [1, 1])) };
     const kept = buildProgram(outputs, { keep: half!.keeps });
     const stored = half!.lower(kept, { weights }).values.map(({ storage }) => storage.format);
-    expect(new Set(stored)).toEqual(new Set(["f16x2", "f16", "f32"]));
+    expect(new Set(stored.filter((format) => format !== "i32"))).toEqual(new Set(["f16x2", "f16", "f32"]));
     const results: Values[] = [];
     for (const runtime of [half!, reference]) {
       const executable = await runtime.compile(buildProgram(outputs, { keep: runtime.keeps }), { weights });

@@ -10,7 +10,7 @@ export async function webGpuForTests(...options: WebGpuOptions[]): Promise<WebGp
     return [];
   }
   const device = await openGpuDevice(adapter);
-  return (options.length ? options : [{}]).map((each) => createWebGpu(device, each));
+  return (options.length ? options : [{}]).map((each) => createWebGpu(device, { language: adapter.language, ...each }));
 }
 
 /** Held as long as the process: devices crash once Dawn's instance is collected. */
@@ -21,5 +21,5 @@ export async function nullGpuDevice(): Promise<GPUDevice> {
   const { create } = await import("webgpu");
   nullGpu ??= create(["backend=null", "enable-dawn-features=allow_unsafe_apis"]);
   const adapter = (await nullGpu.requestAdapter())!;
-  return openGpuDevice({ name: "null", isSoftware: true, adapter });
+  return openGpuDevice({ adapter });
 }

@@ -7,6 +7,7 @@
  * graph, and they err less: on gradients, and on the roots of their squares, which updates divide by (`moments.test.ts` has
  * both). What is not zero never becomes a second moment of zero, whose root is divided by.
  */
+import { packBytes, unpackBytes } from "../kernels/bytes.ts";
 import { type HostTensor, hostTensor, type Shape, sizeOf } from "../tensor/dtype.ts";
 import { concat, parameter, type Tensor } from "../tensor/tensor.ts";
 
@@ -95,28 +96,12 @@ const smallest = 1e-38;
 /** Codes [n, 256] as words [n, 64]: those of the first quarter in the lowest bits. */
 function pack(codes: Tensor): Tensor {
   const [a, b, c, d] = codes.chunk(4, 1) as [Tensor, Tensor, Tensor, Tensor];
-  const low = a.add(b.mul(2 ** 8)).add(c.mul(2 ** 16)); // below 2^24: exact in f32
-  return d
-    .sub(128)
-    .cast("i32")
-    .mul(2 ** 24)
-    .add(low.cast("i32"));
+  return packBytes([a, b, c, d.sub(128)]);
 }
 
-function unpack(packed: Tensor): Tensor {
-  // A word may be rounded up to the next multiple of 2^24 as a float: then what is left of it is negative.
-  const near = packed
-    .cast("f32")
-    .mul(2 ** -24)
-    .floor()
-    .min(127);
-  const left = packed.sub(near.cast("i32").mul(2 ** 24));
-  const over = left.less(0).cast("i32");
-  const low = left.add(over.mul(2 ** 24)).cast("f32");
-  const c = low.mul(2 ** -16).floor();
-  const rest = low.sub(c.mul(2 ** 16));
-  const b = rest.mul(2 ** -8).floor();
-  return concat([rest.sub(b.mul(2 ** 8)), b, c, near.sub(over.cast("f32")).add(128)], 1);
+function unpack(words: Tensor): Tensor {
+  const [a, b, c, d] = unpackBytes(words);
+  return concat([a, b, c, d.add(128)], 1);
 }
 
 /** A moment of zero as state, by name. */

@@ -36,6 +36,8 @@ node "$cli" doctor --json > "$out/doctor.json" || exit 1
 [ -n "${TINY:-}" ] || npx vitest run src/runtimes src/cli/webgpu.test.ts 2>&1 | tee "$out/tests.txt" | tail -5
 bench matmul matmul
 bench matmul-25200 matmul 25200,2048,8192
+bench matmul-w8a8 matmul-w8a8
+bench matmul-w8a8-25200 matmul-w8a8 25200,2048,8192
 bench attention attention
 bench attention-25200 attention 1,32,25200,64
 bench attention-training attention-training
@@ -45,6 +47,7 @@ bench block-3570 block 1,7,17,30,128
 bench block-8160 block 1,4,34,60,128
 bench block-25200 block 1,7,45,80,128
 bench block-57600 block 1,16,45,80,128
+bench block-w8a8-25200 block-w8a8 1,7,45,80,128
 bench decode vae-decode
 bench train-transformer train-transformer
 bench train-vae train-vae

@@ -1,6 +1,6 @@
 """PyTorch timings on this machine, as one JSON object on stdout.
 
-    python bench.py --case matmul     --shape 3570,2048,8192            M,K,N
+    python bench.py --case matmul     --shape 3570,2048,8192            M,K,N; matmul-w8a8 and block-w8a8 are the same here
     python bench.py --case attention  --shape 1,32,3570,64              batch,heads,tokens,head_dim
     python bench.py --case attention-training --shape 1,32,3570,64      the same with its backward pass
     python bench.py --case conv3d     --shape 1,128,128,9,68,120        batch,in,out,frames,height,width; 3x3x3
@@ -204,10 +204,13 @@ def train_vae(args, new):
 
 CASES = {
     "matmul": matmul,
+    # No 8-bit product of torch is in tiles: what stands beside it is the same product in --dtype.
+    "matmul-w8a8": matmul,
     "attention": attention,
     "attention-training": attention_training,
     "conv3d": conv3d,
     "block": block,
+    "block-w8a8": block,
     "joint-block": joint_block,
     "vae-decode": vae_decode,
     "vae-encode": vae_encode,

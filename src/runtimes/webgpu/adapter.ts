@@ -5,16 +5,19 @@ export interface Adapter {
   readonly name: string;
   /** Runs on the CPU; for tests, never chosen without being asked for. */
   readonly isSoftware: boolean;
+  /** What WGSL knows beyond its core. */
+  readonly language: ReadonlySet<string>;
   readonly adapter: GPUAdapter;
 }
 
-export function describeAdapter(adapter: GPUAdapter): Adapter {
+export function describeAdapter(adapter: GPUAdapter, { wgslLanguageFeatures }: GPU): Adapter {
   const { vendor, architecture, device, description, isFallbackAdapter } = adapter.info;
   const all = [device, description, architecture, vendor];
   const isSoftware = isFallbackAdapter || /llvmpipe|swiftshader|software/i.test(all.join(" "));
   return {
     name: device || description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed",
     isSoftware,
+    language: wgslLanguageFeatures,
     adapter,
   };
 }

@@ -38,10 +38,11 @@ export class Gpu {
   constructor(device: GPUDevice, given: Partial<GpuLimits> = {}, products: "f32" | "f16" = "f32") {
     this.device = device;
     this.limits = { ...limitsOf(device), ...given };
-    const { f16, subgroups, workgroupBytes, lanes, isSoftware } = this.limits;
+    const { f16, subgroups, packedDot, workgroupBytes, lanes, isSoftware } = this.limits;
     const [min, max] = this.limits.subgroupSizes;
     this.wgsl = {
       f16,
+      packedDot,
       workgroupBytes,
       lanes,
       isSoftware,

@@ -14,6 +14,7 @@ export interface GpuLimits {
   readonly groups: number;
   readonly f16: boolean;
   readonly subgroups: boolean;
+  readonly packedDot: boolean;
   /** Emulated on a CPU. */
   readonly isSoftware: boolean;
   /** Sizes of subgroups. */
@@ -39,6 +40,7 @@ export function limitsOf(device: GPUDevice): GpuLimits {
     groups: limits.maxComputeWorkgroupsPerDimension,
     f16: features.has("shader-f16"),
     subgroups: features.has("subgroups"),
+    packedDot: false, // a device does not know: see `WebGpuOptions.language`
     isSoftware: device.adapterInfo?.isFallbackAdapter ?? false,
     subgroupSizes: [device.adapterInfo?.subgroupMinSize ?? 0, device.adapterInfo?.subgroupMaxSize ?? 0],
     subgroupMatrices: matricesOf(device),

@@ -7,7 +7,10 @@ import { layerNorm, pixelNorm, rmsNorm } from "../../kernels/norms.ts";
 import { rope } from "../../kernels/rope.ts";
 import { softmax } from "../../kernels/softmax.ts";
 import { Conv3d } from "../../nn/conv3d.ts";
+import { Int8Linear } from "../../nn/int8-linear.ts";
+import { Linear } from "../../nn/linear.ts";
 import { modulate } from "../../nn/norm.ts";
+import { mount } from "../../tensor/mount.ts";
 import { buildProgram } from "../../tensor/program.ts";
 import { gradients } from "../../tensor/reverse.ts";
 import { type Weights, weightInMemory } from "../../tensor/runtime.ts";
@@ -27,6 +30,7 @@ const card: GpuLimits = {
   groups: 65535,
   f16: true,
   subgroups: true,
+  packedDot: true,
   isSoftware: false,
   subgroupSizes: [32, 32],
   subgroupMatrices: [{ m: 16, n: 16, k: 16 }],
@@ -77,6 +81,13 @@ const examples: Record<string, Example> = {
         .sum(),
     }),
     options: { between: "f16" },
+  },
+  "linear in 8 bits": {
+    outputs: () => {
+      const weight = new Int8Linear(new Linear(width, 64));
+      mount(weight);
+      return { out: gelu(weight.forward(x)) };
+    },
   },
   "linear on matrix units": {
     outputs: () => ({ out: gelu(linear(x, named("weight", [width, width]), named("bias", [width]))) }),

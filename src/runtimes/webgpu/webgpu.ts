@@ -23,6 +23,8 @@ export interface WebGpuOptions {
    * Its shaders compile in Dawn but have not run on such a device yet.
    */
   readonly products?: "f32" | "f16";
+  /** What WGSL knows here beyond its core (`gpu.wgslLanguageFeatures`), as the adapter's description has it. */
+  readonly language?: ReadonlySet<string>;
   /** Smaller limits than the device's, to see what a weaker one does. */
   readonly limits?: Partial<GpuLimits>;
 }
@@ -39,7 +41,8 @@ export const isWebGpu = (runtime: Runtime): runtime is WebGpuRuntime => runtime.
 
 /** A runtime over a device. The caller opens the device, with all limits and features that it wants used. */
 export function createWebGpu(device: GPUDevice, options: WebGpuOptions = {}): WebGpuRuntime {
-  const gpu = new Gpu(device, options.limits, options.products);
+  const packedDot = options.language?.has("packed_4x8_integer_dot_product") ?? false;
+  const gpu = new Gpu(device, { packedDot, ...options.limits }, options.products);
   const memory = new WeightMemory(gpu);
   const { weights: precision = "file", between = "f32" } = options;
   const lowerFor = (program: Program, { weights, state }: CompileOptions = {}): Lowered => {

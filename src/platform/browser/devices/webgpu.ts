@@ -7,7 +7,7 @@ import { createWebGpu, type WebGpuOptions, type WebGpuRuntime } from "../../../r
 /** The adapter that the browser puts first, if it has any. */
 export async function findAdapter(): Promise<Adapter | undefined> {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
-  return adapter ? describeAdapter(adapter) : undefined;
+  return adapter ? describeAdapter(adapter, navigator.gpu) : undefined;
 }
 
 /**
@@ -22,14 +22,14 @@ export async function openWebGpu(
   let first = found;
   const open = async (): Promise<WebGpuRuntime> => {
     // An adapter gives one device; for the next it must be found again.
-    const { adapter } = first ?? (await findAdapter()) ?? {};
+    const { adapter, language } = first ?? (await findAdapter()) ?? {};
     first = undefined;
     if (!adapter)
       throw new UnsupportedError("this browser has no WebGPU adapter", {
         hint: "choose WebAssembly, or a browser and a graphics driver with WebGPU",
       });
     try {
-      return createWebGpu(await adapter.requestDevice(deviceDescriptor(adapter)), options);
+      return createWebGpu(await adapter.requestDevice(deviceDescriptor(adapter)), { language, ...options });
     } catch (cause) {
       throw new UnsupportedError("the browser does not open the graphics card", { cause, hint: "choose WebAssembly" });
     }

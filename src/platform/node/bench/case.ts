@@ -1,5 +1,6 @@
 /** What a benchmark is: a graph with made-up values, whose sizes PyTorch's counterpart takes in the same order. */
 import { gaussian } from "../../../base/philox.ts";
+import { int8Side } from "../../../kernels/int8.ts";
 import { type HostTensor, hostTensor, type Shape, sizeOf } from "../../../tensor/dtype.ts";
 import { input, type Tensor } from "../../../tensor/tensor.ts";
 
@@ -40,8 +41,21 @@ export function made(shape: Shape, deviation = 1): HostTensor {
   return hostTensor(data, shape);
 }
 
+const codeDeviation = 40;
+
+/** Words of four codes of 8 bits each (`kernels/int8.ts`); the one in 700 beyond 127 wraps around. */
+function madeCodes(shape: Shape): HostTensor {
+  const codes = Int8Array.from(made([4 * sizeOf(shape)], codeDeviation).data);
+  return hostTensor(new Int32Array(codes.buffer), shape);
+}
+
 /** Weights of a deviation that keeps activations at their size: ones for norms, 1 / √(fan-in) for matrices. */
-export function madeWeight(name: string, shape: Shape): HostTensor {
+export function madeWeight(name: string, { shape, dtype }: Pick<Tensor, "shape" | "dtype">): HostTensor {
+  if (dtype === "i32") return madeCodes(shape);
+  if (/(^|\.)scale$/.test(name)) {
+    const scale = 1 / (codeDeviation * Math.sqrt(int8Side * shape[1]!));
+    return hostTensor(new Float32Array(sizeOf(shape)).fill(scale), shape);
+  }
   if (/norm\w*\.weight$/i.test(name)) return hostTensor(new Float32Array(sizeOf(shape)).fill(1), shape);
   return made(shape, shape.length > 1 ? sizeOf(shape.slice(1)) ** -0.5 : 0.02);
 }

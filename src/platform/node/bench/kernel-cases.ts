@@ -1,4 +1,7 @@
 import { attention } from "../../../kernels/attention.ts";
+import { Int8Linear } from "../../../nn/int8-linear.ts";
+import { Linear } from "../../../nn/linear.ts";
+import { mount } from "../../../tensor/mount.ts";
 import { gradients } from "../../../tensor/reverse.ts";
 import { input, type Tensor } from "../../../tensor/tensor.ts";
 import { type BenchCase, Feeds, made } from "./case.ts";
@@ -12,6 +15,18 @@ const matmul: BenchCase = {
     const [m, k, n] = shape as [number, number, number];
     const feeds = new Feeds();
     return { outputs: { product: feeds.normal("a", [m, k]).matmul(feeds.normal("b", [k, n])) }, feeds: feeds.values };
+  },
+};
+
+/** A linear layer whose weight lies in 8 bits and whose input is quantised on the way. */
+const matmulInt8: BenchCase = {
+  ...matmul,
+  name: "matmul-w8a8",
+  trace(shape) {
+    const [m, k, n] = shape as [number, number, number];
+    const model = mount(new Int8Linear(new Linear(k, n, { bias: false })));
+    const feeds = new Feeds();
+    return { outputs: { product: model.forward(feeds.normal("a", [m, k])) }, feeds: feeds.values, model };
   },
 };
 
@@ -55,4 +70,4 @@ const conv3d: BenchCase = {
   },
 };
 
-export const kernelCases: readonly BenchCase[] = [matmul, attentionCase, attentionTraining, conv3d];
+export const kernelCases: readonly BenchCase[] = [matmul, matmulInt8, attentionCase, attentionTraining, conv3d];

@@ -24,7 +24,7 @@ const rate = 1e-4;
 /** Compiles a trial. */
 export async function prepare(trial: Trial, runtime: Runtime): Promise<Prepared> {
   const parameters = trial.model ? parametersOf(trial.model) : new Map();
-  const values = new Map([...parameters].map(([name, { shape }]) => [name, madeWeight(name, shape)]));
+  const values = new Map([...parameters].map(([name, parameter]) => [name, madeWeight(name, parameter)]));
   if (!trial.loss) {
     const weights: Weights = new Map([...values].map(([name, value]) => [name, weightInMemory(value)]));
     const program = buildProgram(trial.outputs, { keep: runtime.keeps });

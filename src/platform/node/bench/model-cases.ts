@@ -4,10 +4,11 @@ import { Block } from "../../../models/ltx/transformer.ts";
 import * as vae from "../../../models/ltx-vae/config.ts";
 import { Decoder } from "../../../models/ltx-vae/decoder.ts";
 import { Encoder } from "../../../models/ltx-vae/encoder.ts";
+import { withInt8Linears } from "../../../nn/int8-linear.ts";
 import { timestepSinusoid } from "../../../nn/timestep.ts";
 import { hostTensor } from "../../../tensor/dtype.ts";
 import { mount } from "../../../tensor/mount.ts";
-import { type BenchCase, Feeds } from "./case.ts";
+import { type BenchCase, Feeds, type Trial } from "./case.ts";
 
 /** The defaults of the diffusers classes are LTX-Video 2B and the autoencoder 0.9.0. */
 const published = async () => ({});
@@ -40,29 +41,37 @@ const block: BenchCase = {
   tiny: [1, 2, 2, 3, 4],
   tinyConfig: narrow,
   config: published,
-  trace(shape, json) {
-    const [batch, frames, height, width, words] = shape as Five;
-    const grid = { frames, height, width };
-    const config = fromDiffusers(json);
-    const channels = widthOf(config);
-    const model = mount(new Block(config));
-    const tables = ropeTables(coordinates(grid, { fps: 25, compression: [8, 32, 32] }), channels);
-    const feeds = new Feeds();
-    const out = model.forward(
-      feeds.normal("x", [batch, tokensOf(grid), channels]),
-      feeds.normal("time", [batch, 1, 6, channels]),
-      {
-        text: feeds.normal("text", [batch, words, channels]),
-        mask: feeds.add("mask", hostTensor(new Float32Array(batch * words), [batch, 1, 1, words])),
-        rope: { cos: feeds.add("cos", tables.cos), sin: feeds.add("sin", tables.sin) },
-      },
-    );
-    return { outputs: { out }, feeds: feeds.values, model };
-  },
+  trace: (shape, json) => traceBlock(new Block(fromDiffusers(json)), shape, json),
 };
+
+function traceBlock(bare: Block, shape: readonly number[], json: Record<string, unknown>): Trial {
+  const [batch, frames, height, width, words] = shape as Five;
+  const grid = { frames, height, width };
+  const channels = widthOf(fromDiffusers(json));
+  const model = mount(bare);
+  const tables = ropeTables(coordinates(grid, { fps: 25, compression: [8, 32, 32] }), channels);
+  const feeds = new Feeds();
+  const out = model.forward(
+    feeds.normal("x", [batch, tokensOf(grid), channels]),
+    feeds.normal("time", [batch, 1, 6, channels]),
+    {
+      text: feeds.normal("text", [batch, words, channels]),
+      mask: feeds.add("mask", hostTensor(new Float32Array(batch * words), [batch, 1, 1, words])),
+      rope: { cos: feeds.add("cos", tables.cos), sin: feeds.add("sin", tables.sin) },
+    },
+  );
+  return { outputs: { out }, feeds: feeds.values, model };
+}
 
 /** The noise level of decoders that take one: 1000 · 0.05. */
 export const noiseLevel = (batch: number) => timestepSinusoid(new Array<number>(batch).fill(50));
+
+/** The same with linear layers in 8 bits, weights and activations. */
+const blockInt8: BenchCase = {
+  ...block,
+  name: "block-w8a8",
+  trace: (shape, json) => traceBlock(withInt8Linears(new Block(fromDiffusers(json)), /./), shape, json),
+};
 
 const decode: BenchCase = {
   name: "vae-decode",
@@ -98,4 +107,4 @@ const encode: BenchCase = {
   },
 };
 
-export const modelCases: readonly BenchCase[] = [block, decode, encode];
+export const modelCases: readonly BenchCase[] = [block, blockInt8, decode, encode];

@@ -36,11 +36,11 @@ export function mayHaveGpu(): boolean {
 export async function findAdapter(): Promise<Adapter | undefined> {
   const gpu = await openDawn();
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
-  return adapter ? describeAdapter(adapter) : undefined;
+  return adapter ? describeAdapter(adapter, gpu) : undefined;
 }
 
 /** A device with everything that its adapter offers of what kernels can use. */
-export async function openGpuDevice({ adapter }: Adapter): Promise<GPUDevice> {
+export async function openGpuDevice({ adapter }: Pick<Adapter, "adapter">): Promise<GPUDevice> {
   return adapter.requestDevice(deviceDescriptor(adapter));
 }
 
@@ -64,7 +64,7 @@ export async function openWebGpu(
     const adapter = first ?? (await findAdapter());
     first = undefined;
     if (adapter?.name !== name) throw new UnsupportedError(`${name} is not there any more`);
-    return createWebGpu(await openGpuDevice(adapter), options);
+    return createWebGpu(await openGpuDevice(adapter), { language: adapter.language, ...options });
   };
   return createLasting({ open, onLoss });
 }
