@@ -1,7 +1,7 @@
 /**
  * Products of 8-bit matrices in WGSL by `dot4I8Packed`: tiles as in `tile.ts`, whose inner axis counts words of four codes.
- * Sums of a run of 128 codes are whole numbers below 2²²; scales come in behind each run, since one pair of them holds for
- * all of a workgroup's tile.
+ * Sums of a run of 128 products of codes are whole numbers of at most 2²¹; scales come in behind each run, since one pair of
+ * them holds for all of a workgroup's tile.
  */
 import { chooseTile, isDirect } from "./tile.ts";
 import { loader, type Product, type TileOperand } from "./tile-operand.ts";
