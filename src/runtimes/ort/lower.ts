@@ -8,7 +8,7 @@ import { convInBlocks, suitsBlocks } from "./blocked-conv.ts";
 import { convByColumns, slice } from "./conv.ts";
 import { Emitter, type LoweredOperand, operand } from "./emitter.ts";
 import { INT64, type OnnxGraph, type OnnxTensor, onnxType } from "./onnx-file.ts";
-import { keepOrder } from "./order.ts";
+import { keepOrder, weightsFirst } from "./order.ts";
 
 type Lower<K extends OpName> = (
   emit: Emitter,
@@ -222,7 +222,6 @@ export function lower(program: Program, { initializer, channelBlock }: LowerOpti
   };
   for (const [name, at] of program.outputs) put(`output:${name}`, at);
   for (const [name, at] of program.updates) put(`update:${name}`, at);
-  // Forward passes run in a good order by themselves.
-  const nodes = program.updates.size ? keepOrder(program, emit, operands, outputs) : emit.nodeList;
+  const nodes = program.updates.size ? keepOrder(program, emit, operands, outputs) : weightsFirst(emit);
   return { nodes, initializers: [...emit.initializers.values()], inputs, outputs };
 }

@@ -1,7 +1,7 @@
 /**
- * Makes ONNX Runtime run a training step in the program's own order. It has no setting for that: it walks back from
- * the nodes that nobody reads, and from each to its operands, always the later one in the file first. Left alone it
- * follows the gradient of the residual stream through all blocks and puts every weight's gradient off to the end, with
+ * Makes ONNX Runtime run a program in the order that takes the least memory. It has no setting for that: it walks back from
+ * the nodes that nobody reads, and from each to its operands, always the later one in the file first. In a training step it, left
+ * alone, follows the gradient of the residual stream through all blocks and puts every weight's gradient off to the end, with
  * all activations, recomputed ones too, alive until then. Peak memory of a step with 8 layers of width 256 and 1,024
  * tokens: 437 MB in this order, 722 MB left alone, 806 MB without recomputation.
  */
@@ -17,6 +17,22 @@ function longLived({ nodes }: Program): number[] {
   const lastUse = nodes.map((_, at) => at);
   for (const [at, node] of nodes.entries()) for (const from of node.inputs) lastUse[from] = at;
   return nodes.map((_, at) => at).filter((at) => nodes[at]!.inputs.length > 0 && lastUse[at]! - at > farAway);
+}
+
+/**
+ * The nodes of a forward pass, those first that weights alone decide: of a product's operands the values then come before the
+ * weights, so that these are widened when they are needed. Left alone, kernels that are reshaped as well (`convByColumns`) would all
+ * be widened before the first layer runs: 3.4 GB instead of 1.8 GB for the decoder of LTX-Video 0.9.1 on 128x96, 9 frames.
+ */
+export function weightsFirst({ nodeList, initializers }: Emitter): OnnxNode[] {
+  const fixed = new Set(initializers.keys());
+  const isFixed = ({ inputs, outputs }: OnnxNode): boolean => {
+    if (!inputs.every((name) => !name || fixed.has(name))) return false;
+    for (const name of outputs) fixed.add(name);
+    return true;
+  };
+  const marks = nodeList.map(isFixed);
+  return [...nodeList.filter((_, at) => marks[at]), ...nodeList.filter((_, at) => !marks[at])];
 }
 
 /**
