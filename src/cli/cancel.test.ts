@@ -1,13 +1,11 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdir, readdir, rm } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { GenerateEvent } from "../platform/node/generate/events.ts";
 import { generate } from "../platform/node/generate/generate.ts";
-import { packageRoot } from "../platform/node/generate/package-root.ts";
-import { openBench, run } from "./testing.ts";
+import { buildCommand, openBench, run } from "./testing.ts";
 
 let bench: Awaited<ReturnType<typeof openBench>>;
 beforeAll(async () => {
@@ -72,23 +70,25 @@ describe("a run that is stopped", () => {
   });
 });
 
-/** The command as people run it: built, in a process of its own. */
 describe("Ctrl-C", () => {
-  const built = join(packageRoot, "node_modules", ".cache", `turbo2k-cancel-${process.pid}`);
+  let command: Awaited<ReturnType<typeof buildCommand>>;
   beforeAll(async () => {
-    await mkdir(built, { recursive: true });
-    await cp(join(packageRoot, "package.json"), join(built, "package.json"));
-    const compiler = join(packageRoot, "node_modules", ".bin", "tsc");
-    await promisify(execFile)(compiler, ["-p", "tsconfig.build.json", "--outDir", join(built, "dist")], {
-      cwd: packageRoot,
-    });
+    command = await buildCommand("cancel");
   });
-  afterAll(() => rm(built, { recursive: true, force: true }));
+  afterAll(() => command.close());
 
   const start = (name: string, ...flags: string[]): { child: ChildProcess; exit: Promise<unknown[]> } => {
-    const main = join(built, "dist", "cli", "main.js");
     const output = join(folder(name), "x.mp4");
-    const child = spawn(process.execPath, [main, "generate", "a cube", "--model", bench.model, "-o", output, ...flags]);
+    const child = spawn(process.execPath, [
+      command.main,
+      "generate",
+      "a cube",
+      "--model",
+      bench.model,
+      "-o",
+      output,
+      ...flags,
+    ]);
     return { child, exit: once(child, "exit") };
   };
   /** Waits for a line on stderr. */

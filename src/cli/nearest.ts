@@ -1,5 +1,11 @@
-/** What somebody probably meant: the candidate with the fewest typing errors, if there are few enough. */
+/** What somebody probably meant: the candidate with the fewest typing errors, if there are few enough, or a longer one. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  return (
+    fewestErrors(word, candidates) ?? candidates.find((candidate) => /\w{2}/.test(word) && candidate.startsWith(word))
+  );
+}
+
+function fewestErrors(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(2, Math.ceil(word.length * 0.4));
   for (const candidate of candidates) {

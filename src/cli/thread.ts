@@ -31,9 +31,17 @@ export function remoteTerminal(port: MessagePort): Terminal & { exit(code: numbe
   };
 }
 
+/**
+ * Stack of the command's thread. ONNX Runtime matches a regular expression against the process's command line by
+ * recursion, some 300 bytes deeper for each byte of it: Node's 4 MB end at a prompt of 30,000 characters.
+ */
+const stackFor = (argv: readonly string[]) => ({
+  stackSizeMb: 4 + Math.ceil(Buffer.byteLength(argv.join(" ")) / 2048),
+});
+
 /** Runs a command line on a thread that starts with `entry`; answers the exit code. */
 export async function supervise(entry: URL, argv: readonly string[], screen: Screen): Promise<number> {
-  const worker = new Worker(entry, { argv: [...argv] });
+  const worker = new Worker(entry, { argv: [...argv], resourceLimits: stackFor(argv) });
   let code = 1;
   let staging: readonly string[] = [];
   worker.on("message", (message: Message) => {

@@ -49,6 +49,7 @@ test("snake case is taken, except behind --", () => {
 describe("a wrong command line exits with 2 and says what helps", () => {
   test.each([
     [["generate", "x", "--stesp", "3"], "unknown option '--stesp'", "did you mean --steps?"],
+    [["generate", "x", "--neg", "blue"], "unknown option '--neg'", "did you mean --negative-prompt?"],
     [["generate", "x", "--num_frame", "3"], "unknown option '--num-frame'", "did you mean --num-frames?"],
     [["genrate", "x"], "unknown command 'genrate'", "did you mean generate?"],
     [["generate", "a", "red", "ball"], "too many arguments", "in quotes"],

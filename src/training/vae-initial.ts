@@ -170,6 +170,8 @@ function checkMirrored({ encoder, decoder }: LtxVaeConfig): void {
   if (!regular || up.join() !== down.join())
     throw new InputError("an autoencoder can be trained from scratch only if its decoder mirrors its encoder", {
       where: "model",
-      hint: `with encoder channels ${encoder.channels} the decoder's are ${encoder.channels.slice(1)}, factor 2, residual`,
+      hint:
+        `all stages scaled and residual, the decoder's channels ending in ${encoder.channels.at(-1)}, and divided by ` +
+        `their factors ${down}: they are ${up}`,
     });
 }

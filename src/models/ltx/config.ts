@@ -1,4 +1,4 @@
-import { CheckpointError } from "../../base/errors.ts";
+import { checkFixed } from "../../base/fixed-settings.ts";
 import type { QkNorm } from "../../nn/attention.ts";
 
 /** Settings of the LTX-Video transformer. */
@@ -43,11 +43,22 @@ export const ltx2b = {
 /** LTX-Video 13B (0.9.7, 0.9.8). */
 export const ltx13b = { ...ltx2b, layers: 48, headWidth: 128 } satisfies LtxConfig;
 
+/** What all published transformers have in common. */
+const fixed = {
+  patch_size: 1,
+  patch_size_t: 1,
+  activation_fn: "gelu-approximate",
+  norm_elementwise_affine: false,
+  attention_bias: true,
+  attention_out_bias: true,
+};
+
 /**
  * The diffusers `config.json` of LTXVideoTransformer3DModel, with that class's defaults for what is absent; and, where
  * `toDiffusers` wrote them, what that class has no field for.
  */
 export function fromDiffusers(json: Readonly<Record<string, unknown>>): LtxConfig {
+  checkFixed("the transformer's settings", json, fixed);
   const own = json as { qk_norm: string; causal_temporal_positioning: unknown };
   const number = (name: string, fallback: number) => (json[name] as number | null | undefined) ?? fallback;
   const channels = number("in_channels", 128);
@@ -73,18 +84,17 @@ const qkNorms: Readonly<Record<string, QkNorm>> = { layer_norm: "layer", none: "
 
 /** Settings as original files carry them (class Transformer3DModel), with that class's defaults for what is absent. */
 export function fromOriginal(json: Readonly<Record<string, unknown>>): LtxConfig {
-  const fixed = {
-    patch_size: 1,
-    timestep_scale_multiplier: 1000,
-    positional_embedding_max_pos: [20, 2048, 2048],
-    standardization_norm: "rms_norm",
-    adaptive_norm: "single_scale_shift",
-  };
-  for (const [name, value] of Object.entries(fixed))
-    if ((json[name] ?? value) !== value && JSON.stringify(json[name]) !== JSON.stringify(value))
-      throw new CheckpointError(`the transformer's embedded settings: ${name} is ${JSON.stringify(json[name])}`, {
-        hint: "transformers of LTX-Video 0.9.0 to 0.9.8 are understood",
-      });
+  checkFixed(
+    "the transformer's embedded settings",
+    json,
+    {
+      timestep_scale_multiplier: 1000,
+      positional_embedding_max_pos: [20, 2048, 2048],
+      standardization_norm: "rms_norm",
+      adaptive_norm: "single_scale_shift",
+    },
+    "transformers of LTX-Video 0.9.0 to 0.9.8 are understood",
+  );
   return fromDiffusers({
     ...json,
     qk_norm: json["qk_norm"] ?? "none",

@@ -1,4 +1,6 @@
 /** T5 v1.1 text encoder (Raffel et al. 2020; gated GELU, no biases, unscaled attention). */
+
+import { checkFixed } from "../../base/fixed-settings.ts";
 import { gelu } from "../../kernels/activations.ts";
 import { attention } from "../../kernels/attention.ts";
 import { GatedFeedForward } from "../../nn/feed-forward.ts";
@@ -35,6 +37,7 @@ export const t5xxl = {
 
 /** The transformers `config.json` of T5EncoderModel. */
 export function fromTransformers(json: Readonly<Record<string, unknown>>): T5Config {
+  checkFixed("the text encoder's settings", json, { feed_forward_proj: "gated-gelu" });
   const number = (name: string, fallback: number) => (json[name] as number | undefined) ?? fallback;
   return {
     layers: number("num_layers", 6),
@@ -156,8 +159,8 @@ export function relativeBuckets(
   length: number,
   { buckets, maxDistance }: Pick<T5Config, "buckets" | "maxDistance">,
 ): HostTensor {
-  const side = buckets / 2;
-  const exact = side / 2;
+  const side = Math.floor(buckets / 2);
+  const exact = Math.floor(side / 2);
   const out = new Int32Array(length * length);
   for (let query = 0; query < length; query++)
     for (let key = 0; key < length; key++) {

@@ -73,6 +73,9 @@ function transformer(config: Config, args: Arguments): Call {
 function rotary(width: number, tokens: number, args: Arguments): { cos: HostTensor; sin: HostTensor } {
   const coords = args.optional("video_coords");
   if (coords) {
+    const first = coords.data.subarray(0, 3 * tokens);
+    if (coords.data.some((place, at) => place !== first[at % first.length]))
+      throw new InputError("the video_coords of a batch's members differ", { hint: "probe them one at a time" });
     const axes = [0, 1, 2].map((axis) => Float32Array.from(coords.data.subarray(axis * tokens, (axis + 1) * tokens)));
     return ropeTables(axes, width);
   }
@@ -134,6 +137,9 @@ function textEncoder(config: Config, args: Arguments): Call {
   const model = mount(new T5Encoder(settings));
   const ids = args.get("input_ids");
   const mask = args.optional("attention_mask");
+  const stranger = ids.data.find((id) => id < 0 || id >= settings.vocabulary);
+  if (stranger !== undefined)
+    throw new InputError(`input_ids must be from 0 to ${settings.vocabulary - 1}, got ${stranger}`);
   const feeds: Record<string, HostTensor> = { input_ids: ids };
   if (mask) feeds["attention_mask"] = floats(mask);
   const output = model.forward({
