@@ -1,4 +1,4 @@
-import { checkFixed } from "../../base/fixed-settings.ts";
+import { checkFixed } from "../../base/published-settings.ts";
 import type { SpatialPadding } from "../../nn/conv3d.ts";
 
 /**

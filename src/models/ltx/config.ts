@@ -1,4 +1,4 @@
-import { checkFixed } from "../../base/fixed-settings.ts";
+import { checkFixed, countsOf } from "../../base/published-settings.ts";
 import type { QkNorm } from "../../nn/attention.ts";
 
 /** Settings of the LTX-Video transformer. */
@@ -61,14 +61,15 @@ export function fromDiffusers(json: Readonly<Record<string, unknown>>): LtxConfi
   checkFixed("the transformer's settings", json, fixed);
   const own = json as { qk_norm: string; causal_temporal_positioning: unknown };
   const number = (name: string, fallback: number) => (json[name] as number | null | undefined) ?? fallback;
-  const channels = number("in_channels", 128);
+  const count = countsOf("the transformer's settings", json);
+  const channels = count("in_channels", 128);
   return {
-    layers: number("num_layers", 28),
-    heads: number("num_attention_heads", 32),
-    headWidth: number("attention_head_dim", 64),
+    layers: count("num_layers", 28),
+    heads: count("num_attention_heads", 32),
+    headWidth: count("attention_head_dim", 64),
     channels,
-    outChannels: number("out_channels", channels),
-    captionChannels: number("caption_channels", 4096),
+    outChannels: count("out_channels", channels),
+    captionChannels: count("caption_channels", 4096),
     qkEpsilon: 1e-5,
     epsilon: number("norm_eps", 1e-6),
     ropeTheta: number("rope_theta", 10000),

@@ -1,6 +1,6 @@
 /** T5 v1.1 text encoder (Raffel et al. 2020; gated GELU, no biases, unscaled attention). */
 
-import { checkFixed } from "../../base/fixed-settings.ts";
+import { checkFixed, countsOf } from "../../base/published-settings.ts";
 import { gelu } from "../../kernels/activations.ts";
 import { attention } from "../../kernels/attention.ts";
 import { GatedFeedForward } from "../../nn/feed-forward.ts";
@@ -38,17 +38,17 @@ export const t5xxl = {
 /** The transformers `config.json` of T5EncoderModel. */
 export function fromTransformers(json: Readonly<Record<string, unknown>>): T5Config {
   checkFixed("the text encoder's settings", json, { feed_forward_proj: "gated-gelu" });
-  const number = (name: string, fallback: number) => (json[name] as number | undefined) ?? fallback;
+  const count = countsOf("the text encoder's settings", json);
   return {
-    layers: number("num_layers", 6),
-    width: number("d_model", 512),
-    heads: number("num_heads", 8),
-    headWidth: number("d_kv", 64),
-    inner: number("d_ff", 2048),
-    vocabulary: number("vocab_size", 32128),
-    buckets: number("relative_attention_num_buckets", 32),
-    maxDistance: number("relative_attention_max_distance", 128),
-    epsilon: number("layer_norm_epsilon", 1e-6),
+    layers: count("num_layers", 6),
+    width: count("d_model", 512),
+    heads: count("num_heads", 8),
+    headWidth: count("d_kv", 64),
+    inner: count("d_ff", 2048),
+    vocabulary: count("vocab_size", 32128),
+    buckets: count("relative_attention_num_buckets", 32),
+    maxDistance: count("relative_attention_max_distance", 128),
+    epsilon: (json["layer_norm_epsilon"] as number | undefined) ?? 1e-6,
   };
 }
 

@@ -45,6 +45,19 @@ test.each([
   });
 });
 
+test.each([
+  ["transformer-d14", "transformer", { num_layers: "six" }],
+  ["transformer-d14", "transformer", { num_layers: 1.5 }],
+  ["transformer-d14", "transformer", { num_layers: 1e9 }],
+  ["transformer-d14", "transformer", { attention_head_dim: -8 }],
+  ["t5-short", "text_encoder", { num_heads: "2" }],
+] as [string, ProbeModule, object][])("%s: %s with %j counts nothing", async (name, module, settings) => {
+  await expect(withSettings(goldenOf(name, module), settings)).rejects.toMatchObject({
+    kind: "checkpoint",
+    message: expect.stringContaining(`${Object.keys(settings)[0]} must be a whole number`),
+  });
+});
+
 /** A module on inputs of one's own. */
 async function on(golden: Golden, inputs: Record<string, Stored>): Promise<unknown> {
   const { opened } = await goldenModel(golden);
