@@ -29,10 +29,13 @@ const most = 2 ** 20;
 /** A reader of counts; absent ones and nulls have the fallback. @throws CheckpointError for what counts nothing */
 export const countsOf =
   (what: string, json: Json) =>
-  (name: string, fallback: number): number => {
+  (name: string, fallback: number, least = 1): number => {
     const value = json[name] ?? fallback;
-    if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= most) return value;
-    throw new CheckpointError(`${what}: ${name} must be a whole number up to ${most}, got ${JSON.stringify(value)}`, {
-      hint: "the file is damaged or belongs to another model",
-    });
+    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) return value;
+    throw new CheckpointError(
+      `${what}: ${name} must be a whole number from ${least} to ${most}, got ${JSON.stringify(value)}`,
+      {
+        hint: "the file is damaged or belongs to another model",
+      },
+    );
   };

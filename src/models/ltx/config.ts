@@ -64,7 +64,7 @@ export function fromDiffusers(json: Readonly<Record<string, unknown>>): LtxConfi
   const count = countsOf("the transformer's settings", json);
   const channels = count("in_channels", 128);
   return {
-    layers: count("num_layers", 28),
+    layers: count("num_layers", 28, 0),
     heads: count("num_attention_heads", 32),
     headWidth: count("attention_head_dim", 64),
     channels,

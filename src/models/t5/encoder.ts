@@ -40,7 +40,7 @@ export function fromTransformers(json: Readonly<Record<string, unknown>>): T5Con
   checkFixed("the text encoder's settings", json, { feed_forward_proj: "gated-gelu" });
   const count = countsOf("the text encoder's settings", json);
   return {
-    layers: count("num_layers", 6),
+    layers: count("num_layers", 6, 0),
     width: count("d_model", 512),
     heads: count("num_heads", 8),
     headWidth: count("d_kv", 64),

@@ -50,6 +50,7 @@ test.each([
   ["transformer-d14", "transformer", { num_layers: 1.5 }],
   ["transformer-d14", "transformer", { num_layers: 1e9 }],
   ["transformer-d14", "transformer", { attention_head_dim: -8 }],
+  ["transformer-d14", "transformer", { num_attention_heads: 0 }],
   ["t5-short", "text_encoder", { num_heads: "2" }],
 ] as [string, ProbeModule, object][])("%s: %s with %j counts nothing", async (name, module, settings) => {
   await expect(withSettings(goldenOf(name, module), settings)).rejects.toMatchObject({
