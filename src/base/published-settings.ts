@@ -39,3 +39,14 @@ export const countsOf =
       },
     );
   };
+
+/** A reader of lists; absent ones and nulls are the fallback. @throws CheckpointError for what is no list */
+export const listsOf =
+  (what: string, json: Json) =>
+  <T>(name: string, fallback: readonly T[]): readonly T[] => {
+    const value = json[name] ?? fallback;
+    if (Array.isArray(value)) return value as readonly T[];
+    throw new CheckpointError(`${what}: ${name} must be a list, got ${JSON.stringify(value)}`, {
+      hint: "the file is damaged or belongs to another model",
+    });
+  };

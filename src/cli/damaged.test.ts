@@ -35,3 +35,21 @@ test.each([
   expect(err).toContain(`${what} are not finite numbers, because its ${part} is damaged: "${tensor}" holds 1 NaNs`);
   expect(code).toBe(3);
 });
+
+test.each([
+  ["latents_mean", [0x00, 0x00, 0xc0, 0x7f], "NaN"],
+  ["latents_std", [0, 0, 0, 0], "0"],
+])("%s that latents cannot be normalised by is named", async (tensor, value, got) => {
+  const model = join(bench.folder, tensor);
+  await cp(bench.model, model, { recursive: true });
+  const path = join(model, "vae", "diffusion_pytorch_model.safetensors");
+  const bytes = new Uint8Array(await readFile(path));
+  const { tensors } = await openCheckpoint(memorySource(bytes, path));
+  const { start, dtype } = tensors.get(tensor)!;
+  bytes.set(dtype === "F32" ? value : value.slice(2).map((byte) => byte && 0x7e), start);
+  await writeFile(path, bytes);
+  const fault = `the autoencoder is damaged: "${tensor}" holds ${got}`;
+  const made = await run(["generate", "a red ball", "--model", model, "-o", join(bench.folder, "no.mp4")]);
+  expect(made).toMatchObject({ code: 3, err: expect.stringContaining(fault) });
+  expect(await run(["info", model])).toMatchObject({ code: 3, err: expect.stringContaining(fault) });
+});

@@ -59,5 +59,9 @@ export interface Rope {
   readonly sin: Tensor;
 }
 
-/** See `ropeKernel`. */
-export const rope = (x: Tensor, { cos, sin }: Rope): Tensor => call(ropeKernel, [x, cos, sin], {});
+/** See `ropeKernel`; tables of B N rows hold one for each of the batch. */
+export function rope(x: Tensor, { cos, sin }: Rope): Tensor {
+  const [batch, tokens, width] = x.shape as [number, number, number];
+  if (cos.shape[0] === tokens) return call(ropeKernel, [x, cos, sin], {});
+  return call(ropeKernel, [x.reshape(1, batch * tokens, width), cos, sin], {}).reshape(batch, tokens, width);
+}

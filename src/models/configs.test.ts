@@ -48,3 +48,12 @@ test("absent fields are those of the published classes", () => {
   expect(hunyuanVae.fromDiffusers({})).toEqual(hunyuanVae.hunyuanVideoVae);
   expect(fromTransformers(toTransformers(t5xxl))).toEqual(t5xxl);
 });
+
+test("an autoencoder's setting that should be a list is named", () => {
+  expect(() => vae.fromDiffusers({ layers_per_block: 7 })).toThrow(
+    expect.objectContaining({
+      kind: "checkpoint",
+      message: expect.stringContaining("layers_per_block must be a list, got 7"),
+    }),
+  );
+});

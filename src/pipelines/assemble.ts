@@ -207,15 +207,26 @@ export async function vaeConfigOf({
   return { ...settings, decoder: { ...settings.decoder, timestepScale: (await readFloat32(scale))[0]! } };
 }
 
-/** Mean and deviation of each latent channel; without them latents are used as they are. */
+/**
+ * Mean and deviation of each latent channel; without them latents are used as they are.
+ * @throws CheckpointError for any that latents cannot be normalised by
+ */
 export async function statisticsOf(
-  { tensors }: Pick<Checkpoint, "tensors">,
+  { tensors, name: where }: Pick<Checkpoint, "tensors" | "name">,
   channels: number,
 ): Promise<{ mean: Float32Array; deviation: Float32Array }> {
-  const [mean, deviation] = [tensors.get("latents_mean"), tensors.get("latents_std")];
+  const read = async (name: string, fallback: number, isSound: (value: number) => boolean) => {
+    const entry = tensors.get(name);
+    if (!entry) return new Float32Array(channels).fill(fallback);
+    const values = await readFloat32(entry);
+    const bad = values.find((value) => !isSound(value));
+    if (values.length === channels && bad === undefined) return values;
+    const got = bad === undefined ? `has ${values.length} values for ${channels} channels` : `holds ${bad}`;
+    throw new CheckpointError(`the autoencoder is damaged: "${name}" ${got}`, { where, hint: "download it again" });
+  };
   return {
-    mean: mean ? await readFloat32(mean) : new Float32Array(channels),
-    deviation: deviation ? await readFloat32(deviation) : new Float32Array(channels).fill(1),
+    mean: await read("latents_mean", 0, Number.isFinite),
+    deviation: await read("latents_std", 1, (value) => value > 0 && Number.isFinite(value)),
   };
 }
 

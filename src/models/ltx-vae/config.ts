@@ -1,4 +1,4 @@
-import { checkFixed } from "../../base/published-settings.ts";
+import { checkFixed, listsOf } from "../../base/published-settings.ts";
 import type { SpatialPadding } from "../../nn/conv3d.ts";
 
 /**
@@ -61,8 +61,7 @@ export function compression({ patch, encoder }: LtxVaeConfig): [number, number, 
 /** The diffusers `config.json` of AutoencoderKLLTXVideo, with that class's defaults for what is absent. */
 export function fromDiffusers(json: Readonly<Record<string, unknown>>): LtxVaeConfig {
   checkFixed("the autoencoder's settings", json, { in_channels: 3, out_channels: 3, patch_size_t: 1 });
-  const list = <T>(name: string, fallback: readonly T[]): readonly T[] =>
-    (json[name] as readonly T[] | undefined) ?? fallback;
+  const list = listsOf("the autoencoder's settings", json);
   const channels = list("block_out_channels", [128, 256, 512, 512]);
   const layers = list("layers_per_block", [4, 3, 3, 3, 4]);
   const scaling = list("spatio_temporal_scaling", [true, true, true, false]);

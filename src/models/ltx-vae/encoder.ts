@@ -20,7 +20,8 @@ class DownBlock {
   ) {
     this.resnets = Array.from({ length: layers }, () => new Resnet({ inner }));
     if (encoder.downsampler === "space-to-depth") {
-      this.down = new SpaceToDepthDown(inner, outer, strideOf[scaling]);
+      const isPlain = scaling === "none" && inner === outer;
+      this.down = isPlain ? undefined : new SpaceToDepthDown(inner, outer, strideOf[scaling]);
     } else {
       this.down = scaling === "none" ? undefined : new Conv3d(inner, inner, { stride: strideOf[scaling] });
       this.widen = inner === outer ? undefined : new Resnet({ inner, outer, epsilon: shortcutEpsilon });

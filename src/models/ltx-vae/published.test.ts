@@ -113,3 +113,17 @@ test("an autoencoder of another family is refused with the block that is unknown
   expect(() => fromOriginal({ ...originals["0.9.0"], norm_layer: "group_norm" })).toThrow(/norm_layer is "group_norm"/);
   expect(() => fromOriginal({ ...common })).toThrow(/encoder_blocks must be a list/);
 });
+
+test("a stage of 0.9.5 that neither halves nor widens ends without a downsampler", () => {
+  const config = publishedVaes["0.9.5"];
+  const { channels, layers, down } = config.encoder;
+  const encoder = {
+    ...config.encoder,
+    channels: [...channels, channels.at(-1)!],
+    layers: [...layers, 1],
+    down: [...down, "none" as const],
+  };
+  const names = [...parametersOf(new LtxVae({ ...config, encoder })).keys()].map(diffusersName);
+  expect(names).toContain("encoder.down_blocks.4.resnets.0.conv1.conv.weight");
+  expect(names.filter((name) => name.startsWith("encoder.down_blocks.4.downsamplers"))).toEqual([]);
+});

@@ -131,6 +131,17 @@ describe("the transformer", () => {
     expect(relativeError(await velocities(feeds), equal)).toBeGreaterThan(1e-2);
   });
 
+  test("takes positions for each of a batch", async () => {
+    const first = feedsOf(1);
+    const other = { ...first, cos: first["sin"]!, sin: first["cos"]! };
+    const joined = (name: string) =>
+      hostTensor(Float32Array.from([...first[name]!.data, ...other[name as "cos"].data]), [8, widthOf(tiny) / 2]);
+    const both = await velocities({ ...feedsOf(2), cos: joined("cos"), sin: joined("sin") });
+    expect(relativeError(both.subarray(0, 12), await velocities(first))).toBeLessThan(1e-6);
+    expect(relativeError(both.subarray(12), await velocities(other))).toBeLessThan(1e-6);
+    expect(relativeError(both.subarray(12), both.subarray(0, 12))).toBeGreaterThan(1e-3);
+  });
+
   test("perturbs the last of a batch alone, and a batch of one as a whole", async () => {
     const plain = await velocities(feedsOf(2));
     const both = await velocities(feedsOf(2), { perturbed: [1] });

@@ -46,6 +46,8 @@ function transformer(config: Config, args: Arguments): Call {
   const mask = args.optional("encoder_attention_mask");
   const time = args.get("timestep");
   const [batch, tokens] = latents.shape as [number, number];
+  if (mask && mask.shape.length !== 2)
+    throw new InputError(`encoder_attention_mask should be [B, T] of ones and zeros, got [${mask.shape.join(", ")}]`);
   const perToken = time.shape.length === 2 ? time.shape[1]! : 1;
   const sinusoid = timestepSinusoid(Array.from(time.data), [batch, perToken]);
   const { cos, sin } = rotary(ltx.widthOf(settings), tokens, args);
@@ -73,10 +75,15 @@ function transformer(config: Config, args: Arguments): Call {
 function rotary(width: number, tokens: number, args: Arguments): { cos: HostTensor; sin: HostTensor } {
   const coords = args.optional("video_coords");
   if (coords) {
-    const first = coords.data.subarray(0, 3 * tokens);
-    if (coords.data.some((place, at) => place !== first[at % first.length]))
-      throw new InputError("the video_coords of a batch's members differ", { hint: "probe them one at a time" });
-    const axes = [0, 1, 2].map((axis) => Float32Array.from(coords.data.subarray(axis * tokens, (axis + 1) * tokens)));
+    if (coords.shape[1] !== 3 || coords.shape[2] !== tokens)
+      throw new InputError(`video_coords should be [B, 3, ${tokens}], got [${coords.shape.join(", ")}]`);
+    // [B, 3, N] as three axes of B N positions: each of the batch may have its own.
+    const axes = [0, 1, 2].map((axis) =>
+      Float32Array.from({ length: coords.data.length / 3 }, (_, i) => {
+        const [clip, token] = [Math.floor(i / tokens), i % tokens];
+        return Number(coords.data[(3 * clip + axis) * tokens + token]);
+      }),
+    );
     return ropeTables(axes, width);
   }
   const size = (name: string) => {

@@ -20,6 +20,7 @@ import {
   latentRanges,
   type ModuleDescription,
   messageOf,
+  type Tensors,
   unknownModule,
 } from "./describe-module.ts";
 
@@ -41,7 +42,8 @@ export async function describeModel(path: string): Promise<ModelDescription> {
   await checkpoint.close();
   if (asDiffusers(checkpoint.tensors)) return describeSingleFile(path);
   const one = describeModule("module", config, checkpoint.tensors, path);
-  return { path, settings: undefined, modules: [one], latents: await latentsOf(path), faults: one.faults };
+  const faults = [...one.faults];
+  return { path, settings: undefined, modules: [one], latents: await latentsOf(path, faults), faults };
 }
 
 async function describeFolder(path: string): Promise<ModelDescription> {
@@ -71,7 +73,7 @@ async function describeFolder(path: string): Promise<ModelDescription> {
   let settings: Settings | undefined;
   if (text !== undefined) faults.push(...attempt(() => (settings = parseSettings(text, "turbo2k.json"))));
   else settings = identify(configs, await evidenceOf(path), faults);
-  return { path, settings, modules, latents: await latentsOf(join(path, "vae")), faults };
+  return { path, settings, modules, latents: await latentsOf(join(path, "vae"), faults), faults };
 }
 
 /** An original checkpoint; its text encoder is another's affair. */
@@ -84,7 +86,8 @@ async function describeSingleFile(path: string): Promise<ModelDescription> {
     ];
     const faults = modules.flatMap((module) => module.faults.map((fault) => `${module.module}: ${fault}`));
     const settings = identify({ transformer: transformer.config, vae: autoencoder?.config }, evidence, faults);
-    return { path, settings, modules, latents: autoencoder && (await latentRanges(autoencoder.tensors)), faults };
+    const latents = autoencoder && (await rangesOf(autoencoder.tensors, path, faults));
+    return { path, settings, modules, latents, faults };
   } finally {
     await checkpoint.close();
   }
@@ -110,12 +113,22 @@ function identify(
   }
 }
 
-async function latentsOf(path: string): Promise<ModelDescription["latents"]> {
+async function latentsOf(path: string, faults: string[]): Promise<ModelDescription["latents"]> {
   const opened = await openCheckpointPath(path).catch(() => undefined);
   if (!opened) return undefined;
   try {
-    return await latentRanges(opened.checkpoint.tensors);
+    return await rangesOf(opened.checkpoint.tensors, path, faults);
   } finally {
     await opened.checkpoint.close();
+  }
+}
+
+/** What latents are normalised by; what is wrong with it goes to the faults. */
+async function rangesOf(tensors: Tensors, where: string, faults: string[]): Promise<ModelDescription["latents"]> {
+  try {
+    return await latentRanges(tensors, where);
+  } catch (cause) {
+    faults.push(messageOf(cause));
+    return undefined;
   }
 }

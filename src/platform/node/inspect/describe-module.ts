@@ -20,7 +20,7 @@ import { matchNames } from "../../../weights/checkpoint.ts";
 import type { TensorEntry } from "../../../weights/safetensors.ts";
 import type { JsonObject } from "../files/open-checkpoint.ts";
 
-type Tensors = ReadonlyMap<string, TensorEntry>;
+export type Tensors = ReadonlyMap<string, TensorEntry>;
 
 export interface ModuleDescription {
   readonly module: string;
@@ -139,10 +139,11 @@ export function describeModule(
   };
 }
 
-export async function latentRanges(tensors: Tensors): Promise<LatentRanges | undefined> {
+/** @throws CheckpointError for statistics that latents cannot be normalised by */
+export async function latentRanges(tensors: Tensors, where: string): Promise<LatentRanges | undefined> {
   const channels = tensors.get("latents_mean")?.shape[0];
   if (channels === undefined) return undefined;
-  const { mean, deviation } = await statisticsOf({ tensors }, channels);
+  const { mean, deviation } = await statisticsOf({ tensors, name: where }, channels);
   const range = (values: Float32Array): Range => [Math.min(...values), Math.max(...values)];
   return { channels, mean: range(mean), deviation: range(deviation) };
 }

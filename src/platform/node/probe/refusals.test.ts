@@ -74,6 +74,11 @@ const floats = (...shape: number[]): Stored => {
   const data = new Float32Array(shape.reduce((product, n) => product * n, 1)).fill(0.5);
   return { dtype: "F32", shape, data };
 };
+/** The same for each of a batch. */
+const wave = (batch: number, rows: number, width: number): Stored => {
+  const data = Float32Array.from({ length: batch * rows * width }, (_, i) => Math.sin(1 + (i % (rows * width))));
+  return { dtype: "F32", shape: [batch, rows, width], data };
+};
 const ids = (...numbers: number[]): Stored => ({
   dtype: "I32",
   shape: [1, numbers.length],
@@ -87,18 +92,35 @@ test.each([-1, 100, 2 ** 30])("token %i, of which a vocabulary of 100 knows noth
   });
 });
 
-test("a batch at several places is refused rather than put at the first", async () => {
-  const coords = floats(2, 3, 4);
-  (coords.data as Float32Array)[12] = 7;
+test("each of a batch is at places of its own", async () => {
+  const places = [0, 7].map((first) => Float32Array.from({ length: 12 }, (_, i) => (i === 0 ? first : 1 + 50 * i)));
+  const sample = async (...own: Float32Array[]) => {
+    const batch = own.length;
+    const results = (await on(goldenOf("transformer-d14", "transformer"), {
+      hidden_states: wave(batch, 4, 3),
+      encoder_hidden_states: wave(batch, 5, 10),
+      timestep: floats(batch),
+      video_coords: { dtype: "F32", shape: [batch, 3, 4], data: Float32Array.from(own.flatMap((one) => [...one])) },
+    })) as Record<string, { data: Float32Array }>;
+    return [...results["sample"]!.data];
+  };
+  const [both, one, other] = [await sample(...places), await sample(places[0]!), await sample(places[1]!)];
+  expect(other).not.toEqual(one);
+  expect(both.slice(0, one.length)).toEqual(one);
+  expect(both.slice(one.length)).toEqual(other);
+});
+
+test("a text mask that is no [B, T] of ones and zeros is refused", async () => {
   const inputs = {
-    hidden_states: floats(2, 4, 3),
-    encoder_hidden_states: floats(2, 5, 10),
-    timestep: floats(2),
-    video_coords: coords,
+    hidden_states: floats(1, 4, 3),
+    encoder_hidden_states: floats(1, 5, 10),
+    encoder_attention_mask: floats(1, 1, 5),
+    timestep: floats(1),
+    video_coords: floats(1, 3, 4),
   };
   await expect(on(goldenOf("transformer-d14", "transformer"), inputs)).rejects.toMatchObject({
     kind: "usage",
-    message: expect.stringContaining("video_coords"),
+    message: expect.stringContaining("encoder_attention_mask should be [B, T]"),
   });
 });
 
