@@ -2,6 +2,7 @@
 import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { encodePng } from "../video/png.ts";
 import { openCheckpoint } from "../weights/checkpoint.ts";
 import { memorySource } from "../weights/source.ts";
 import { openBench, run } from "./testing.ts";
@@ -33,6 +34,23 @@ test.each([
     join(bench.folder, `${module}.mp4`),
   ]);
   expect(err).toContain(`${what} are not finite numbers, because its ${part} is damaged: "${tensor}" holds 1 NaNs`);
+  expect(code).toBe(3);
+});
+
+test("a NaN in the encoder of given pictures is named with its tensor", async () => {
+  const model = join(bench.folder, "encoder");
+  await cp(bench.model, model, { recursive: true });
+  const path = join(model, "vae", "diffusion_pytorch_model.safetensors");
+  const bytes = new Uint8Array(await readFile(path));
+  const { tensors } = await openCheckpoint(memorySource(bytes, path));
+  const tensor = "encoder.conv_in.conv.weight";
+  bytes.set([0x00, 0x7e], tensors.get(tensor)!.start); // f16
+  await writeFile(path, bytes);
+  const image = join(bench.folder, "start.png");
+  await writeFile(image, encodePng({ width: 8, height: 8, data: new Uint8Array(192).fill(90) }));
+  const flags = ["--model", model, "--image", image, "-o", join(bench.folder, "no.mp4")];
+  const { code, err } = await run(["generate", "a red ball", ...flags]);
+  expect(err).toContain(`because its vae is damaged: "${tensor}" holds 1 NaNs`);
   expect(code).toBe(3);
 });
 

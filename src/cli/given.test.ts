@@ -59,6 +59,8 @@ test("a video goes on from another one's last frames", async () => {
 test.each([
   [["--image", "dark.png@99"], "frame 99 is outside the video"],
   [["--image", "dark.png@4:1.5"], "an image is FILE"],
+  [["--image", "dark.png@-1"], "an image is FILE"],
+  [["--image", "dark.png:0.5"], "an image is FILE"],
   [["--image", "dark.png", "--extend", "plain.mp4"], "the first frame is given twice"],
   [["--extend", "plain.mp4:7"], "cannot begin a video"],
 ])("%j is refused", async (flags, message) => {

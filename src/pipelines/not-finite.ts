@@ -1,6 +1,7 @@
 /** Why a model's results are not finite numbers: the weight that is to blame, if one is. */
 import { CheckpointError } from "../base/errors.ts";
 import { diffusersName as transformerName } from "../models/ltx/weights.ts";
+import { publishedName as upsamplerName } from "../models/ltx-upsampler/weights.ts";
 import { diffusersName as vaeName } from "../models/ltx-vae/weights.ts";
 import { transformersName } from "../models/t5/weights.ts";
 import type { HostTensor } from "../tensor/dtype.ts";
@@ -12,6 +13,7 @@ const names = {
   text: transformersName,
   transformer: transformerName,
   hr: (path: string) => path,
+  upsampler: upsamplerName,
   vae: vaeName,
 } as const;
 

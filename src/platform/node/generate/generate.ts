@@ -79,7 +79,10 @@ export async function* generate(
     });
     const { latents, grid } = yield* withNews(steps, device.news);
     if (!latents.every(Number.isFinite))
-      throw await notFinite("the model's latents", model, ["text", "transformer", "hr"]);
+      throw await notFinite("the model's latents", model, [
+        ...(["text", "transformer", "hr", "upsampler"] as const),
+        ...(given.length ? (["vae"] as const) : []), // what is given was encoded
+      ]);
     clock.enter("save");
     const draft = await draftReceipt(resolved, model, maker);
     const saved = await saveLatents(output, { latents, grid, draft, model: name });

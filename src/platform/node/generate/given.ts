@@ -47,12 +47,23 @@ async function readGiven(
         where: path,
         hint: `its last one is ${made.frames - 1}`,
       });
-    const frames = [await readImage(path)];
+    const frames = [await readGivenImage(path)];
     const sha256 = await hashFiles([path]);
     const file = { name: basename(path), sha256, kind: "image", frames: 1, frame, strength } as const;
     given.push({ condition: { frames, frame, strength }, file });
   }
   return given;
+}
+
+/** A file that is not there may be one with a place that was not understood. */
+async function readGivenImage(path: string): Promise<Frame> {
+  try {
+    return await readImage(path);
+  } catch (cause) {
+    if (!(cause instanceof InputError && /@|:[\d.]+$/.test(path))) throw cause;
+    const hint = "an image is FILE, FILE@FRAME or FILE@FRAME:STRENGTH: start.png@0:0.5";
+    throw new InputError(cause.message, { hint, cause });
+  }
 }
 
 /** The last frames of a video, as the first ones of the new. */
