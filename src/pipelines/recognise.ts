@@ -19,7 +19,7 @@ export interface Evidence {
   readonly allowedSigmas?: readonly number[] | undefined;
   /** How noise levels are spaced, where a file says so. */
   readonly schedule?: Settings["schedule"] | undefined;
-  /** What a pipeline's folder says its autoencoder should be like, and where it says so. */
+  /** What a pipeline's folder, or a file's name, says its autoencoder should be like, and where it says so. */
   readonly era?: { readonly late: boolean; readonly because: string } | undefined;
 }
 
@@ -86,6 +86,13 @@ function releasesOf({ names, allowedSigmas }: Evidence, size: LtxSize, vae: VaeG
 export function versionIn(name: string): string | undefined {
   const [found, patch = "0"] = /(?<!\d)0[._]9(?:[._](\d))?(?!\d)/.exec(name) ?? [];
   return found && /ltx/i.test(name) ? `0.9.${patch}` : undefined;
+}
+
+/** What a name with a version says of the autoencoder; `what` has that name: folder, file. */
+export function eraNamed(names: readonly string[], what: string): Evidence["era"] {
+  const name = names.find((one) => versionIn(one) !== undefined);
+  if (!name) return undefined;
+  return { late: Number(versionIn(name)!.at(-1)) >= 5, because: `the ${what} is called ${name}` };
 }
 
 const hint = "all parts of a model must come from the same release";

@@ -3,7 +3,7 @@ import { dirname, join, resolve, sep } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
 import { hrModule, type Module, type ModuleName, moduleNames } from "../../../pipelines/assemble.ts";
 import type { Settings } from "../../../pipelines/model.ts";
-import { type Evidence, versionIn } from "../../../pipelines/recognise.ts";
+import { type Evidence, eraNamed } from "../../../pipelines/recognise.ts";
 import { filesOf, openHash } from "../cache/file-hash.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { type FoundBody, type FoundModel, isThere, type Json, readJson, readSettings } from "./found-model.ts";
@@ -65,8 +65,8 @@ function scheduleOf(scheduler: Json | undefined): Settings["schedule"] | undefin
 }
 
 function eraOf(names: readonly string[], scheduler: Json | undefined, index: Json | undefined): Evidence["era"] {
-  const name = names.find((one) => versionIn(one) !== undefined);
-  if (name) return { late: Number(versionIn(name)!.at(-1)) >= 5, because: `the folder is called ${name}` };
+  const named = eraNamed(names, "folder");
+  if (named) return named;
   if (index?.["_class_name"] === "LTXConditionPipeline")
     return { late: true, because: "the pipeline is LTXConditionPipeline" };
   const shifting = scheduler?.["use_dynamic_shifting"];

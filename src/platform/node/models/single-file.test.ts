@@ -157,6 +157,15 @@ describe("an original file", () => {
     expect(named).not.toBe(own); // one file holds both, so they would be the same
   });
 
+  test("whose name tells of another release than its autoencoder is refused", async () => {
+    const early = join(folder, "single", "ltx-video-2b-v0.9.1.safetensors");
+    await cp(file(), early);
+    await expect(openModel(early)).rejects.toThrow(
+      "the file is called ltx-video-2b-v0.9.1.safetensors, so the autoencoder should be that of 0.9.0 or 0.9.1; it is",
+    );
+    expect((await describeModel(early)).faults.join()).toMatch(/should be that of 0\.9\.0/);
+  });
+
   test("with settings that belong to another model, lists what does not fit", async () => {
     const other = join(folder, "single", "other.safetensors");
     await writeSingle(other, {

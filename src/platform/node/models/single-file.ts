@@ -9,7 +9,7 @@ import * as vaeLayouts from "../../../models/ltx-vae/layouts.ts";
 import { fromOriginal } from "../../../models/ltx-vae/original.ts";
 import type { Module } from "../../../pipelines/assemble.ts";
 import type { Settings } from "../../../pipelines/model.ts";
-import type { Evidence } from "../../../pipelines/recognise.ts";
+import { type Evidence, eraNamed } from "../../../pipelines/recognise.ts";
 import type { Checkpoint } from "../../../weights/checkpoint.ts";
 import type { TensorEntry } from "../../../weights/safetensors.ts";
 import { filesOf, openHash } from "../cache/file-hash.ts";
@@ -110,12 +110,13 @@ export interface SingleFile {
 /** @throws CheckpointError where the file holds no transformer */
 export async function openSingleFile(path: string): Promise<SingleFile> {
   const { config, checkpoint } = await openCheckpointPath(path);
+  const era = eraNamed([basename(path)], "file");
   try {
     return {
       checkpoint,
       transformer: transformerOf(checkpoint.tensors, config?.["transformer"] as Json | undefined, path),
       vae: autoencoderOf(checkpoint.tensors, config?.["vae"] as Json | undefined),
-      evidence: { names: [basename(path)], ...embedded(config) },
+      evidence: { names: [basename(path)], ...(era ? { era } : {}), ...embedded(config) },
     };
   } catch (cause) {
     await checkpoint.close();
