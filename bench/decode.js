@@ -1,6 +1,6 @@
-// Decoding a video: tiled as `generate` does it, whole, and with diffusers; seconds, CPU seconds and peak memory of a process each,
-// and how far the tiled frames are from the whole ones.
-//   node bench/decode.js FOLDER 960x544x49 [--python PYTHON] [-o results.json]
+// Decoding a video: tiled as `generate` does it, beside diffusers (--python) and whole (--whole); seconds, CPU seconds and peak memory
+// of a process each, and how far the tiled frames are from the whole ones.
+//   node bench/decode.js FOLDER 960x544x49 [--python PYTHON] [--whole] [-o results.json]
 // FOLDER holds an LTX autoencoder as diffusers lays it out, or a model with one. Needs a build.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -20,7 +20,12 @@ import { weightsFor } from "../dist/weights/weights-of.js";
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { python: { type: "string" }, output: { type: "string", short: "o" }, child: { type: "string" } },
+  options: {
+    python: { type: "string" },
+    whole: { type: "boolean" },
+    output: { type: "string", short: "o" },
+    child: { type: "string" },
+  },
 });
 const [folder, size = "960x544x49", out] = positionals;
 if (!folder) throw new Error("name a folder with an autoencoder");
@@ -90,8 +95,10 @@ try {
       peakBytes: result.tiled.peakBytes / result.diffusers.peakBytes,
     };
   }
-  result.whole = ours("whole");
-  result.seams = psnr(...["tiled", "whole"].map((kind) => readFileSync(join(temporary, kind))));
+  if (options.whole) {
+    result.whole = ours("whole");
+    result.seams = psnr(...["tiled", "whole"].map((kind) => readFileSync(join(temporary, kind))));
+  }
   if (options.output) writeFileSync(options.output, `${JSON.stringify(result, null, 2)}\n`);
   console.log(JSON.stringify(result, null, 2));
 } finally {
