@@ -15,8 +15,8 @@ export interface Execution {
   readonly tiling: Tiling;
 }
 
-/** Tiles of 7 latent frames by 256 cells (for 32x32x8: 49 frames of 512x512), sharing 2 frames and 4 cells. */
-export const defaultTiling: Tiling = { frames: 7, cells: 256, overlap: { frames: 2, cells: 4 } };
+/** Tiles of 7 latent frames by 256 cells (for 32x32x8: 49 frames of 512x512), sharing 2 frames and 3 cells. */
+export const defaultTiling: Tiling = { frames: 7, cells: 256, overlap: { frames: 2, cells: 3 } };
 
 /** Everything at once, as fast as can be. */
 export const roomy: Execution = {
