@@ -22,7 +22,7 @@ import {
 } from "./plan-stage.ts";
 import { stepChoices } from "./plan-steps.ts";
 import { textProgram } from "./text.ts";
-import { type Tiling, tileCount, tileGrid, tilesOf } from "./tiles.ts";
+import { overlaps, type Tiling, tileCount, tileGrid, tilesOf } from "./tiles.ts";
 
 export type { Machine, PlannedModel, StagePlan } from "./plan-stage.ts";
 
@@ -128,7 +128,7 @@ function decodeStage(context: Context, grid: Grid, tiling: Tiling): StagePlan {
   const tile = tileGrid(tiles);
   const planes = 3 * request.made.width * request.made.height * float;
   const framesOfWindow = (tile.frames - 1) * t + 1;
-  const shared = tiles.times.length > 1 ? tiling.overlap.frames * t : 0;
+  const shared = Math.max(...tiles.times.map((_, i) => overlaps(tiles.times, i, t)[1]));
   const runs = tileCount(tiles);
   return stageOf("decode", decodeProgram(model as TextToVideoModel, tile, keeps), context, {
     holding: "mapped",

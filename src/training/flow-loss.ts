@@ -8,7 +8,7 @@ export interface LossWeights {
   readonly tokens?: Tensor | undefined;
 }
 
-/** Mean squared error of velocities [B, N, C]. Weights do not move the optimum, only what is learned first. */
+/** Mean squared error of velocities [B, N, C]. Weights of channels do not move the optimum, only what is learned first; of tokens: `tokenWeights`. */
 export function velocityLoss(predicted: Tensor, target: Tensor, { channels, tokens }: LossWeights = {}): Tensor {
   let error = predicted.sub(target).square();
   if (channels) error = error.mul(constant(hostTensor(channels, [1, 1, channels.length])));

@@ -147,3 +147,11 @@ test("a run goes on from a finished model, of its own shape only", () =>
     await rm(join(home, "runs/own"), { recursive: true });
     await expect(run(home)).rejects.toThrow(/another shape/);
   }));
+
+test("weights of objects are refused where nobody knows where objects are", () =>
+  inFolder(async (home) => {
+    await writeVideo(join(home, "clips", "a.mp4"), smoothClip(12, 96, 80), { width: 96, height: 80, fps: 12 });
+    await writeFile(join(home, "clips", "a.txt"), "colours drift");
+    await writeFile(join(home, "own.yaml"), stringify({ ...recipe, validation: undefined, objectWeight: 8 }));
+    await expect(run(home)).rejects.toThrow(/rendered clips only/);
+  }));
