@@ -1,5 +1,5 @@
-import { stat } from "node:fs/promises";
 import type { Command } from "commander";
+import { isThere } from "../platform/node/files/is-there.ts";
 import { findModel } from "../platform/node/hub/find-model.ts";
 import { modelId, parseModelId } from "../platform/node/hub/model-id.ts";
 import { type PullEvent, pull } from "../platform/node/hub/pull.ts";
@@ -35,12 +35,6 @@ export async function fetchModel(name: string | undefined, terminal: Terminal): 
   const id = name === undefined || (await isThere(name)) ? undefined : parseModelId(name);
   if (id) await followPull(findModel(id, { signal: terminal.signal }), id.name, terminal);
 }
-
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 async function followPull(
   events: AsyncGenerator<PullEvent, string>,

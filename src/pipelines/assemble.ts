@@ -1,6 +1,7 @@
 /** Opened modules as a text-to-video model. Where their bytes come from is a platform's affair. */
 import type { ContentHash } from "../base/content-hash.ts";
 import { CheckpointError, InputError } from "../base/errors.ts";
+import { parseJsonObject } from "../base/published-settings.ts";
 import * as ltx from "../models/ltx/config.ts";
 import { hrName } from "../models/ltx/hr-weights.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
@@ -19,6 +20,7 @@ import * as vaeWeights from "../models/ltx-vae/weights.ts";
 import { fromTransformers, T5Encoder } from "../models/t5/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
 import * as t5Weights from "../models/t5/weights.ts";
+import { faultsOf } from "../schema/faults.ts";
 import type { Compat } from "../schema/request.ts";
 import type { Checkpoint } from "../weights/checkpoint.ts";
 import { readFloat32 } from "../weights/safetensors.ts";
@@ -151,6 +153,7 @@ async function highResolution(
   try {
     config = fromJson(json);
   } catch (cause) {
+    if (cause instanceof CheckpointError) throw cause;
     throw new CheckpointError((cause as Error).message, { where, cause });
   }
   const { causalPositions } = baseConfig;
@@ -230,11 +233,14 @@ export async function statisticsOf(
   };
 }
 
-/** The text of a turbo2k.json. */
+/** The text of a turbo2k.json. @throws CheckpointError that names each field that is not as it should be */
 export function parseSettings(text: string, where: string): Settings {
-  try {
-    return settingsSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new CheckpointError(`not valid: ${(cause as Error).message}`, { where, cause });
-  }
+  const json = parseJsonObject(text, where);
+  const { data, error } = settingsSchema.safeParse(json);
+  if (data) return data;
+  throw new CheckpointError(faultsOf(error, json).join("; "), {
+    where,
+    cause: error,
+    hint: "the file is damaged, or was written by another version of turbo2k",
+  });
 }

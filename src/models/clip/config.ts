@@ -1,5 +1,5 @@
 /** Settings of CLIP's text tower. */
-import { UnsupportedError } from "../../base/errors.ts";
+import { PublishedSettings } from "../../base/published-settings.ts";
 
 export interface ClipTextConfig {
   readonly layers: number;
@@ -28,20 +28,20 @@ export const clipL = {
 
 /** The transformers `config.json` of CLIPTextModel, with that class's defaults for what is absent. */
 export function fromTransformers(json: Record<string, unknown>): ClipTextConfig {
-  const own = (json["text_config"] as Record<string, unknown> | undefined) ?? json;
-  const given = <T>(name: string, fallback: T): T => (own[name] as T | null | undefined) ?? fallback;
-  const activation = given("hidden_act", "quick_gelu");
-  if (activation !== "quick_gelu")
-    throw new UnsupportedError(`a CLIP with ${activation} is not there`, { hint: "OpenAI's, with quick_gelu, are" });
+  const whole = new PublishedSettings("CLIP's settings", json);
+  const own = whole.inner("text_config") ?? whole;
+  own.fixed({ hidden_act: "quick_gelu" }, "OpenAI's, with quick_gelu, are understood");
+  const [width, heads] = [own.count("hidden_size", 512), own.count("num_attention_heads", 8)];
+  own.check(width % heads === 0, `hidden_size ${width} must be a multiple of num_attention_heads ${heads}`);
   return {
-    layers: given("num_hidden_layers", 12),
-    width: given("hidden_size", 512),
-    heads: given("num_attention_heads", 8),
-    inner: given("intermediate_size", 2048),
-    vocabulary: given("vocab_size", 49408),
-    length: given("max_position_embeddings", 77),
-    epsilon: given("layer_norm_eps", 1e-5),
-    end: given("eos_token_id", 49407),
+    layers: own.layers("num_hidden_layers", 12),
+    width,
+    heads,
+    inner: own.count("intermediate_size", 2048),
+    vocabulary: own.count("vocab_size", 49408),
+    length: own.count("max_position_embeddings", 77),
+    epsilon: own.epsilon("layer_norm_eps", 1e-5),
+    end: own.count("eos_token_id", 49407, 0),
   };
 }
 

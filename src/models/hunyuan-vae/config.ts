@@ -1,5 +1,5 @@
 /** Settings of the HunyuanVideo autoencoder: 8x8 pixels and 4 frames become one latent cell. */
-import { UnsupportedError } from "../../base/errors.ts";
+import { PublishedSettings } from "../../base/published-settings.ts";
 
 export interface HunyuanVaeConfig {
   readonly latentChannels: number;
@@ -59,21 +59,30 @@ export const compression = ({ timeCompression, spaceCompression }: HunyuanVaeCon
 
 /** The diffusers `config.json` of AutoencoderKLHunyuanVideo, with that class's defaults for what is absent. */
 export function fromDiffusers(json: Record<string, unknown>): HunyuanVaeConfig {
-  const given = <T>(name: string, fallback: T): T => (json[name] as T | null | undefined) ?? fallback;
-  const timeCompression = given("temporal_compression_ratio", hunyuanVideoVae.timeCompression);
-  if (timeCompression !== 4)
-    throw new UnsupportedError(`an autoencoder of ${timeCompression} frames a cell is not there`, {
-      hint: "temporal_compression_ratio must be 4, as published",
-    });
+  const own = new PublishedSettings("the autoencoder's settings", json);
+  own.fixed({ temporal_compression_ratio: 4 });
+  const channels = own.counts("block_out_channels", hunyuanVideoVae.channels);
+  own.check(channels.length >= 3, `block_out_channels must have three stages or more, got ${channels.length}`);
+  const groups = own.count("norm_num_groups", hunyuanVideoVae.groups);
+  own.check(
+    channels.every((n) => n % groups === 0),
+    `block_out_channels must be multiples of norm_num_groups ${groups}, got ${channels.join(", ")}`,
+  );
+  const spaceCompression = own.count("spatial_compression_ratio", hunyuanVideoVae.spaceCompression);
+  const halvings = Math.log2(spaceCompression);
+  own.check(
+    Number.isInteger(halvings) && halvings <= channels.length,
+    `spatial_compression_ratio must be a power of 2 up to ${2 ** channels.length}, got ${spaceCompression}`,
+  );
   return {
-    latentChannels: given("latent_channels", hunyuanVideoVae.latentChannels),
-    channels: given<readonly number[]>("block_out_channels", hunyuanVideoVae.channels),
-    layers: given("layers_per_block", hunyuanVideoVae.layers),
-    groups: given("norm_num_groups", hunyuanVideoVae.groups),
-    timeCompression,
-    spaceCompression: given("spatial_compression_ratio", hunyuanVideoVae.spaceCompression),
-    attention: given("mid_block_add_attention", hunyuanVideoVae.attention),
-    scale: given("scaling_factor", hunyuanVideoVae.scale),
+    latentChannels: own.count("latent_channels", hunyuanVideoVae.latentChannels),
+    channels,
+    layers: own.layers("layers_per_block", hunyuanVideoVae.layers),
+    groups,
+    timeCompression: hunyuanVideoVae.timeCompression,
+    spaceCompression,
+    attention: own.flag("mid_block_add_attention", hunyuanVideoVae.attention),
+    scale: own.positive("scaling_factor", hunyuanVideoVae.scale),
   };
 }
 

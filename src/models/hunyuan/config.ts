@@ -1,5 +1,5 @@
 /** Settings of the HunyuanVideo transformer (Kong et al. 2024, arXiv 2412.03603). */
-import { UnsupportedError } from "../../base/errors.ts";
+import { PublishedSettings } from "../../base/published-settings.ts";
 
 export interface HunyuanConfig {
   /** Blocks in which image and text have weights of their own, and blocks in which they share them. */
@@ -50,30 +50,47 @@ export const className = "HunyuanVideoTransformer3DModel";
 
 /** The diffusers `config.json` of HunyuanVideoTransformer3DModel, with that class's defaults for what is absent. */
 export function fromDiffusers(json: Record<string, unknown>): HunyuanConfig {
-  const given = <T>(name: string, fallback: T): T => (json[name] as T | null | undefined) ?? fallback;
-  if (json["image_condition_type"] || given("qk_norm", "rms_norm") !== "rms_norm")
-    throw new UnsupportedError("only the text-to-video form of HunyuanVideo is there", {
-      hint: `this one has image_condition_type ${json["image_condition_type"]}, qk_norm ${json["qk_norm"]}`,
-    });
-  const { patch, ropeAxes } = hunyuanVideo;
-  const channels = given("in_channels", hunyuanVideo.channels);
+  const own = new PublishedSettings("the transformer's settings", json);
+  own.fixed(
+    { image_condition_type: null, qk_norm: "rms_norm" },
+    "only the text-to-video form of HunyuanVideo is understood",
+  );
+  const channels = own.count("in_channels", hunyuanVideo.channels);
+  const [heads, headWidth] = [
+    own.count("num_attention_heads", hunyuanVideo.heads),
+    own.count("attention_head_dim", hunyuanVideo.headWidth),
+  ];
+  const mlpRatio = own.positive("mlp_ratio", hunyuanVideo.mlpRatio);
+  const inner = heads * headWidth * mlpRatio;
+  own.check(Number.isSafeInteger(inner), `mlp_ratio ${mlpRatio} gives feed-forwards of ${inner} channels`);
+  const [time, space] = [
+    own.count("patch_size_t", hunyuanVideo.patch[0]),
+    own.count("patch_size", hunyuanVideo.patch[1]),
+  ];
+  const ropeAxes = own.counts("rope_axes_dim", hunyuanVideo.ropeAxes);
+  own.check(
+    isThree(ropeAxes) && ropeAxes.every((n) => n % 2 === 0) && ropeAxes[0] + ropeAxes[1] + ropeAxes[2] === headWidth,
+    `rope_axes_dim must be three even numbers that add up to attention_head_dim ${headWidth}, got ${ropeAxes.join(", ")}`,
+  );
   return {
-    doubleBlocks: given("num_layers", hunyuanVideo.doubleBlocks),
-    singleBlocks: given("num_single_layers", hunyuanVideo.singleBlocks),
-    refinerBlocks: given("num_refiner_layers", hunyuanVideo.refinerBlocks),
-    heads: given("num_attention_heads", hunyuanVideo.heads),
-    headWidth: given("attention_head_dim", hunyuanVideo.headWidth),
+    doubleBlocks: own.layers("num_layers", hunyuanVideo.doubleBlocks),
+    singleBlocks: own.layers("num_single_layers", hunyuanVideo.singleBlocks),
+    refinerBlocks: own.layers("num_refiner_layers", hunyuanVideo.refinerBlocks),
+    heads,
+    headWidth,
     channels,
-    outChannels: given("out_channels", channels),
-    patch: [given("patch_size_t", patch[0]), given("patch_size", patch[1]), given("patch_size", patch[2])],
-    mlpRatio: given("mlp_ratio", hunyuanVideo.mlpRatio),
-    textWidth: given("text_embed_dim", hunyuanVideo.textWidth),
-    pooledWidth: given("pooled_projection_dim", hunyuanVideo.pooledWidth),
-    guidance: given("guidance_embeds", hunyuanVideo.guidance),
-    ropeTheta: given("rope_theta", hunyuanVideo.ropeTheta),
-    ropeAxes: given<HunyuanConfig["ropeAxes"]>("rope_axes_dim", ropeAxes),
+    outChannels: own.count("out_channels", channels),
+    patch: [time, space, space],
+    mlpRatio,
+    textWidth: own.count("text_embed_dim", hunyuanVideo.textWidth),
+    pooledWidth: own.count("pooled_projection_dim", hunyuanVideo.pooledWidth),
+    guidance: own.flag("guidance_embeds", hunyuanVideo.guidance),
+    ropeTheta: own.positive("rope_theta", hunyuanVideo.ropeTheta),
+    ropeAxes: ropeAxes as HunyuanConfig["ropeAxes"],
   };
 }
+
+const isThree = (list: readonly number[]): list is HunyuanConfig["ropeAxes"] => list.length === 3;
 
 /** The diffusers `config.json` of these settings. */
 export function toDiffusers(config: HunyuanConfig): Record<string, unknown> {

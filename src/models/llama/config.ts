@@ -1,5 +1,5 @@
 /** Settings of a Llama-architecture language model, of which only the states are used. */
-import { UnsupportedError } from "../../base/errors.ts";
+import { PublishedSettings } from "../../base/published-settings.ts";
 
 export interface LlamaConfig {
   readonly layers: number;
@@ -33,29 +33,37 @@ export const llama3 = {
 
 /** The transformers `config.json` of LlamaModel, or of a LLaVA around one (`text_config`). */
 export function fromTransformers(json: Record<string, unknown>): LlamaConfig {
-  const own = (json["text_config"] as Record<string, unknown> | undefined) ?? json;
-  const given = <T>(name: string, fallback: T): T => (own[name] as T | null | undefined) ?? fallback;
+  const whole = new PublishedSettings("the language model's settings", json);
+  const own = whole.inner("text_config") ?? whole;
   // Newer files keep the rotation's settings together.
-  const rope = given<Record<string, unknown>>("rope_parameters", given("rope_scaling", {}));
-  const kind = rope["rope_type"] ?? rope["type"] ?? "default";
-  if (kind !== "default" || given("hidden_act", "silu") !== "silu")
-    throw new UnsupportedError(`a Llama with rope ${kind} and ${given("hidden_act", "silu")} is not there`, {
-      hint: "rope default and silu are, as in Llama 3",
-    });
-  const heads = given("num_attention_heads", 32);
-  const width = given("hidden_size", 4096);
+  const rope = own.inner("rope_parameters") ?? own.inner("rope_scaling");
+  const hint = "rope default and silu, as in Llama 3, are understood";
+  rope?.fixed(rope.has("rope_type") ? { rope_type: "default" } : { type: "default" }, hint);
+  own.fixed({ hidden_act: "silu" }, hint);
+  const [width, heads] = [own.count("hidden_size", 4096), own.count("num_attention_heads", 32)];
+  const keyHeads = own.count("num_key_value_heads", heads);
+  own.check(
+    heads % keyHeads === 0,
+    `num_attention_heads ${heads} must be a multiple of num_key_value_heads ${keyHeads}`,
+  );
+  own.check(
+    own.has("head_dim") || width % heads === 0,
+    `hidden_size ${width} must be a multiple of num_attention_heads ${heads}`,
+  );
+  const headWidth = own.count("head_dim", width / heads);
+  own.check(headWidth % 2 === 0, `a head's width must be even, got ${headWidth}`);
   return {
-    layers: given("num_hidden_layers", 32),
+    layers: own.layers("num_hidden_layers", 32),
     width,
     heads,
-    keyHeads: given("num_key_value_heads", heads),
-    headWidth: given("head_dim", width / heads),
-    inner: given("intermediate_size", 11008),
-    vocabulary: given("vocab_size", 32000),
-    epsilon: given("rms_norm_eps", 1e-6),
-    ropeTheta: (rope["rope_theta"] as number | undefined) ?? given("rope_theta", 10000),
-    attentionBias: given("attention_bias", false),
-    feedForwardBias: given("mlp_bias", false),
+    keyHeads,
+    headWidth,
+    inner: own.count("intermediate_size", 11008),
+    vocabulary: own.count("vocab_size", 32000),
+    epsilon: own.epsilon("rms_norm_eps", 1e-6),
+    ropeTheta: (rope?.has("rope_theta") ? rope : own).positive("rope_theta", 10000),
+    attentionBias: own.flag("attention_bias", false),
+    feedForwardBias: own.flag("mlp_bias", false),
   };
 }
 

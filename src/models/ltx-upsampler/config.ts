@@ -1,4 +1,4 @@
-import { CheckpointError } from "../../base/errors.ts";
+import { PublishedSettings } from "../../base/published-settings.ts";
 
 /** Settings of LTX-Video's latent upsampler (0.9.7, 0.9.8). */
 export interface UpsamplerConfig {
@@ -23,19 +23,19 @@ export const ltxUpsampler = {
 
 /** The diffusers `config.json` of LTXLatentUpsamplerModel; original files carry the same settings in their metadata. */
 export function fromDiffusers(json: Readonly<Record<string, unknown>>): UpsamplerConfig {
-  const number = (name: string, fallback: number) => (json[name] as number | undefined) ?? fallback;
-  const config = {
-    channels: number("in_channels", 128),
-    width: number("mid_channels", 512),
-    blocks: number("num_blocks_per_stage", 4),
-    space: json["spatial_upsample"] !== false,
-    time: json["temporal_upsample"] === true,
+  const own = new PublishedSettings("the latent upsampler's settings", json);
+  own.fixed({ dims: 3 }, "those of LTX-Video 0.9.7 and 0.9.8 are understood");
+  const width = own.count("mid_channels", 512);
+  own.check(width % 32 === 0, `mid_channels must be a multiple of 32, got ${width}`);
+  const [space, time] = [own.flag("spatial_upsample", true), own.flag("temporal_upsample", false)];
+  own.check(space || time, "one of spatial_upsample and temporal_upsample must be true");
+  return {
+    channels: own.count("in_channels", 128),
+    width,
+    blocks: own.layers("num_blocks_per_stage", 4),
+    space,
+    time,
   };
-  if (number("dims", 3) !== 3 || config.width % 32 !== 0 || !(config.space || config.time))
-    throw new CheckpointError(`no such latent upsampler is known: ${JSON.stringify(json)}`, {
-      hint: "those of LTX-Video 0.9.7 and 0.9.8 are understood",
-    });
-  return config;
 }
 
 /** The diffusers `config.json` of these settings. */

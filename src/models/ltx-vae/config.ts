@@ -1,5 +1,6 @@
-import { checkFixed, listsOf } from "../../base/published-settings.ts";
-import type { SpatialPadding } from "../../nn/conv3d.ts";
+import { PublishedSettings } from "../../base/published-settings.ts";
+import { type SpatialPadding, spatialPaddings } from "../../nn/conv3d.ts";
+import { checkStages } from "./check-stages.ts";
 
 /**
  * Settings of the LTX-Video autoencoder, in the project's own terms. Channel lists run from pixels to latents for
@@ -60,45 +61,57 @@ export function compression({ patch, encoder }: LtxVaeConfig): [number, number, 
 
 /** The diffusers `config.json` of AutoencoderKLLTXVideo, with that class's defaults for what is absent. */
 export function fromDiffusers(json: Readonly<Record<string, unknown>>): LtxVaeConfig {
-  checkFixed("the autoencoder's settings", json, { in_channels: 3, out_channels: 3, patch_size_t: 1 });
-  const list = listsOf("the autoencoder's settings", json);
-  const channels = list("block_out_channels", [128, 256, 512, 512]);
-  const layers = list("layers_per_block", [4, 3, 3, 3, 4]);
-  const scaling = list("spatio_temporal_scaling", [true, true, true, false]);
-  const is095 = list<string>("down_block_types", []).some((type) => type.includes("095"));
-  const types = list<string>("downsample_type", ["conv", "conv", "conv", "conv"]);
-  const named: Record<string, Scaling> = { spatial: "space", temporal: "time", spatiotemporal: "both", conv: "both" };
+  const own = new PublishedSettings("the autoencoder's settings", json);
+  own.fixed({ in_channels: 3, out_channels: 3, patch_size_t: 1 });
+  const channels = own.counts("block_out_channels", [128, 256, 512, 512]);
+  const scaling = own.flags("spatio_temporal_scaling", [true, true, true, false]);
+  const is095 = own.has("down_block_types") && own.words("down_block_types", []).some((type) => type.includes("095"));
+  const types = own.words("downsample_type", ["conv", "conv", "conv", "conv"]);
   const stages = is095 ? channels.length - 1 : channels.length;
-  const decoderChannels = list("decoder_block_out_channels", [128, 256, 512, 512]);
-  const each = <T>(name: string, fallback: T) =>
-    list<T>(
-      name,
-      decoderChannels.map(() => fallback),
-    );
-  return {
-    latentChannels: (json["latent_channels"] as number | undefined) ?? 128,
-    patch: (json["patch_size"] as number | undefined) ?? 4,
-    shortcutEpsilon: (json["resnet_norm_eps"] as number | undefined) ?? 1e-6,
-    ...("spatial_padding_mode" in json ? { padding: json["spatial_padding_mode"] as SpatialPadding } : {}),
+  const decoderChannels = own.counts("decoder_block_out_channels", [128, 256, 512, 512]);
+  const each = <T>(value: T): T[] => decoderChannels.map(() => value);
+  const padding = own.word("spatial_padding_mode", spatialPaddings, "zeros");
+  const config: LtxVaeConfig = {
+    latentChannels: own.count("latent_channels", 128),
+    patch: own.count("patch_size", 4),
+    shortcutEpsilon: own.epsilon("resnet_norm_eps", 1e-6),
+    ...(own.has("spatial_padding_mode") ? { padding } : {}),
     encoder: {
       channels,
-      layers,
-      down: Array.from({ length: stages }, (_, i) => (scaling[i] ? named[is095 ? types[i]! : "conv"]! : "none")),
+      layers: own.stages("layers_per_block", [4, 3, 3, 3, 4]),
+      down: Array.from({ length: stages }, (_, i) => {
+        if (!scaling[i]) return "none";
+        const type = is095 ? (types[i] ?? "nothing") : "conv";
+        return (
+          halvings[type] ??
+          own.fail(`downsample_type[${i}] must be one of ${Object.keys(halvings).join(", ")}, got ${type}`)
+        );
+      }),
       downsampler: is095 ? "space-to-depth" : "conv",
-      causal: (json["encoder_causal"] as boolean | undefined) ?? true,
+      causal: own.flag("encoder_causal", true),
     },
     decoder: {
       channels: decoderChannels,
-      layers: list("decoder_layers_per_block", [4, 3, 3, 3, 4]),
-      up: list("decoder_spatio_temporal_scaling", [true, true, true, false]),
-      injectNoise: list("decoder_inject_noise", [false, false, false, false, false]),
-      residual: each("upsample_residual", false),
-      factor: each("upsample_factor", 1),
-      causal: (json["decoder_causal"] as boolean | undefined) ?? false,
-      timestep: (json["timestep_conditioning"] as boolean | undefined) ?? false,
+      layers: own.stages("decoder_layers_per_block", [4, 3, 3, 3, 4]),
+      up: own.flags("decoder_spatio_temporal_scaling", [true, true, true, false]),
+      injectNoise: own.flags("decoder_inject_noise", [false, false, false, false, false]),
+      residual: own.flags("upsample_residual", each(false)),
+      factor: own.counts("upsample_factor", each(1)),
+      causal: own.flag("decoder_causal", false),
+      timestep: own.flag("timestep_conditioning", false),
     },
   };
+  checkStages(config, own);
+  return config;
 }
+
+/** Ways to end an encoder's stage; `conv` is the strided one of 0.9.0. */
+const halvings: Readonly<Record<string, Scaling>> = {
+  spatial: "space",
+  temporal: "time",
+  spatiotemporal: "both",
+  conv: "both",
+};
 
 /** The diffusers `config.json` of these settings. */
 export function toDiffusers(config: LtxVaeConfig): Record<string, unknown> {

@@ -3,7 +3,9 @@
  * encoder and decoder both from pixels to latents.
  */
 import { CheckpointError } from "../../base/errors.ts";
-import { type SpatialPadding, spatialPaddings } from "../../nn/conv3d.ts";
+import { PublishedSettings } from "../../base/published-settings.ts";
+import { spatialPaddings } from "../../nn/conv3d.ts";
+import { checkStages } from "./check-stages.ts";
 import type { LtxVaeConfig, Scaling } from "./config.ts";
 
 interface Part {
@@ -20,10 +22,10 @@ const strided: Readonly<Record<string, Scaling>> = {
   compress_time: "time",
 };
 
+const [what, hint] = ["the autoencoder's embedded settings", "autoencoders of LTX-Video 0.9.0 to 0.9.8 are understood"];
+
 const refuse = (message: string): never => {
-  throw new CheckpointError(`the autoencoder's embedded settings: ${message}`, {
-    hint: "autoencoders of LTX-Video 0.9.0 to 0.9.8 are understood",
-  });
+  throw new CheckpointError(`${what}: ${message}`, { hint });
 };
 
 /** `[["res_x", 4], ["compress_all", {"residual": true}], ...]` as records. */
@@ -32,13 +34,14 @@ function partsOf(json: unknown, name: string): Part[] {
   return json.map((entry: unknown) => {
     const [kind, rest] = Array.isArray(entry) ? (entry as [unknown, unknown]) : [undefined, undefined];
     if (typeof kind !== "string") return refuse(`${name} holds ${JSON.stringify(entry)}`);
-    const options = (typeof rest === "number" ? { num_layers: rest } : (rest ?? {})) as Record<string, unknown>;
+    const options = (typeof rest === "object" ? (rest ?? {}) : { num_layers: rest }) as Record<string, unknown>;
+    const own = new PublishedSettings(`${what}: ${name}: ${kind}`, options);
     return {
       kind,
-      layers: Number(options["num_layers"] ?? 1),
-      multiplier: options["multiplier"] as number | undefined,
-      injectNoise: options["inject_noise"] === true,
-      residual: options["residual"] === true,
+      layers: own.layers("num_layers", 1),
+      multiplier: own.has("multiplier") ? own.count("multiplier", 1) : undefined,
+      injectNoise: own.flag("inject_noise", false),
+      residual: own.flag("residual", false),
     };
   });
 }
@@ -125,23 +128,22 @@ function decoderOf(
 
 /** @throws CheckpointError for an autoencoder of another family */
 export function fromOriginal(json: Readonly<Record<string, unknown>>): LtxVaeConfig {
-  const fixed = { dims: 3, norm_layer: "pixel_norm", latent_log_var: "uniform", use_quant_conv: false };
-  for (const [name, value] of Object.entries(fixed))
-    if (name in json && json[name] !== value) refuse(`${name} is ${JSON.stringify(json[name])}`);
-  const padding = (json["spatial_padding_mode"] ?? "zeros") as SpatialPadding;
-  if (!spatialPaddings.includes(padding)) refuse(`spatial_padding_mode is ${JSON.stringify(padding)}`);
-  const base = (name: string) => Number(json[name] ?? 128);
+  const own = new PublishedSettings(what, json);
+  own.fixed({ dims: 3, norm_layer: "pixel_norm", latent_log_var: "uniform", use_quant_conv: false }, hint);
+  const padding = own.word("spatial_padding_mode", spatialPaddings, "zeros");
   const blocks = (name: string) => partsOf(json[name] ?? json["blocks"], name);
-  return {
-    latentChannels: Number(json["latent_channels"] ?? 128),
-    patch: Number(json["patch_size"] ?? 1),
+  const config: LtxVaeConfig = {
+    latentChannels: own.count("latent_channels", 128),
+    patch: own.count("patch_size", 1),
     shortcutEpsilon: 1e-6,
     ...(padding === "zeros" ? {} : { padding }),
-    encoder: { ...encoderOf(blocks("encoder_blocks"), base("encoder_base_channels")), causal: true },
+    encoder: { ...encoderOf(blocks("encoder_blocks"), own.count("encoder_base_channels", 128)), causal: true },
     decoder: {
-      ...decoderOf(blocks("decoder_blocks"), base("decoder_base_channels")),
-      causal: json["causal_decoder"] === true,
-      timestep: json["timestep_conditioning"] === true,
+      ...decoderOf(blocks("decoder_blocks"), own.count("decoder_base_channels", 128)),
+      causal: own.flag("causal_decoder", false),
+      timestep: own.flag("timestep_conditioning", false),
     },
   };
+  checkStages(config, own);
+  return config;
 }

@@ -1,4 +1,4 @@
-import { checkFixed, countsOf } from "../../base/published-settings.ts";
+import { PublishedSettings } from "../../base/published-settings.ts";
 import type { QkNorm } from "../../nn/attention.ts";
 
 /** Settings of the LTX-Video transformer. */
@@ -58,36 +58,43 @@ const fixed = {
  * `toDiffusers` wrote them, what that class has no field for.
  */
 export function fromDiffusers(json: Readonly<Record<string, unknown>>): LtxConfig {
-  checkFixed("the transformer's settings", json, fixed);
-  const own = json as { qk_norm: string; causal_temporal_positioning: unknown };
-  const number = (name: string, fallback: number) => (json[name] as number | null | undefined) ?? fallback;
-  const count = countsOf("the transformer's settings", json);
-  const channels = count("in_channels", 128);
+  const own = new PublishedSettings("the transformer's settings", json);
+  own.fixed(fixed);
+  const channels = own.count("in_channels", 128);
+  const [heads, headWidth] = [own.count("num_attention_heads", 32), own.count("attention_head_dim", 64)];
+  own.check(
+    (heads * headWidth) % 2 === 0,
+    `num_attention_heads times attention_head_dim must be even, got ${heads} times ${headWidth}`,
+  );
+  const qkNorm = own.named("qk_norm", qkNorms, "rms_norm_across_heads");
+  const causal = "causal_temporal_positioning";
   return {
-    layers: count("num_layers", 28, 0),
-    heads: count("num_attention_heads", 32),
-    headWidth: count("attention_head_dim", 64),
+    layers: own.layers("num_layers", 28),
+    heads,
+    headWidth,
     channels,
-    outChannels: count("out_channels", channels),
-    captionChannels: count("caption_channels", 4096),
+    outChannels: own.count("out_channels", channels),
+    captionChannels: own.count("caption_channels", 4096),
     qkEpsilon: 1e-5,
-    epsilon: number("norm_eps", 1e-6),
-    ropeTheta: number("rope_theta", 10000),
-    ...(own.qk_norm in qkNorms ? { qkNorm: qkNorms[own.qk_norm]! } : {}),
-    ...(typeof own.causal_temporal_positioning === "boolean"
-      ? { causalPositions: own.causal_temporal_positioning }
-      : {}),
+    epsilon: own.epsilon("norm_eps", 1e-6),
+    ropeTheta: own.positive("rope_theta", 10000),
+    ...(qkNorm === "rms" ? {} : { qkNorm }),
+    ...(own.has(causal) ? { causalPositions: own.flag(causal, false) } : {}),
   };
 }
 
-/** Norms that only original files have; diffusers' class knows none but `rms_norm_across_heads`. */
-const qkNorms: Readonly<Record<string, QkNorm>> = { layer_norm: "layer", none: "none" };
+/** Original files have all of these; diffusers' class knows none but the first. */
+const qkNorms: Readonly<Record<string, QkNorm>> = {
+  rms_norm_across_heads: "rms",
+  rms_norm: "rms",
+  layer_norm: "layer",
+  none: "none",
+};
 
 /** Settings as original files carry them (class Transformer3DModel), with that class's defaults for what is absent. */
 export function fromOriginal(json: Readonly<Record<string, unknown>>): LtxConfig {
-  checkFixed(
-    "the transformer's embedded settings",
-    json,
+  const own = new PublishedSettings("the transformer's embedded settings", json);
+  own.fixed(
     {
       timestep_scale_multiplier: 1000,
       positional_embedding_max_pos: [20, 2048, 2048],
@@ -100,7 +107,7 @@ export function fromOriginal(json: Readonly<Record<string, unknown>>): LtxConfig
     ...json,
     qk_norm: json["qk_norm"] ?? "none",
     rope_theta: json["positional_embedding_theta"],
-    causal_temporal_positioning: json["causal_temporal_positioning"] === true,
+    causal_temporal_positioning: own.flag("causal_temporal_positioning", false),
   });
 }
 

@@ -2,6 +2,7 @@
  * A linear autoencoder in closed form: blocks of pixels to their principal components and back, the first frame by
  * blocks of its own. Causal like the learned ones: F frames give (F - 1) / t + 1.
  */
+import { PublishedSettings } from "../../base/published-settings.ts";
 import { Linear } from "../../nn/linear.ts";
 import { sizeOf } from "../../tensor/dtype.ts";
 import { concat, type Tensor } from "../../tensor/tensor.ts";
@@ -20,10 +21,14 @@ export const toJson = ({ cell, channels }: PcaCodecConfig): Record<string, unkno
   latent_channels: channels,
 });
 
-export const fromJson = (json: Record<string, unknown>): PcaCodecConfig => ({
-  cell: json["cell"] as PcaCodecConfig["cell"],
-  channels: json["latent_channels"] as number,
-});
+/** @throws CheckpointError for settings that are none of these */
+export function fromJson(json: Record<string, unknown>): PcaCodecConfig {
+  const own = new PublishedSettings("the autoencoder's settings", json);
+  const cell = own.counts("cell", []);
+  own.check(cell.length === 3, `cell must have a number of frames, rows and columns, got ${cell.join(", ")}`);
+  own.check(own.has("latent_channels"), "latent_channels is missing");
+  return { cell: cell as unknown as Cell, channels: own.count("latent_channels", 1) };
+}
 
 type Cell = PcaCodecConfig["cell"];
 

@@ -1,6 +1,6 @@
 /** T5 v1.1 text encoder (Raffel et al. 2020; gated GELU, no biases, unscaled attention). */
 
-import { checkFixed, countsOf } from "../../base/published-settings.ts";
+import { PublishedSettings } from "../../base/published-settings.ts";
 import { gelu } from "../../kernels/activations.ts";
 import { attention } from "../../kernels/attention.ts";
 import { GatedFeedForward } from "../../nn/feed-forward.ts";
@@ -37,18 +37,20 @@ export const t5xxl = {
 
 /** The transformers `config.json` of T5EncoderModel. */
 export function fromTransformers(json: Readonly<Record<string, unknown>>): T5Config {
-  checkFixed("the text encoder's settings", json, { feed_forward_proj: "gated-gelu" });
-  const count = countsOf("the text encoder's settings", json);
+  const own = new PublishedSettings("the text encoder's settings", json);
+  own.fixed({ feed_forward_proj: "gated-gelu" });
+  const buckets = own.count("relative_attention_num_buckets", 32, 4);
   return {
-    layers: count("num_layers", 6, 0),
-    width: count("d_model", 512),
-    heads: count("num_heads", 8),
-    headWidth: count("d_kv", 64),
-    inner: count("d_ff", 2048),
-    vocabulary: count("vocab_size", 32128),
-    buckets: count("relative_attention_num_buckets", 32),
-    maxDistance: count("relative_attention_max_distance", 128),
-    epsilon: (json["layer_norm_epsilon"] as number | undefined) ?? 1e-6,
+    layers: own.layers("num_layers", 6),
+    width: own.count("d_model", 512),
+    heads: own.count("num_heads", 8),
+    headWidth: own.count("d_kv", 64),
+    inner: own.count("d_ff", 2048),
+    vocabulary: own.count("vocab_size", 32128),
+    buckets,
+    // A quarter of the buckets are for one distance each; the others begin behind those.
+    maxDistance: own.count("relative_attention_max_distance", 128, Math.floor(buckets / 4) + 1),
+    epsilon: own.epsilon("layer_norm_epsilon", 1e-6),
   };
 }
 

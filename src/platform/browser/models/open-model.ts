@@ -1,6 +1,7 @@
 /** A pipeline's folder (diffusers layout) on a web server as a text-to-video model. */
 import { knownHash } from "../../../base/content-hash.ts";
 import { CheckpointError } from "../../../base/errors.ts";
+import { parseJsonObject } from "../../../base/published-settings.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import {
   assembleModel,
@@ -40,7 +41,7 @@ export async function openModel(folder: string | URL, options: KeepOptions = {})
       return [
         name,
         {
-          config: JSON.parse(config),
+          config: parseJsonObject(config, `${where}${name}/config.json`),
           checkpoint: await openWeights(blobs, `${name}/`, where),
           hash: knownHash(sha256),
         },

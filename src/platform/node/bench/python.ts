@@ -1,10 +1,11 @@
 /** PyTorch's side of a comparison: tools/parity/bench.py in a virtual environment that somebody made. */
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { InputError, UnsupportedError } from "../../../base/errors.ts";
+import { isThere } from "../files/is-there.ts";
 import { packageRoot } from "../generate/package-root.ts";
 import type { Clock } from "./measure.ts";
 
@@ -36,7 +37,7 @@ export async function timePython(
   { name, shape, config, reps, warmup, threads, clock, isGpu }: PythonRun,
   signal?: AbortSignal,
 ): Promise<PythonResult> {
-  if (!(await stat(script).catch(() => undefined)))
+  if (!(await isThere(script)))
     throw new UnsupportedError("PyTorch is compared with from a checkout: this installation lacks tools/parity", {
       where: script,
     });

@@ -1,5 +1,4 @@
 /** What an autoencoder loses of clips of the world: `turbo2k eval vae`. */
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CancelledError } from "../../../base/errors.ts";
 import { clipAt } from "../../../data/world/clip.ts";
@@ -11,6 +10,7 @@ import { decodeFrames } from "../../../pipelines/decode.ts";
 import { gridOf, type VideoSize } from "../../../pipelines/latents.ts";
 import type { Runtime, Weights } from "../../../tensor/runtime.ts";
 import { type Frame, framesToPlanar } from "../../../video/frame.ts";
+import { isThere } from "../files/is-there.ts";
 import { openModel } from "../models/open-model.ts";
 import { openLatentSource } from "../training/latent-source.ts";
 import { openClipEncoder } from "../training/vae-coding.ts";
@@ -36,7 +36,7 @@ export interface OpenedVae {
 }
 
 export async function openVae(folder: string): Promise<OpenedVae> {
-  if (await stat(join(folder, "model_index.json")).catch(() => undefined)) {
+  if (await isThere(join(folder, "model_index.json"))) {
     const model = await openModel(folder);
     return { ...model.vae, world: model.settings.world, close: model.close };
   }

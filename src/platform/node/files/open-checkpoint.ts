@@ -1,12 +1,14 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CheckpointError, InputError } from "../../../base/errors.ts";
+import { type Json, parseJsonObject } from "../../../base/published-settings.ts";
 import { toDiffusers } from "../../../models/hunyuan/config.ts";
 import * as hunyuan from "../../../models/hunyuan/original.ts";
 import { asTransformers, configOf } from "../../../models/t5/layouts.ts";
 import { type Checkpoint, openCheckpoint, openShardedCheckpoint } from "../../../weights/checkpoint.ts";
 import { refusePickleName } from "../../../weights/file-kind.ts";
 import { fileError, fileSource } from "./file-source.ts";
+import { isThere } from "./is-there.ts";
 
 /** The names under which diffusers and transformers save a module, in the order in which they are looked for. */
 const weightFiles = [
@@ -16,11 +18,9 @@ const weightFiles = [
   "model.safetensors.index.json",
 ];
 
-export type JsonObject = Readonly<Record<string, unknown>>;
-
 export interface OpenedCheckpoint {
   /** The parsed config.json, or the config inside a single file's metadata; `undefined` where neither exists. */
-  readonly config: JsonObject | undefined;
+  readonly config: Json | undefined;
   readonly checkpoint: Checkpoint;
 }
 
@@ -44,14 +44,15 @@ async function openFile(path: string): Promise<OpenedCheckpoint> {
   return openWith(path, isModule ? await readConfig(dirname(path)) : undefined);
 }
 
-async function openWith(path: string, config: JsonObject | undefined): Promise<OpenedCheckpoint> {
+async function openWith(path: string, config: Json | undefined): Promise<OpenedCheckpoint> {
   const checkpoint = path.endsWith(".index.json")
     ? await openShards(path)
     : await openCheckpoint(await fileSource(path));
   try {
     // Single files that hold a whole pipeline carry its config in their metadata.
     const inside = checkpoint.metadata["config"];
-    const found = config ?? (inside?.startsWith("{") ? parseJson(inside, `${path}: metadata "config"`) : undefined);
+    const found =
+      config ?? (inside?.startsWith("{") ? parseJsonObject(inside, `${path}: metadata "config"`) : undefined);
     return inPublishedNames({ config: found, checkpoint });
   } catch (error) {
     await checkpoint.close();
@@ -74,7 +75,7 @@ async function openShards(path: string): Promise<Checkpoint> {
   try {
     return await openShardedCheckpoint(index, async (file) => {
       const shard = join(dirname(path), file);
-      return (await exists(shard)) ? fileSource(shard) : undefined;
+      return (await isThere(shard)) ? fileSource(shard) : undefined;
     });
   } finally {
     await index.close?.();
@@ -83,7 +84,7 @@ async function openShards(path: string): Promise<Checkpoint> {
 
 /** The folder itself if it is a module's, else the module's folder in it. */
 async function moduleFolder(folder: string, module: string | undefined): Promise<string> {
-  if (!(await exists(join(folder, "model_index.json")))) return folder;
+  if (!(await isThere(join(folder, "model_index.json")))) return folder;
   const parts = await partsOf(folder);
   const hint = `it has ${parts.join(", ") || "no folder with weights"}`;
   if (module === undefined)
@@ -125,22 +126,10 @@ async function findWeights(folder: string): Promise<string> {
   });
 }
 
-async function readConfig(folder: string): Promise<JsonObject | undefined> {
+async function readConfig(folder: string): Promise<Json | undefined> {
   const path = join(folder, "config.json");
-  if (!(await exists(path))) return undefined;
-  return parseJson(await readFile(path, "utf8"), path);
-}
-
-function parseJson(text: string, where: string): JsonObject {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new CheckpointError(`not JSON: ${(cause as Error).message}`, { where, cause, hint: "pull the model again" });
-  }
-  if (typeof json !== "object" || json === null || Array.isArray(json))
-    throw new CheckpointError("expected a JSON object", { where, hint: "pull the model again" });
-  return json as JsonObject;
+  if (!(await isThere(path))) return undefined;
+  return parseJsonObject(await readFile(path, "utf8"), path);
 }
 
 async function isFolder(path: string): Promise<boolean> {
@@ -149,11 +138,4 @@ async function isFolder(path: string): Promise<boolean> {
   } catch (cause) {
     throw fileError(path, cause);
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

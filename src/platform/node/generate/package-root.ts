@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CheckpointError } from "../../../base/errors.ts";
+import { isThere } from "../files/is-there.ts";
 import { cachedModel } from "../hub/find-model.ts";
 import { parseModelId } from "../hub/model-id.ts";
 
@@ -16,7 +17,7 @@ export async function modelPath(name: string): Promise<string> {
   const found = await stat(name).catch(() => undefined);
   if (name === defaultModel) {
     const shipped = join(packageRoot, "assets", defaultModel);
-    if (await stat(shipped).catch(() => undefined)) return shipped;
+    if (await isThere(shipped)) return shipped;
     if (!found)
       throw new CheckpointError("this installation lacks the mini model", {
         where: shipped,

@@ -1,7 +1,8 @@
 /** The hub's cache on disk, shared with the Python tools: blobs by their hash, snapshots of links to them, refs. */
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { writeFileAtomically } from "../files/atomic-file.ts";
+import { isThere } from "../files/is-there.ts";
 import { weightModules } from "./choose-files.ts";
 import type { ModelId } from "./model-id.ts";
 
@@ -50,12 +51,6 @@ export class ModelCache {
     await rename(made, target);
   }
 }
-
-export const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** Whether a snapshot has all that its model_index.json lists and that is used: nothing is asked of the network. */
 export async function isWholePipeline(folder: string): Promise<boolean> {

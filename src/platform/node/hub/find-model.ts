@@ -1,7 +1,8 @@
 /** `--model ORG/NAME` as a folder or file on this disk; what is missing is downloaded. */
 import { join } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
-import { isThere, isWholePipeline, ModelCache } from "./cache.ts";
+import { isThere } from "../files/is-there.ts";
+import { isWholePipeline, ModelCache } from "./cache.ts";
 import type { ModelId } from "./model-id.ts";
 import { type PullEvent, type PullOptions, pull } from "./pull.ts";
 import { PassingError } from "./refusals.ts";

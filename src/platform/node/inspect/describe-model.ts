@@ -1,6 +1,8 @@
 /** What a model on disk is, and what it lacks: for `turbo2k info`. Reads headers only. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Json } from "../../../base/published-settings.ts";
+import * as hunyuan from "../../../models/hunyuan/config.ts";
 import * as ltx from "../../../models/ltx/config.ts";
 import { asDiffusers } from "../../../models/ltx/layouts.ts";
 import * as vae from "../../../models/ltx-vae/config.ts";
@@ -8,11 +10,13 @@ import { fromTransformers } from "../../../models/t5/encoder.ts";
 import { optionalModules, parseSettings } from "../../../pipelines/assemble.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import { recognise } from "../../../pipelines/recognise.ts";
-import { type JsonObject, openCheckpointPath } from "../files/open-checkpoint.ts";
+import { isThere } from "../files/is-there.ts";
+import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { openTokenizer } from "../files/open-tokenizer.ts";
 import { evidenceOf } from "../models/diffusers-folder.ts";
-import { type FoundModel, isThere } from "../models/found-model.ts";
+import type { FoundModel } from "../models/found-model.ts";
 import { openSingleFile } from "../models/single-file.ts";
+import { publishedSettings } from "../models/teacher-folder.ts";
 import {
   attempt,
   describeModule,
@@ -48,10 +52,11 @@ export async function describeModel(path: string): Promise<ModelDescription> {
 
 async function describeFolder(path: string): Promise<ModelDescription> {
   const modules: ModuleDescription[] = [];
-  const configs: Partial<Record<(typeof parts)[number], JsonObject>> = {};
+  const configs: Partial<Record<(typeof parts)[number], Json>> = {};
   const faults: string[] = [];
   const more: string[] = [];
-  for (const name of optionalModules) if (await isThere(join(path, name))) more.push(name);
+  for (const name of [...optionalModules, "text_encoder_2"]) if (await isThere(join(path, name))) more.push(name);
+  const text = await readFile(join(path, "turbo2k.json"), "utf8").catch(() => undefined);
   for (const part of [...parts, ...more] as (typeof parts)[number][]) {
     const folder = join(path, part);
     if (!(await isThere(folder))) {
@@ -68,10 +73,13 @@ async function describeFolder(path: string): Promise<ModelDescription> {
     }
   }
   faults.push(...modules.flatMap((module) => module.faults.map((fault) => `${module.module}: ${fault}`)));
-  await openTokenizer(join(path, "tokenizer")).catch((cause: unknown) => faults.push(messageOf(cause)));
-  const text = await readFile(join(path, "turbo2k.json"), "utf8").catch(() => undefined);
   let settings: Settings | undefined;
-  if (text !== undefined) faults.push(...attempt(() => (settings = parseSettings(text, "turbo2k.json"))));
+  const isPublishedTeacher = text === undefined && configs.transformer?.["_class_name"] === hunyuan.className;
+  // Its tokenizers are of a kind that is not there: it is used with embeddings from elsewhere (`openTeacher`).
+  if (!isPublishedTeacher)
+    await openTokenizer(join(path, "tokenizer")).catch((cause: unknown) => faults.push(messageOf(cause)));
+  if (text !== undefined) faults.push(...attempt(() => (settings = parseSettings(text, join(path, "turbo2k.json")))));
+  else if (isPublishedTeacher) settings = publishedSettings;
   else settings = identify(configs, await evidenceOf(path), faults);
   return { path, settings, modules, latents: await latentsOf(join(path, "vae"), faults), faults };
 }
@@ -95,7 +103,7 @@ async function describeSingleFile(path: string): Promise<ModelDescription> {
 
 /** The release that modules are taken for; why they are none goes to the faults. */
 function identify(
-  { transformer, vae: autoencoder, text_encoder: text }: Partial<Record<(typeof parts)[number], JsonObject>>,
+  { transformer, vae: autoencoder, text_encoder: text }: Partial<Record<(typeof parts)[number], Json>>,
   evidence: FoundModel["evidence"],
   faults: string[],
 ): Settings | undefined {

@@ -1,24 +1,11 @@
 /** What one module holds and what it lacks. */
-import * as ltx from "../../../models/ltx/config.ts";
-import { hrName } from "../../../models/ltx/hr-weights.ts";
-import { LtxTransformer } from "../../../models/ltx/transformer.ts";
-import { HrTransformer } from "../../../models/ltx/two-stage.ts";
-import { fromJson, hrClass } from "../../../models/ltx/two-stage-config.ts";
-import * as ltxWeights from "../../../models/ltx/weights.ts";
-import * as upsampler from "../../../models/ltx-upsampler/config.ts";
-import { LatentUpsampler } from "../../../models/ltx-upsampler/upsampler.ts";
-import { publishedName } from "../../../models/ltx-upsampler/weights.ts";
-import * as vae from "../../../models/ltx-vae/config.ts";
-import { LtxVae } from "../../../models/ltx-vae/vae.ts";
-import * as vaeWeights from "../../../models/ltx-vae/weights.ts";
-import { fromTransformers, T5Encoder } from "../../../models/t5/encoder.ts";
-import * as t5Weights from "../../../models/t5/weights.ts";
+import type { Json } from "../../../base/published-settings.ts";
 import { statisticsOf } from "../../../pipelines/assemble.ts";
 import { sizeOf } from "../../../tensor/dtype.ts";
 import { parametersOf } from "../../../tensor/mount.ts";
 import { matchNames } from "../../../weights/checkpoint.ts";
 import type { TensorEntry } from "../../../weights/safetensors.ts";
-import type { JsonObject } from "../files/open-checkpoint.ts";
+import { knownClasses, type Sizes } from "./known-classes.ts";
 
 export type Tensors = ReadonlyMap<string, TensorEntry>;
 
@@ -30,7 +17,7 @@ export interface ModuleDescription {
   /** Stored element types with their numbers of tensors. */
   readonly dtypes: Readonly<Record<string, number>>;
   /** Sizes by name. */
-  readonly sizes: Readonly<Record<string, number | readonly number[]>>;
+  readonly sizes: Sizes;
   /** Why it cannot be used. */
   readonly faults: readonly string[];
 }
@@ -44,86 +31,28 @@ export interface LatentRanges {
 
 type Range = readonly [least: number, most: number];
 
-/** How a class that this project knows reads its config and names its weights. */
-interface Known {
-  readonly model: (config: Record<string, unknown>) => object;
-  readonly sizes: (config: Record<string, unknown>) => ModuleDescription["sizes"];
-  readonly rename: (path: string) => string;
-  readonly ignore: (name: string) => boolean;
-}
-
-const known: Readonly<Record<string, Known>> = {
-  LTXVideoTransformer3DModel: {
-    model: (config) => new LtxTransformer(ltx.fromDiffusers(config)),
-    sizes: (config) => {
-      const { layers, heads, headWidth, channels, captionChannels } = ltx.fromDiffusers(config);
-      return { layers, width: heads * headWidth, heads, channels, captionChannels };
-    },
-    rename: ltxWeights.diffusersName,
-    ignore: () => false,
-  },
-  [hrClass]: {
-    model: (config) => new HrTransformer(fromJson(config)),
-    sizes: (config) => {
-      const { transformer, taps } = fromJson(config);
-      return { layers: transformer.layers, width: ltx.widthOf(transformer), taps };
-    },
-    rename: hrName,
-    ignore: () => false,
-  },
-  AutoencoderKLLTXVideo: {
-    model: (config) => new LtxVae(vae.fromDiffusers(config)),
-    sizes: (config) => {
-      const settings = vae.fromDiffusers(config);
-      return { latentChannels: settings.latentChannels, compression: vae.compression(settings) };
-    },
-    rename: vaeWeights.diffusersName,
-    ignore: vaeWeights.isStatistic,
-  },
-  LTXLatentUpsamplerModel: {
-    model: (config) => new LatentUpsampler(upsampler.fromDiffusers(config)),
-    sizes: (config) => {
-      const { channels, width } = upsampler.fromDiffusers(config);
-      return { channels, width };
-    },
-    rename: publishedName,
-    ignore: () => false,
-  },
-  T5EncoderModel: {
-    model: (config) => new T5Encoder(fromTransformers(config)),
-    sizes: (config) => {
-      const { layers, width, heads, vocabulary } = fromTransformers(config);
-      return { layers, width, heads, vocabulary };
-    },
-    rename: t5Weights.transformersName,
-    ignore: t5Weights.isAlias,
-  },
-};
-
 /** A module that cannot be opened. */
 export const unknownModule = { class: "unknown", parameters: 0, bytes: 0, dtypes: {}, sizes: {} };
 
 export function describeModule(
   module: string,
-  config: JsonObject | undefined,
+  config: Json | undefined,
   tensors: Tensors,
   where: string,
 ): ModuleDescription {
   const entries = [...tensors.values()];
   const name = classOf(config);
-  const reader = known[name];
+  const reader = knownClasses[name];
   const faults: string[] = [];
-  let sizes: ModuleDescription["sizes"] = {};
+  let sizes: Sizes = {};
   if (!reader) faults.push(config ? `turbo2k does not know the class ${name}` : "no config.json beside the weights");
   else
     faults.push(
       ...attempt(() => {
-        const settings = config as Record<string, unknown>;
-        sizes = reader.sizes(settings);
-        const expected = new Map(
-          [...parametersOf(reader.model(settings))].map(([at, { shape }]) => [reader.rename(at), { shape }]),
-        );
-        matchNames(expected, { name: where, tensors }, { ignore: reader.ignore });
+        const read = reader.read(config as Json);
+        sizes = read.sizes;
+        const expected = new Map([...parametersOf(read.model)].map(([at, { shape }]) => [reader.name(at), { shape }]));
+        matchNames(expected, { name: where, tensors }, { ignore: reader.ignore, rename: reader.bare });
       }),
     );
   const dtypes: Record<string, number> = {};
@@ -148,7 +77,7 @@ export async function latentRanges(tensors: Tensors, where: string): Promise<Lat
   return { channels, mean: range(mean), deviation: range(deviation) };
 }
 
-function classOf(config: JsonObject | undefined): string {
+function classOf(config: Json | undefined): string {
   const architectures = config?.["architectures"];
   const name = config?.["_class_name"] ?? (Array.isArray(architectures) ? architectures[0] : undefined);
   return typeof name === "string" ? name : "unknown";

@@ -7,6 +7,7 @@ import { originalTensors } from "../../../models/ltx-vae/layouts.ts";
 import { asTransformers } from "../../../models/t5/layouts.ts";
 import { type Checkpoint, openCheckpoint } from "../../../weights/checkpoint.ts";
 import { fileSource } from "../files/file-source.ts";
+import { isThere } from "../files/is-there.ts";
 
 type Tensors = Checkpoint["tensors"];
 
@@ -98,9 +99,3 @@ async function filesOf(
   }
   return found;
 }
-
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );

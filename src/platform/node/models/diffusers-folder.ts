@@ -1,12 +1,14 @@
 /** A pipeline's folder in the diffusers layout: transformer, vae, text_encoder, tokenizer, scheduler. */
 import { dirname, join, resolve, sep } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
+import { type Json, PublishedSettings } from "../../../base/published-settings.ts";
 import { hrModule, type Module, type ModuleName, moduleNames } from "../../../pipelines/assemble.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import { type Evidence, eraNamed } from "../../../pipelines/recognise.ts";
 import { filesOf, openHash } from "../cache/file-hash.ts";
+import { isThere } from "../files/is-there.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
-import { type FoundBody, type FoundModel, isThere, type Json, readJson, readSettings } from "./found-model.ts";
+import { type FoundBody, type FoundModel, readJson, readSettings } from "./found-model.ts";
 
 export async function findInFolder(folder: string): Promise<FoundModel> {
   const names = [...moduleNames, ...((await isThere(join(folder, hrModule))) ? [hrModule] : [])];
@@ -59,9 +61,9 @@ export async function evidenceOf(folder: string): Promise<FoundModel["evidence"]
 
 /** What FlowMatchEulerDiscreteScheduler would do; undefined where the pipeline sets noise levels itself. */
 function scheduleOf(scheduler: Json | undefined): Settings["schedule"] | undefined {
-  if (scheduler?.["use_dynamic_shifting"] !== true) return undefined;
-  const terminal = (scheduler["shift_terminal"] ?? null) as number | null;
-  return { kind: "dynamic-shift", base: "even", clamp: false, terminal };
+  const own = new PublishedSettings("the scheduler's settings", scheduler ?? {});
+  if (!own.flag("use_dynamic_shifting", false)) return undefined;
+  return { kind: "dynamic-shift", base: "even", clamp: false, terminal: own.level("shift_terminal") };
 }
 
 function eraOf(names: readonly string[], scheduler: Json | undefined, index: Json | undefined): Evidence["era"] {

@@ -1,12 +1,10 @@
 /** The parts of a model where they were found, whatever the layout. */
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { CheckpointError } from "../../../base/errors.ts";
+import { type Json, parseJsonObject } from "../../../base/published-settings.ts";
 import { type ModelParts, parseSettings } from "../../../pipelines/assemble.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import type { Evidence } from "../../../pipelines/recognise.ts";
-
-export type Json = Readonly<Record<string, unknown>>;
 
 export interface FoundModel extends Omit<FoundBody, "modules"> {
   readonly modules: ModelParts["modules"];
@@ -32,18 +30,5 @@ export async function readSettings(folder: string): Promise<Settings | undefined
 /** A JSON object, or undefined where there is no such file. */
 export async function readJson(path: string): Promise<Json | undefined> {
   const text = await readFile(path, "utf8").catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
-    throw new Error("expected a JSON object");
-  } catch (cause) {
-    throw new CheckpointError(`not valid: ${(cause as Error).message}`, { where: path, cause });
-  }
+  return text === undefined ? undefined : parseJsonObject(text, path);
 }
-
-export const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );

@@ -1,7 +1,7 @@
 /** What a request names, as paths on this disk. */
-import { stat } from "node:fs/promises";
 import { CheckpointError } from "../../../base/errors.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
+import { isThere } from "../files/is-there.ts";
 import { defaultModel, modelPath } from "../generate/package-root.ts";
 import { parseModelId } from "../hub/model-id.ts";
 import { comfyCheckpoint, comfyLora, comfyModels } from "./comfy.ts";
@@ -35,9 +35,3 @@ export async function locateLoras({ lora = [], comfyRoot }: Named): Promise<Lora
     }),
   );
 }
-
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );

@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
+import { type Json, PublishedSettings, readFrom } from "../../../base/published-settings.ts";
 import * as ltx from "../../../models/ltx/config.ts";
 import * as ltxLayouts from "../../../models/ltx/layouts.ts";
 import { toDiffusers } from "../../../models/ltx-vae/config.ts";
@@ -13,10 +14,11 @@ import { type Evidence, eraNamed } from "../../../pipelines/recognise.ts";
 import type { Checkpoint } from "../../../weights/checkpoint.ts";
 import type { TensorEntry } from "../../../weights/safetensors.ts";
 import { filesOf, openHash } from "../cache/file-hash.ts";
+import { isThere } from "../files/is-there.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { comfyAround, comfyFile } from "./comfy.ts";
 import { openModule } from "./diffusers-folder.ts";
-import { type FoundBody, type FoundModel, isThere, type Json, readSettings } from "./found-model.ts";
+import { type FoundBody, type FoundModel, readSettings } from "./found-model.ts";
 import { findTextEncoder } from "./text-encoder.ts";
 
 type Tensors = ReadonlyMap<string, TensorEntry>;
@@ -81,7 +83,7 @@ async function openVae(path: string | undefined, checkpointPath: string): Promis
   if ((await stat(path).catch(() => undefined))?.isDirectory()) return openModule(path);
   const { config, checkpoint } = await openCheckpointPath(path);
   try {
-    const settings = (config?.["vae"] ?? (config?.["latent_channels"] ? config : undefined)) as Json | undefined;
+    const settings = embeddedIn(config, "vae", path) ?? (config?.["latent_channels"] ? config : undefined);
     const part = autoencoderOf(checkpoint.tensors, settings) ?? lackOf("LTX-Video autoencoder", path);
     return {
       config: part.config,
@@ -114,9 +116,9 @@ export async function openSingleFile(path: string): Promise<SingleFile> {
   try {
     return {
       checkpoint,
-      transformer: transformerOf(checkpoint.tensors, config?.["transformer"] as Json | undefined, path),
-      vae: autoencoderOf(checkpoint.tensors, config?.["vae"] as Json | undefined),
-      evidence: { names: [basename(path)], ...(era ? { era } : {}), ...embedded(config) },
+      transformer: transformerOf(checkpoint.tensors, embeddedIn(config, "transformer", path), path),
+      vae: autoencoderOf(checkpoint.tensors, embeddedIn(config, "vae", path)),
+      evidence: { names: [basename(path)], ...(era ? { era } : {}), ...embedded(config, path) },
     };
   } catch (cause) {
     await checkpoint.close();
@@ -143,31 +145,35 @@ function autoencoderOf(tensors: Tensors, settings: Json | undefined): SinglePart
   return { config: toDiffusers(config), tensors: vaeLayouts.asDiffusers(own, config) };
 }
 
+/** One model's settings in a file's metadata. */
+function embeddedIn(config: Json | undefined, name: string, path: string): Json | undefined {
+  const settings = config?.[name] ?? undefined;
+  if (settings === undefined) return undefined;
+  if (typeof settings === "object" && !Array.isArray(settings)) return readFrom(settings as Json, path);
+  throw new CheckpointError(`its embedded settings of the ${name} are no JSON object`, { where: path });
+}
+
 /** What the metadata says besides the settings of the models. */
-function embedded(config: Json | undefined): Pick<Evidence, "allowedSigmas" | "schedule"> {
-  const allowed = config?.["allowed_inference_steps"];
-  const schedule = scheduleOf(config?.["scheduler"] as Json | undefined);
+function embedded(config: Json | undefined, path: string): Pick<Evidence, "allowedSigmas" | "schedule"> {
+  const own = new PublishedSettings("its embedded settings", config ?? {}, path);
+  const schedule = scheduleOf(own.inner("scheduler"));
+  const allowed = "allowed_inference_steps";
   return {
-    ...(Array.isArray(allowed) && allowed.length ? { allowedSigmas: allowed.map(Number) } : {}),
+    ...(own.has(allowed) ? { allowedSigmas: own.levels(allowed) } : {}),
     ...(schedule ? { schedule } : {}),
   };
 }
 
 /** The settings of a RectifiedFlowScheduler. */
-function scheduleOf(scheduler: Json | undefined): Settings["schedule"] | undefined {
-  if (!scheduler) return undefined;
-  const {
-    sampler = "Uniform",
-    shifting = null,
-    shift,
-  } = scheduler as Json & Record<"sampler" | "shifting" | "shift", unknown>;
-  const terminal = (scheduler["target_shift_terminal"] ?? null) as number | null;
-  if (shifting === "SD3") {
+function scheduleOf(own: PublishedSettings | undefined): Settings["schedule"] | undefined {
+  if (!own) return undefined;
+  const sampler = own.word("sampler", ["Uniform", "LinearQuadratic", "Constant"], "Uniform");
+  if (own.has("shifting")) {
+    own.fixed({ shifting: "SD3" }, "its noise levels are not known");
     const base = sampler === "LinearQuadratic" ? "linear-quadratic" : "even";
-    return { kind: "dynamic-shift", base, clamp: false, terminal };
+    return { kind: "dynamic-shift", base, clamp: false, terminal: own.level("target_shift_terminal") };
   }
-  if (shifting === null && sampler === "LinearQuadratic") return { kind: "linear-quadratic" };
-  if (shifting === null && sampler === "Uniform") return { kind: "uniform", shift: 1 };
-  if (shifting === null && sampler === "Constant") return { kind: "uniform", shift: Math.exp(Number(shift)) };
-  throw new CheckpointError(`its noise levels are not known: sampler ${String(sampler)}, shifting ${String(shifting)}`);
+  if (sampler === "LinearQuadratic") return { kind: "linear-quadratic" };
+  if (sampler === "Uniform") return { kind: "uniform", shift: 1 };
+  return { kind: "uniform", shift: Math.exp(own.number("shift", 0)) };
 }

@@ -36,7 +36,7 @@ export interface OpenedTeacher extends HunyuanModel {
 }
 
 /** What published HunyuanVideo folders, which have no turbo2k.json, are used with. */
-const publishedSettings: Settings = {
+export const publishedSettings: Settings = {
   name: "HunyuanVideo",
   width: 960,
   height: 544,

@@ -4,12 +4,12 @@ import { basename, dirname, join } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
 import type { Module } from "../../../pipelines/assemble.ts";
 import { filesOf, openHash } from "../cache/file-hash.ts";
+import { isThere } from "../files/is-there.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { holdsTokenizer, tokenizerFiles } from "../files/open-tokenizer.ts";
 import { cachedModel } from "../hub/find-model.ts";
 import { modelId } from "../hub/model-id.ts";
 import { openModule } from "./diffusers-folder.ts";
-import { isThere } from "./found-model.ts";
 
 export interface FoundText {
   readonly module: Module;

@@ -5,12 +5,12 @@ import { CheckpointError } from "../../../base/errors.ts";
 import { type Module, upsamplerModule } from "../../../pipelines/assemble.ts";
 import { versionIn } from "../../../pipelines/recognise.ts";
 import { filesOf, openHash } from "../cache/file-hash.ts";
+import { isThere } from "../files/is-there.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { cachedModel } from "../hub/find-model.ts";
 import { parseModelId } from "../hub/model-id.ts";
 import { comfyAround } from "./comfy.ts";
 import { openModule } from "./diffusers-folder.ts";
-import { isThere } from "./found-model.ts";
 
 /** Where ComfyUI keeps them, under `models`. */
 const comfyFolders = ["latent_upscale_models", "upscale_models"];

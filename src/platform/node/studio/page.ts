@@ -1,8 +1,9 @@
 /** The built page in this package, and a model's folder as the page wants it. */
-import { cp, mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError, TurboError } from "../../../base/errors.ts";
 import { modelFilesName } from "../../../schema/model-files.ts";
+import { isThere } from "../files/is-there.ts";
 import { packageRoot } from "../generate/package-root.ts";
 import { modelFilesOf } from "./model-files.ts";
 
@@ -11,7 +12,7 @@ export const modelPath = "model";
 
 /** The folder that Vite built. */
 export async function builtPage(folder = join(packageRoot, "dist", "studio")): Promise<string> {
-  if (await stat(join(folder, "index.html")).catch(() => undefined)) return folder;
+  if (await isThere(join(folder, "index.html"))) return folder;
   throw new TurboError("failure", "the page has not been built", { where: folder, hint: "npm run build" });
 }
 

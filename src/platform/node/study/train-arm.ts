@@ -1,10 +1,11 @@
 /** One of a study's trainings in a folder of its own: goes on from its snapshot, and is not repeated once done. */
-import { stat } from "node:fs/promises";
+
 import { join } from "node:path";
 import { CancelledError } from "../../../base/errors.ts";
 import type { HostTensor } from "../../../tensor/dtype.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { type OptimiserSettings, type Task, Trainer } from "../../../training/trainer.ts";
+import { isThere } from "../files/is-there.ts";
 import { RunFolder } from "../training/run-folder.ts";
 
 export interface Trained {
@@ -66,8 +67,7 @@ async function open(
   runtime: Runtime,
   { optimiser, recipe }: Pick<TrainArmOptions, "optimiser" | "recipe">,
 ): Promise<Trainer> {
-  const isBegun = await stat(join(folder.path, "snapshot.safetensors")).catch(() => undefined);
-  if (!isBegun) {
+  if (!(await isThere(join(folder.path, "snapshot.safetensors")))) {
     await folder.create(recipe);
     await folder.forgetAfter(0);
     return Trainer.start(task, runtime, await task.initial(), optimiser);

@@ -1,5 +1,5 @@
 /** What all arms of a study share: autoencoders, words, prompts, and a pool of clips with their latents. */
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Picture } from "../../../data/clip-source.ts";
 import { studyPrompts, studyVocabulary } from "../../../data/world/study.ts";
@@ -18,6 +18,7 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import type { LatentSet } from "../../../training/flow-task.ts";
 import type { HrSet } from "../../../training/hr-task.ts";
 import { type Frame, framesToPlanar, planarToFrames } from "../../../video/frame.ts";
+import { isThere } from "../files/is-there.ts";
 import { saveCodec } from "../models/teacher-folder.ts";
 import { codecLatents, fitCodec, openCodec } from "../training/codec-source.ts";
 import { type CacheRequest, encodedSet } from "../training/latent-cache.ts";
@@ -126,7 +127,7 @@ async function openCoder(
   runtime: Runtime,
   pictures: readonly Picture[],
 ): Promise<Coder> {
-  if (!(await stat(join(folder, "config.json")).catch(() => undefined))) {
+  if (!(await isThere(join(folder, "config.json")))) {
     const fitted = await fitCodec({ cell, channels, clips }, source, pictures);
     await mkdir(folder, { recursive: true });
     await saveCodec(folder, fitted, fitted.values);

@@ -1,5 +1,4 @@
 /** A recipe's programs without its weights and its data, for planning. Models that are not there yet are taken as published. */
-import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { UnsupportedError } from "../../../base/errors.ts";
 import type { Picture } from "../../../data/clip-source.ts";
@@ -37,6 +36,7 @@ import type { TuneRecipe } from "../../../training/recipe-tune.ts";
 import { usualClips } from "../../../training/stages.ts";
 import { TuneTask } from "../../../training/tune-task.ts";
 import { heldOut, validationBucketOf, validationLevels } from "../../../training/validation.ts";
+import { isThere } from "../files/is-there.ts";
 import { openModel } from "../models/open-model.ts";
 import { openTeacher } from "../models/teacher-folder.ts";
 import { picturesOf } from "./recipe-sets.ts";
@@ -74,12 +74,6 @@ export async function planRecipe(path: string, { keeps, note }: Pick<Options, "k
     hint: "distill, high-resolution and fine-tune are",
   });
 }
-
-const isThere = (path: string) =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 const published = { name: "LTX-Video 2B", ...ltxReleases[0]!.settings.original };
 

@@ -1,5 +1,5 @@
 /** What a training run leaves on disk: settings, a log, checkpoints to resume from, weights to use. */
-import { appendFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { CheckpointError, InputError } from "../../../base/errors.ts";
@@ -11,6 +11,7 @@ import { encodePng } from "../../../video/png.ts";
 import { readFloat32, readTensor } from "../../../weights/safetensors.ts";
 import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
 import { writeFileAtomically, writeSafetensorsFile } from "../files/atomic-file.ts";
+import { isThere } from "../files/is-there.ts";
 import { readJsonLines } from "../files/json-lines.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 
@@ -30,7 +31,7 @@ export class RunFolder {
 
   /** @throws InputError where a run has left a snapshot: hours of work, which a new run would replace */
   async refuseUsed(): Promise<void> {
-    if (await stat(this.#snapshot).catch(() => undefined))
+    if (await isThere(this.#snapshot))
       throw new InputError("this folder holds a run already", {
         where: this.path,
         hint: "--resume goes on with it, -o names another folder, --force replaces it",
@@ -84,7 +85,7 @@ export class RunFolder {
 
   async loadSnapshot(): Promise<Snapshot> {
     const path = this.#snapshot;
-    if (!(await stat(path).catch(() => undefined)))
+    if (!(await isThere(path)))
       throw new CheckpointError("there is no snapshot to resume from", {
         where: path,
         hint: "leave --resume out to start anew",

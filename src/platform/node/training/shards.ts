@@ -1,12 +1,13 @@
 /** Rows of numbers that are costly to make, kept on disk in shards, so that a stopped run goes on where it was. */
 import { createHash } from "node:crypto";
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CancelledError, CheckpointError } from "../../../base/errors.ts";
 import type { Checkpoint } from "../../../weights/checkpoint.ts";
 import { readFloat32, readTensor } from "../../../weights/safetensors.ts";
 import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
+import { isThere } from "../files/is-there.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 
 /** Rows of a shard, and the most numbers that one holds where that is more than a row: a shard is made in memory. */
@@ -64,7 +65,7 @@ export async function openShards(request: ShardRequest): Promise<Shards> {
 
 /** A shard that is on disk and as it was written, with `least` rows or more; undefined where it has to be made. */
 async function openWhole(path: string, least: number, { size, note }: ShardRequest): Promise<Checkpoint | undefined> {
-  if (!(await stat(path).catch(() => undefined))) return undefined;
+  if (!(await isThere(path))) return undefined;
   let opened: Checkpoint | undefined;
   try {
     opened = (await openCheckpointPath(path)).checkpoint;

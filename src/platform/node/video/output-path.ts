@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { InputError } from "../../../base/errors.ts";
-import { exists, numbered } from "./staging.ts";
+import { isThere } from "../files/is-there.ts";
+import { numbered } from "./staging.ts";
 
 export type OutputKind = "mp4" | "webm" | "gif" | "png" | "sequence";
 
@@ -44,7 +45,7 @@ export async function defaultOutputPath(
   const date = [now.getFullYear(), now.getMonth() + 1, now.getDate()].map((part) => String(part).padStart(2, "0"));
   const path = join(folder, date.join("-"), `${slug(prompt)}-${seed}.${extension}`);
   let free = path;
-  for (let count = 2; await exists(free); count++) free = numbered(path, count);
+  for (let count = 2; await isThere(free); count++) free = numbered(path, count);
   return free;
 }
 

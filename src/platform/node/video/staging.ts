@@ -1,7 +1,8 @@
 import { rmSync } from "node:fs";
-import { access, link, mkdir, mkdtemp, open, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { link, mkdir, mkdtemp, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { MediaError } from "../../../base/errors.ts";
+import { isThere } from "../files/is-there.ts";
 import { fileError } from "./file-error.ts";
 
 /** Staging folders that still exist: what a process that ends early leaves is removed here. */
@@ -117,15 +118,8 @@ async function moveNew(from: string, to: string): Promise<boolean> {
 
 /** Throws where a file would have to be overwritten. */
 export async function refuseExisting(path: string): Promise<void> {
-  if (await exists(path))
+  if (await isThere(path))
     throw new MediaError("exists already", { where: path, hint: "pass --force, or another name" });
-}
-
-export async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** The names in a folder; none where it does not exist. */
