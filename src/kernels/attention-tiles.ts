@@ -1,6 +1,6 @@
 /** What attention's shaders have in common: tiles of rows, who has which of their elements, and where operands lie. */
 import type { Shape } from "../tensor/dtype.ts";
-import type { WgslDevice } from "./wgsl.ts";
+import { f32Literal, type WgslDevice } from "./wgsl.ts";
 
 /** Lanes side by side share rows: each takes every eighth row of the other side and every eighth vec4 of channels. */
 export const across = 8;
@@ -62,3 +62,10 @@ export function biasIndex(shape: Shape): string {
   }
   return terms.join(" + ") || "0u";
 }
+
+/** WGSL of `masked`: a logit with its bias, or the lowest number outside of the rows and keys. */
+export const maskedFunction = (rows: number, keys: number, bias: Shape | undefined): string => `
+fn masked(score: f32, batch: u32, head: u32, row: u32, key: u32) -> f32 {
+  if (key >= ${keys}u || row >= ${rows}u) { return ${f32Literal(Number.NEGATIVE_INFINITY)}; }
+  return score${bias ? ` + load3(${biasIndex(bias)})` : ""};
+}`;

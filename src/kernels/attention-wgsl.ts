@@ -2,8 +2,9 @@
  * Attention in WGSL by streaming softmax (Milakov and Gimelshein 2018; Dao et al. 2022, algorithm 1): a workgroup
  * walks over the keys with a tile of queries, and no score matrix is kept.
  */
+import { matrixAttention } from "./attention-matrix.ts";
 import type { AttentionOptions } from "./attention-parts.ts";
-import { across, biasIndex, chooseTile, lanesOf, ownQuad, streams, strideOf } from "./attention-tiles.ts";
+import { across, chooseTile, lanesOf, maskedFunction, ownQuad, streams, strideOf } from "./attention-tiles.ts";
 import {
   f32Literal,
   unroll,
@@ -14,14 +15,16 @@ import {
   webGpuForm,
 } from "./wgsl.ts";
 
-/** `atEnd` may store more of row i of a lane, whose largest logit is `most{i}` and sum of powers `total{i}`. */
+/** @param putLogSum as of `matrixAttention` */
 function forwardKernel(
   device: WgslDevice,
-  [q, k, , bias]: readonly WgslValue[],
+  operands: readonly WgslValue[],
   { heads, scale }: AttentionOptions,
-  atEnd?: (i: number) => string,
-  more = "",
+  putLogSum?: string,
 ): WgslKernel {
+  const onMatrixUnits = matrixAttention(device, operands, { heads, scale }, putLogSum);
+  if (onMatrixUnits) return onMatrixUnits;
+  const [q, k, , bias] = operands;
   const [batches, rows, channels] = q!.shape as [number, number, number];
   const keys = k!.shape[1]!;
   const width = channels / heads;
@@ -101,17 +104,13 @@ ${unroll(quadsEach, (c) => `      sum${i}_${c} += p${i} * v${c};`)}`,
 )}
     }
   }
-${rowsOf((i) => unroll(quadsEach, (c) => `  put(batch, head, firstRow + ownRow + ${i}u, own + ${c * across}u, sum${i}_${c} / total${i});`))}${atEnd ? `\n${rowsOf(atEnd)}` : ""}
-}
-fn masked(score: f32, batch: u32, head: u32, row: u32, key: u32) -> f32 {
-  if (key >= ${keys}u || row >= ${rows}u) { return ${lowest}; }
-  return score${bias ? ` + load3(${biasIndex(bias.shape)})` : ""};
-}
+${rowsOf((i) => unroll(quadsEach, (c) => `  put(batch, head, firstRow + ownRow + ${i}u, own + ${c * across}u, sum${i}_${c} / total${i});`))}${putLogSum ? `\n${rowsOf((i) => `  if (own == 0u) { putLogSum(batch, head, firstRow + ownRow + ${i}u, most${i}, total${i}); }`)}` : ""}
+}${maskedFunction(rows, keys, bias?.shape)}
 fn put(batch: u32, head: u32, row: u32, quad: u32, value: vec4<f32>) {
   if (row >= ${rows}u || quad >= ${quads}u) { return; }
   let first = (batch * ${rows}u + row) * ${channels}u + head * ${width}u + quad * 4u;
   for (var j = 0u; j < 4u; j++) { store(first + j, value[j]); }
-}${more}`;
+}${putLogSum ?? ""}`;
   return {
     variant: `streaming, ${tile.own} queries by ${tile.others} keys`,
     code,
@@ -138,7 +137,6 @@ export const streamingForward: WebGpuForm<AttentionOptions> = webGpuForm({
       device,
       operands,
       options,
-      (i) => `  if (own == 0u) { putLogSum(batch, head, firstRow + ownRow + ${i}u, most${i}, total${i}); }`,
       `
 fn putLogSum(batch: u32, head: u32, row: u32, most: f32, total: f32) {
   if (row >= ${rows}u) { return; }

@@ -2,6 +2,7 @@
  * Matrix products on the matrix units that WebGPU shows as subgroup matrices (chromium-experimental-subgroup-matrix):
  * operands are rounded to f16 on their way into workgroup memory, sums are f32.
  */
+import { matrixExtensions, matrixSide, matrixWords } from "./matrix-units.ts";
 import { loader, type Product, type TileOperand } from "./tile-operand.ts";
 import { unroll, type WgslDevice, type WgslKernel } from "./wgsl.ts";
 
@@ -24,15 +25,9 @@ const lanesOf = ({ subgroups: [down, across] }: Tile, size: number): number => d
 const bytesOf = ({ rows, columns, subgroups: [down, across] }: Tile, side: number): number =>
   2 * inner * (rows + columns) + 4 * down * across * side ** 2;
 
-/** The side of the square matrices that this device multiplies, where its subgroups have one size. */
-function sideOf({ subgroupMatrices, subgroups, f16 }: WgslDevice): number | undefined {
-  if (!f16 || !subgroups || subgroups.min !== subgroups.max) return undefined;
-  return subgroupMatrices.find(({ m, n, k }) => m === n && n === k && inner % k === 0)?.m;
-}
-
 /** The kernel, or nothing where the device or the product is not made for it. */
 export function matrixKernel(device: WgslDevice, product: Product): WgslKernel | undefined {
-  const side = sideOf(device);
+  const side = matrixSide(device);
   const { sheets, rows, columns, left, right, parts = 1, loads = [0, 1] } = product;
   if (!side || Math.min(rows, columns, product.inner) < narrow) return undefined;
   const size = device.subgroups!.min;
@@ -43,6 +38,7 @@ export function matrixKernel(device: WgslDevice, product: Product): WgslKernel |
   const tile = fitting.find((one) => groups(one) >= 128) ?? fitting.at(-1);
   if (!tile) return undefined;
 
+  const matrix = matrixWords(side);
   const [down, across] = tile.subgroups;
   const [high, wide] = [tile.rows / down / side, tile.columns / across / side];
   const lanes = lanesOf(tile, size);
@@ -72,21 +68,21 @@ fn work(group: u32, lane: u32) {
   let own = lane / ${size}u;
   let ownRow = own / ${across}u * ${high * side}u;
   let ownColumn = own % ${across}u * ${wide * side}u;
-${each((i, j) => `  var sum${i}_${j}: subgroup_matrix_result<f32, ${side}, ${side}>;`)}
+${each((i, j) => `  var sum${i}_${j} = ${matrix.zero};`)}
   for (var slice = part * ${slicesEach}u; slice < min(${slices}u, (part + 1u) * ${slicesEach}u); slice++) {
     let firstInner = slice * ${inner}u;
 ${bring("left", left, tile.rows, lanes)}
 ${bring("right", right, tile.columns, lanes)}
     workgroupBarrier();
     for (var k = 0u; k < ${inner}u; k += ${side}u) {
-${unroll(high, (i) => `      let left${i} = subgroupMatrixLoad<subgroup_matrix_left<f16, ${side}, ${side}>>(&leftTile, ${start(left, leftStep, `ownRow + ${i * side}u`, "k")}, ${left.along === "outer"}, ${leftStep}u);`)}
-${unroll(wide, (j) => `      let right${j} = subgroupMatrixLoad<subgroup_matrix_right<f16, ${side}, ${side}>>(&rightTile, ${start(right, rightStep, `ownColumn + ${j * side}u`, "k")}, ${right.along === "inner"}, ${rightStep}u);`)}
-${each((i, j) => `      sum${i}_${j} = subgroupMatrixMultiplyAccumulate(left${i}, right${j}, sum${i}_${j});`)}
+${unroll(high, (i) => `      let left${i} = ${matrix.load("left", "leftTile", start(left, leftStep, `ownRow + ${i * side}u`, "k"), left.along === "inner" ? "row_major" : "col_major", leftStep)};`)}
+${unroll(wide, (j) => `      let right${j} = ${matrix.load("right", "rightTile", start(right, rightStep, `ownColumn + ${j * side}u`, "k"), right.along === "inner" ? "col_major" : "row_major", rightStep)};`)}
+${each((i, j) => `      ${matrix.multiplyAdd(`left${i}`, `right${j}`, `sum${i}_${j}`)}`)}
     }
     workgroupBarrier();
   }
 ${each(
-  (i, j) => `  subgroupMatrixStore(&staged, own * ${side * side}u, sum${i}_${j}, false, ${side}u);
+  (i, j) => `  ${matrix.store("staged", `own * ${side * side}u`, `sum${i}_${j}`, side)}
   workgroupBarrier();
   put(part, sheet, firstRow + ownRow + ${i * side}u, firstColumn + ownColumn + ${j * side}u, own, lane % ${size}u);
   workgroupBarrier();`,
@@ -107,9 +103,7 @@ fn put(part: u32, sheet: u32, firstRow: u32, firstColumn: u32, own: u32, lane: u
     code,
     lanes,
     groups: groups(tile),
-    enable: ["f16", "subgroups", "chromium_experimental_subgroup_matrix"],
-    // Subgroups are runs of lanes, which the uniformity analysis cannot know.
-    diagnostics: ["chromium.subgroup_matrix_uniformity"],
+    ...matrixExtensions,
   };
 }
 

@@ -19,8 +19,8 @@ export interface WebGpuOptions {
   /** What values between shaders are kept as; arithmetic is f32 either way. `f16` needs the device feature. */
   readonly between?: "f32" | "f16";
   /**
-   * What matrix products multiply: `f16` rounds operands for the matrix units of devices that list them, with f32 sums.
-   * Its shaders compile in Dawn but have not run on such a device yet.
+   * What matrix products and attention multiply: `f16` rounds operands for the matrix units of devices that list them, with
+   * f32 sums. Its shaders compile in Dawn but have not run on such a device yet.
    */
   readonly products?: "f32" | "f16";
   /** What WGSL knows here beyond its core (`gpu.wgslLanguageFeatures`), as the adapter's description has it. */

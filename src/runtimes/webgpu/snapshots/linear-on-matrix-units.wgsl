@@ -54,10 +54,10 @@ fn work(group: u32, lane: u32) {
   let own = lane / 32u;
   let ownRow = own / 2u * 32u;
   let ownColumn = own % 2u * 32u;
-  var sum0_0: subgroup_matrix_result<f32, 16, 16>;
-  var sum0_1: subgroup_matrix_result<f32, 16, 16>;
-  var sum1_0: subgroup_matrix_result<f32, 16, 16>;
-  var sum1_1: subgroup_matrix_result<f32, 16, 16>;
+  var sum0_0 = subgroup_matrix_result<f32, 16, 16>();
+  var sum0_1 = subgroup_matrix_result<f32, 16, 16>();
+  var sum1_0 = subgroup_matrix_result<f32, 16, 16>();
+  var sum1_1 = subgroup_matrix_result<f32, 16, 16>();
   for (var slice = part * 64u; slice < min(64u, (part + 1u) * 64u); slice++) {
     let firstInner = slice * 32u;
     for (var e = lane; e < 512u; e += 128u) {
@@ -82,10 +82,10 @@ fn work(group: u32, lane: u32) {
     }
     workgroupBarrier();
     for (var k = 0u; k < 32u; k += 16u) {
-      let left0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>>(&leftTile, (ownRow + 0u) * 32u + k, false, 32u);
-      let left1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>>(&leftTile, (ownRow + 16u) * 32u + k, false, 32u);
-      let right0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>>(&rightTile, (ownColumn + 0u) * 32u + k, true, 32u);
-      let right1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>>(&rightTile, (ownColumn + 16u) * 32u + k, true, 32u);
+      let left0 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&leftTile, (ownRow + 0u) * 32u + k, 32u);
+      let left1 = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&leftTile, (ownRow + 16u) * 32u + k, 32u);
+      let right0 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&rightTile, (ownColumn + 0u) * 32u + k, 32u);
+      let right1 = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&rightTile, (ownColumn + 16u) * 32u + k, 32u);
       sum0_0 = subgroupMatrixMultiplyAccumulate(left0, right0, sum0_0);
       sum0_1 = subgroupMatrixMultiplyAccumulate(left0, right1, sum0_1);
       sum1_0 = subgroupMatrixMultiplyAccumulate(left1, right0, sum1_0);
@@ -93,19 +93,19 @@ fn work(group: u32, lane: u32) {
     }
     workgroupBarrier();
   }
-  subgroupMatrixStore(&staged, own * 256u, sum0_0, false, 16u);
+  subgroupMatrixStore<row_major>(&staged, own * 256u, sum0_0, 16u);
   workgroupBarrier();
   put(part, sheet, firstRow + ownRow + 0u, firstColumn + ownColumn + 0u, own, lane % 32u);
   workgroupBarrier();
-  subgroupMatrixStore(&staged, own * 256u, sum0_1, false, 16u);
+  subgroupMatrixStore<row_major>(&staged, own * 256u, sum0_1, 16u);
   workgroupBarrier();
   put(part, sheet, firstRow + ownRow + 0u, firstColumn + ownColumn + 16u, own, lane % 32u);
   workgroupBarrier();
-  subgroupMatrixStore(&staged, own * 256u, sum1_0, false, 16u);
+  subgroupMatrixStore<row_major>(&staged, own * 256u, sum1_0, 16u);
   workgroupBarrier();
   put(part, sheet, firstRow + ownRow + 16u, firstColumn + ownColumn + 0u, own, lane % 32u);
   workgroupBarrier();
-  subgroupMatrixStore(&staged, own * 256u, sum1_1, false, 16u);
+  subgroupMatrixStore<row_major>(&staged, own * 256u, sum1_1, 16u);
   workgroupBarrier();
   put(part, sheet, firstRow + ownRow + 16u, firstColumn + ownColumn + 16u, own, lane % 32u);
   workgroupBarrier();
