@@ -31,7 +31,14 @@ test("two passes and an upscaling between them, with a receipt from which the sa
   expect(await probeVideo(path("large.mp4"))).toMatchObject({ width: 160, height: 104, frames: 9 });
   const receipt = await readReceipt(path("large.mp4"));
   expect(receipt).toMatchObject({ guidanceScale: 1, sigmas: [0.9094, 0.725, 0.4219, 0], generatedWidth: 192 });
-  expect(receipt.draft).toEqual({ width: 96, height: 64, sigmas: [1, 0.5, 0], guidanceScale: 2, upscaled: true });
+  expect(receipt.draft).toEqual({
+    width: 96,
+    height: 64,
+    sampler: "euler",
+    sigmas: [1, 0.5, 0],
+    guidanceScale: 2,
+    upscaled: true,
+  });
   expect(receipt.models.map(({ name }) => name)).toContain("latent_upsampler");
   const stage = (name: string) => receipt.stages!.find((one) => one.name === name)!;
   expect(stage("draft")).toMatchObject({ tokens: 12, runs: 2 });

@@ -29,7 +29,7 @@ describe("a large video", () => {
     expect(await probeVideo(path("large.mp4"))).toMatchObject({ width: 160, height: 96, frames: 9 });
     const receipt = await readReceipt(path("large.mp4"));
     expect(receipt).toMatchObject({ guidanceScale: 1, steps: 2, generatedWidth: 160 });
-    expect(receipt.draft).toEqual({ width: 96, height: 64, sigmas: [1, 0.1, 0], guidanceScale: 2 });
+    expect(receipt.draft).toEqual({ width: 96, height: 64, sampler: "euler", sigmas: [1, 0.1, 0], guidanceScale: 2 });
     expect(receipt.models.map(({ name }) => name)).toContain("hr_transformer");
     const stage = (name: string) => receipt.stages!.find((one) => one.name === name)!;
     expect(stage("draft")).toMatchObject({ tokens: 12, runs: 2 });
@@ -166,6 +166,8 @@ test("either stage may walk with fresh noise in every step", async () => {
     const changed = { ...settings, ...stages, hr: { ...settings.hr, ...stages.hr } };
     await writeFile(file, JSON.stringify(changed));
     const made = await framesOf(model);
+    // The weights are those of the other model, which walks plainly.
+    expect((await run(["replay", path("walked.mp4"), "--model", bench.model])).code).toBe(0);
     expect((await framesOf(model)).framesSha256).toBe(made.framesSha256);
     seen.add(made.framesSha256);
   }

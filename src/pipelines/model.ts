@@ -8,7 +8,6 @@ import type { LtxVaeConfig } from "../models/ltx-vae/config.ts";
 import type { T5Config } from "../models/t5/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
 import type { GuidanceStage } from "../samplers/guidance.ts";
-import { samplers } from "../samplers/sampler.ts";
 import {
   explicit,
   isFiniteAsPublished,
@@ -19,7 +18,7 @@ import {
   uniform,
 } from "../samplers/schedules.ts";
 import type { Receipt } from "../schema/receipt.ts";
-import { guidanceStageSchema } from "../schema/request.ts";
+import { guidanceStageSchema, samplers } from "../schema/request.ts";
 import type { Weights } from "../tensor/runtime.ts";
 
 const count = z.int().positive();

@@ -25,11 +25,13 @@ export interface Maker {
 /** The receipt as far as it is known before decoding. */
 export async function draftReceipt(
   request: ResolvedRequest,
-  { files, loras }: Pick<TextToVideoModel, "files" | "loras">,
+  { files, loras, settings }: Pick<TextToVideoModel, "files" | "loras" | "settings">,
   { runtime, device, model, given, tiling }: Maker,
 ): Promise<ReceiptDraft> {
   const { prompt, negativePrompt, seed, sigmas, guidanceScale, guidance, compat, fps, asked, made, draft } = request;
-  const unused = [...(draft?.upscaled ? [] : [upsamplerModule]), ...(draft && !draft.upscaled ? [] : [hrModule])];
+  const isTwoStage = draft !== undefined && !draft.upscaled;
+  const own = settings.sampler ?? "euler";
+  const unused = [...(draft?.upscaled ? [] : [upsamplerModule]), ...(isTwoStage ? [] : [hrModule])];
   const used = files.filter(({ name }) => !unused.includes(name));
   return {
     engine: { name: "turbo2k", version },
@@ -39,6 +41,7 @@ export async function draftReceipt(
     negativePrompt,
     seed,
     sigmas: [...sigmas],
+    sampler: isTwoStage ? (settings.hr?.sampler ?? "euler") : own,
     guidanceScale,
     ...(guidance ? { guidance: guidance.map(plainStage) } : {}),
     ...(compat ? { compat } : {}),
@@ -48,7 +51,7 @@ export async function draftReceipt(
     generatedWidth: made.width,
     generatedHeight: made.height,
     frames: asked.frames,
-    ...(draft ? { draft: draftFields(draft) } : {}),
+    ...(draft ? { draft: { ...draftFields(draft), sampler: own } } : {}),
     ...(given?.length ? { given } : {}),
     ...(tiling && tiling !== defaultTiling ? { tiling } : {}),
     fps,
@@ -97,11 +100,30 @@ export function requestOfReceipt(receipt: Receipt, { vae }: Pick<TextToVideoMode
     ...(guidance ? { guidance } : {}),
     ...(compat ? { compat } : {}),
     sigmas,
-    ...(draft ? { draft: { ...draft, frames: made.frames } } : {}),
+    ...(draft ? { draft: { ...draftFields({ ...draft, frames: made.frames }), frames: made.frames } } : {}),
     ...(given ? { given } : {}),
     asked: { width, height, frames },
     made,
     notices: [],
+  };
+}
+
+/** A model that samples as a receipt says, whatever it does by default today. */
+export function sampledAs<Model extends Pick<TextToVideoModel, "settings">>(
+  model: Model,
+  { sampler, draft }: Pick<Receipt, "sampler" | "draft">,
+): Model {
+  const { settings } = model;
+  const isTwoStage = draft !== undefined && !draft.upscaled;
+  const first = isTwoStage ? draft.sampler : sampler;
+  const second = isTwoStage ? sampler : undefined;
+  return {
+    ...model,
+    settings: {
+      ...settings,
+      ...(first ? { sampler: first } : {}),
+      ...(settings.hr && second ? { hr: { ...settings.hr, sampler: second } } : {}),
+    },
   };
 }
 

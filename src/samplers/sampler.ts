@@ -1,8 +1,6 @@
+import type { Sampler } from "../schema/request.ts";
 import { type Denoiser, euler, type Step } from "./euler.ts";
 import { stochastic } from "./stochastic.ts";
-
-export const samplers = ["euler", "stochastic"] as const;
-export type Sampler = (typeof samplers)[number];
 
 /** The steps of a sampler; `fresh` is the noise for the step of a number, where the sampler takes any. */
 export const sample = (

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { MediaError } from "../base/errors.ts";
-import { compats, guidanceStageSchema } from "./request.ts";
+import { compats, guidanceStageSchema, samplers } from "./request.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "must be 64 hexadecimal digits");
 const size = z.int().positive();
@@ -31,6 +31,8 @@ export const receiptSchema = z.strictObject({
   seed: z.int().nonnegative(),
   /** The noise levels that were stepped through, from noise to data. */
   sigmas: z.array(z.number()),
+  /** The model's way to walk them (with given pictures it is Euler's all the same); its present one in receipts that do not say. */
+  sampler: z.enum(samplers).optional(),
   guidanceScale: z.number(),
   /** By noise level, where it is more than a scale. */
   guidance: z.array(guidanceStageSchema).optional(),
@@ -50,6 +52,7 @@ export const receiptSchema = z.strictObject({
       width: size,
       height: size,
       sigmas: z.array(z.number()),
+      sampler: z.enum(samplers).optional(),
       guidanceScale: z.number(),
       guidance: z.array(guidanceStageSchema).optional(),
       /** The second stage went on from its latents, upscaled. */

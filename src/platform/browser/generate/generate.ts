@@ -4,7 +4,7 @@ import { unknownWordNotices } from "../../../data/world/notices.ts";
 import { fitFrame } from "../../../pipelines/fit-frames.ts";
 import { gridOf } from "../../../pipelines/latents.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
-import { draftReceipt, refuseOther, requestOfReceipt } from "../../../pipelines/receipt.ts";
+import { draftReceipt, refuseOther, requestOfReceipt, sampledAs } from "../../../pipelines/receipt.ts";
 import { type ResolvedRequest, resolveRequest } from "../../../pipelines/resolve.ts";
 import { synthesise } from "../../../pipelines/synthesise.ts";
 import { formatReceipt, type Receipt } from "../../../schema/receipt.ts";
@@ -70,7 +70,8 @@ export async function* replay(receipt: Receipt, options: GenerateOptions): Async
         hint: "turbo2k replay makes it again",
       },
     );
-  yield* perform(requestOfReceipt(receipt, options.model), options);
+  const model = sampledAs(options.model, receipt);
+  yield* perform(requestOfReceipt(receipt, model), { ...options, model });
 }
 
 async function* perform(

@@ -3,7 +3,7 @@ import { InputError } from "../../../base/errors.ts";
 import { version } from "../../../base/version.ts";
 import { defaultTiling } from "../../../pipelines/execution.ts";
 import { fitFrame } from "../../../pipelines/fit-frames.ts";
-import { differencesOf, refuseOther, requestOfReceipt } from "../../../pipelines/receipt.ts";
+import { differencesOf, refuseOther, requestOfReceipt, sampledAs } from "../../../pipelines/receipt.ts";
 import { synthesise } from "../../../pipelines/synthesise.ts";
 import type { Receipt } from "../../../schema/receipt.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
@@ -51,7 +51,7 @@ export async function* replay(path: string, request: ReplayRequest): AsyncGenera
   let writer: VideoWriter | undefined;
   try {
     await refuseOther(bare, receipt);
-    model = await openLoras(bare, loras, runtime);
+    model = sampledAs(await openLoras(bare, loras, runtime), receipt);
     const again = requestOfReceipt(receipt, model);
     const given = await openGiven(await givenAgain(receipt.given ?? [], request), again.made, model);
     const conditions = given.map(({ condition }) => condition);

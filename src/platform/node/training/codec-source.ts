@@ -81,5 +81,5 @@ export async function codecLatents(
 }
 
 /** Tells latents from those of another autoencoder, or of the same in other tiles. */
-const encoderOf = ({ hash, tiling }: Codec, grid: Grid): string =>
+export const encoderOf = ({ hash, tiling }: Codec, grid: Grid): string =>
   tileCount(tilesOf(grid, tiling)) === 1 ? hash : `${hash} ${JSON.stringify(tiling)}`;

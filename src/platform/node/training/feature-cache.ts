@@ -15,6 +15,7 @@ import {
 import type { LatentSet } from "../../../training/flow-task.ts";
 import type { DistillRecipe } from "../../../training/recipe.ts";
 import type { ClipsOptions } from "./clips.ts";
+import { encoderOf } from "./codec-source.ts";
 import type { CacheRequest } from "./latent-cache.ts";
 import { openShards, type Shards } from "./shards.ts";
 
@@ -46,6 +47,7 @@ export async function keptFeatures(
     const count = list.length;
     const what = {
       model: model.hash,
+      codec: encoderOf(model.codec, set.grid),
       clips: requests.get(key)!.clips.id,
       key,
       draws,
