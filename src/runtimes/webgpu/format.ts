@@ -53,14 +53,16 @@ export const formats: Record<Format, Access> = {
   i8x4: {
     bits: 8,
     item: "u32",
-    read: (a, i) => `f32(unpack4xI8(${a}[${i} / 4u])[${i} % 4u])`,
-    read4: (a, i) => `vec4<f32>(unpack4xI8(${a}[${i}]))`,
+    read: (a, i) => `int8(${a}[${i} / 4u])[${i} % 4u]`,
+    read4: (a, i) => `int8(${a}[${i}])`,
   },
 };
 
-/** What `bf16x2` needs: the two numbers of a word. */
-export const bf16Function =
-  "fn bf16(word: u32) -> vec2<f32> { return vec2(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u)); }";
+/** WGSL of `bf16` and `int8`: the numbers of a word. @param packed whether WGSL knows `packed_4x8_integer_dot_product` */
+export const wordFunctions = (packed: boolean): Record<string, string> => ({
+  bf16: "fn bf16(word: u32) -> vec2<f32> { return vec2(bitcast<f32>(word << 16u), bitcast<f32>(word & 0xffff0000u)); }",
+  int8: `fn int8(word: u32) -> vec4<f32> { return vec4<f32>(${packed ? "unpack4xI8(word)" : "(vec4(bitcast<i32>(word)) << vec4(24u, 16u, 8u, 0u)) >> vec4(24u)"}); }`,
+});
 
 /** WGSL's type of a value in a shader. */
 export const wgslType = (dtype: DType): "f32" | "i32" | "bool" => (isFloat(dtype) ? "f32" : (dtype as "i32" | "bool"));

@@ -100,7 +100,9 @@ function lowerGroup(program: Program, { root, core }: Group, context: Context): 
   const { storageOf, valueAt, write, device } = context;
   const rootNode = nodes[root]!;
   const name = [rootNode.scope, titleOf(nodes[core ?? root]!)].filter(Boolean).join(" ");
-  const writer = () => new ShaderWriter({ program, storageOf, isLeaf: (at) => at !== root && valueAt.has(at) });
+  const { packedDot } = device;
+  const writer = () =>
+    new ShaderWriter({ program, storageOf, packedDot, isLeaf: (at) => at !== root && valueAt.has(at) });
   const stored = { result: storageOf(root), dtype: rootNode.dtype };
   const step = (shader: Shader, reads: readonly number[], to: number, flops: number): Step => ({
     shader,

@@ -5,7 +5,7 @@ import type { OpAttributes, OpName } from "../../tensor/ops.ts";
 import type { Node, Program } from "../../tensor/program.ts";
 import { Code, Place } from "./code.ts";
 import { broadcastPlace, helpers, type PointwiseOp, pointwise } from "./expression.ts";
-import { bf16Function, type Format, formats, stored, wgslType } from "./format.ts";
+import { type Format, formats, stored, wgslType, wordFunctions } from "./format.ts";
 import { isLiteral, isView } from "./fuse.ts";
 import type { BindingKind } from "./gpu.ts";
 
@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly program: Program;
   readonly storageOf: (node: number) => Storage;
   readonly isLeaf: (node: number) => boolean;
+  /** Whether WGSL unpacks four bytes of a word (`WgslDevice`). */
+  readonly packedDot: boolean;
 }
 
 export interface Shader {
@@ -116,12 +118,12 @@ export class ShaderWriter {
     const body = [...this.#functions, kernel.code].join("\n");
     const enable = new Set(kernel.enable);
     if (/\bf16\b/.test(`${bindings.join()}${write}${body}`)) enable.add("f16");
-    const used = Object.entries(helpers).filter(([name]) => body.includes(`${name}(`));
+    const all = { ...wordFunctions(this.#around.packedDot), ...helpers };
+    const used = Object.entries(all).filter(([name]) => body.includes(`${name}(`));
     const code = [
       ...[...enable].map((name) => `enable ${name};`),
       ...(kernel.diagnostics ?? []).map((name) => `diagnostic(off, ${name});`),
       ...bindings,
-      ...(body.includes("bf16(") ? [bf16Function] : []),
       ...used.map(([, text]) => text),
       write,
       body,

@@ -15,7 +15,7 @@ import { relativeError } from "../../testing/relative-error.ts";
 import { webGpuForTests } from "../../testing/webgpu.ts";
 import { reference } from "../reference/reference.ts";
 import type { GpuLimits } from "./limits.ts";
-import { createWebGpu, type WebGpuOptions } from "./webgpu.ts";
+import { createWebGpu, type WebGpuOptions, type WebGpuRuntime } from "./webgpu.ts";
 
 type Three = [Tensor, Tensor, Tensor];
 
@@ -32,7 +32,7 @@ const isSoftware = false;
 const [plain, cut] = await webGpuForTests({ limits: { isSoftware } }, { limits: { ...narrow, isSoftware } });
 const withGpu = describe.skipIf(!plain);
 /** The runtime of these options, on a device that tests share. */
-const open = (options: WebGpuOptions): Runtime => createWebGpu(plain!.gpu.device, options);
+const open = (options: WebGpuOptions): WebGpuRuntime => createWebGpu(plain!.gpu.device, options);
 
 const draw = (name: string, shape: readonly number[]): HostTensor =>
   hostTensor(gaussian(sizeOf(shape), 5, name), shape);
@@ -232,6 +232,17 @@ withGpu("precision", () => {
     const error = await errorOf(open(options), dense(), { weights });
     expect(error).toBeGreaterThan(least);
     expect(error).toBeLessThan(most);
+  });
+
+  test.each([
+    ["unpack4xI8(", ["packed_4x8_integer_dot_product"]],
+    [" >> ", []],
+  ])("int8 weights are unpacked by %s where WGSL knows %j", async (how, language) => {
+    const runtime = open({ weights: "int8", language: new Set(language) });
+    const codes = runtime.lower(dense(), { weights }).steps.map(({ shader }) => shader.code);
+    expect(codes.some((code) => code.includes(how))).toBe(true);
+    expect(codes.some((code) => code.includes("unpack4xI8"))).toBe(language.length > 0);
+    expect(await errorOf(runtime, dense(), { weights })).toBeLessThan(2e-2);
   });
 
   test("narrow weights of a file lose nothing", async () => {

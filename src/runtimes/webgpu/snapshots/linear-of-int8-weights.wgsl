@@ -3,6 +3,7 @@
 @group(0) @binding(1) var<storage, read> in1_0: array<u32>;
 @group(0) @binding(2) var<storage, read> in1_rows: array<f32>;
 @group(0) @binding(3) var<storage, read_write> out_0: array<f32>;
+fn int8(word: u32) -> vec4<f32> { return vec4<f32>(unpack4xI8(word)); }
 fn write(i: u32, value: f32) { { out_0[i] = value; } }
 fn raw0(i: u32) -> f32 {  return in0_0[i / 4u][i % 4u];  }
 fn load0(i: u32) -> f32 {
@@ -10,12 +11,12 @@ fn load0(i: u32) -> f32 {
   return t0;
 }
 fn load0x4(i: u32) -> vec4<f32> { return in0_0[i / 4u]; }
-fn raw1(i: u32) -> f32 {  return f32(unpack4xI8(in1_0[i / 4u])[i % 4u]) * in1_rows[i / 2048u];  }
+fn raw1(i: u32) -> f32 {  return int8(in1_0[i / 4u])[i % 4u] * in1_rows[i / 2048u];  }
 fn load1(i: u32) -> f32 {
   let t0 = raw1(i);
   return t0;
 }
-fn load1x4(i: u32) -> vec4<f32> { return vec4<f32>(unpack4xI8(in1_0[i / 4u])) * in1_rows[i / 2048u]; }
+fn load1x4(i: u32) -> vec4<f32> { return int8(in1_0[i / 4u]) * in1_rows[i / 2048u]; }
 fn store(i: u32, value: f32) { write(i, value); }
 
 var<workgroup> leftTile: array<f32, 1024>;
