@@ -43,6 +43,7 @@ test.each([
   [["--against", "python"], "--against python needs --python PATH"],
   [["--case", "matmul", "--shape", "3,x"], '--shape must be a whole number from 1 to 1000000, got "x"'],
   [["--shape", "3,4"], "--shape needs one case"],
+  [["--case", "matmul", "--precision", "f16"], "f16 is measured on a GPU only"],
   [["--case", "block", "--config", "/nowhere.json"], "/nowhere.json: no settings"],
 ])("%j is told why", async (words, message) => {
   await expect(run(...words)).rejects.toThrow(message);

@@ -25,6 +25,7 @@ interface Flags {
   readonly reps: number;
   readonly threads?: number;
   readonly device?: BenchRequest["device"];
+  readonly precision?: "f32" | "f16";
   readonly against?: ("python" | "onnxruntime")[];
   readonly python?: string;
   readonly output?: string;
@@ -44,6 +45,12 @@ export function addBench(program: Command, terminal: Printer): void {
     .option("--reps <n>", "runs that count in each round", numberFor("--reps", counts), 3)
     .option("--threads <n>", "threads (default: all)", numberFor("--threads", counts))
     .addOption(new Option("--device <device>", "what computes (default: cpu)").choices([...devices]))
+    .addOption(
+      new Option("--precision <type>", "on a GPU: f16 storage, and matrix units where it has them").choices([
+        "f32",
+        "f16",
+      ]),
+    )
     .addOption(
       new Option("--against <what...>", "compare in the same run: PyTorch, ONNX Runtime's WebGPU provider").choices([
         "python",

@@ -16,13 +16,22 @@ export function addDoctor(program: Command, terminal: Terminal): void {
     });
 }
 
-function describeGpu({ isSoftware, gflops, copyGBs, limits, features = [], variants = [] }: GpuCheck): string {
+function describeGpu({
+  isSoftware,
+  gflops,
+  matrixGflops,
+  copyGBs,
+  limits,
+  features = [],
+  variants = [],
+}: GpuCheck): string {
   if (!limits) return "";
   const speed = gflops === undefined ? "" : `, ${gflops} GFLOP/s on matrix products now`;
+  const matrices = matrixGflops === undefined ? "" : `, ${matrixGflops} GFLOP/s on matrix units at most`;
   const copies = copyGBs === undefined ? "" : `, copies ${copyGBs} GB/s`;
   const indent = (text: string) => `\n             ${text}`;
   return [
-    `${isSoftware ? ", emulated on the CPU: used only when asked for" : ""}${speed}${copies}`,
+    `${isSoftware ? ", emulated on the CPU: used only when asked for" : ""}${speed}${matrices}${copies}`,
     indent(`bindings ${limits.bindings} of ${bytes(limits.bindingBytes)}, buffers ${bytes(limits.bufferBytes)}`),
     `, workgroups ${limits.lanes} lanes with ${bytes(limits.workgroupBytes)}`,
     indent(`features: ${features.join(", ") || "none"}`),

@@ -3,7 +3,7 @@ import { DeviceLostError, DoesNotFitError, TurboError, UnsupportedError } from "
 import type { WgslDevice } from "../../kernels/wgsl.ts";
 import type { Format } from "./format.ts";
 import { formats } from "./format.ts";
-import { type GpuLimits, limitsOf } from "./limits.ts";
+import { type GpuLimits, limitsOf, wgslDevice } from "./limits.ts";
 import type { Storage } from "./shader.ts";
 
 /** A piece of memory, in parts that can be bound. */
@@ -34,21 +34,11 @@ export class Gpu {
   readonly #layouts = new Map<string, GPUBindGroupLayout>();
   readonly #watch: Watch;
 
-  /** @param products whether matrix products may round their operands to f16, for the device's matrix units */
+  /** @param products as of `wgslDevice` */
   constructor(device: GPUDevice, given: Partial<GpuLimits> = {}, products: "f32" | "f16" = "f32") {
     this.device = device;
     this.limits = { ...limitsOf(device), ...given };
-    const { f16, subgroups, packedDot, workgroupBytes, lanes, isSoftware } = this.limits;
-    const [min, max] = this.limits.subgroupSizes;
-    this.wgsl = {
-      f16,
-      packedDot,
-      workgroupBytes,
-      lanes,
-      isSoftware,
-      subgroups: subgroups && min ? { min, max } : undefined,
-      subgroupMatrices: products === "f16" ? this.limits.subgroupMatrices : [],
-    };
+    this.wgsl = wgslDevice(this.limits, products);
     this.#watch = watch(device);
   }
 

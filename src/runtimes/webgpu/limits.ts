@@ -49,6 +49,21 @@ export function limitsOf(device: GPUDevice): GpuLimits {
   };
 }
 
+/** What kernels choose by. @param products whether they may round operands to f16, for the device's matrix units */
+export function wgslDevice(limits: GpuLimits, products: "f32" | "f16"): WgslDevice {
+  const { f16, subgroups, packedDot, workgroupBytes, lanes, isSoftware, subgroupMatrices } = limits;
+  const [min, max] = limits.subgroupSizes;
+  return {
+    f16,
+    packedDot,
+    workgroupBytes,
+    lanes,
+    isSoftware,
+    subgroups: subgroups && min ? { min, max } : undefined,
+    subgroupMatrices: products === "f16" ? subgroupMatrices : [],
+  };
+}
+
 interface MatrixConfig {
   readonly componentType: string;
   readonly resultComponentType: string;

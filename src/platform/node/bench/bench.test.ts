@@ -47,6 +47,15 @@ test.skipIf(!adapter)("on a GPU, what goes to and from the host is timed apart",
   }
 });
 
+test.skipIf(!adapter)("on a GPU, the precision and the forms of shaders are told", async () => {
+  const request = { cases: ["matmul", "attention"], tiny: true, rounds: 1, reps: 1, device: "webgpu" } as const;
+  const report = (await all({ ...request, precision: "f16" })).at(-1)!;
+  if (report.type !== "report") throw new Error("no report");
+  const [product, mixed] = report.report.results;
+  expect(product).toMatchObject({ precision: "f16", variants: ["a lane an element"] });
+  expect(mixed).toMatchObject({ precision: "f16", variants: [expect.stringMatching(/^streaming/)] });
+});
+
 test("training steps of the recipes are what they say", async () => {
   const cases = benchCases.filter(({ name }) => name.startsWith("train"));
   const parameters = [];

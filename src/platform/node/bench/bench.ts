@@ -35,6 +35,8 @@ export interface BenchRequest {
   readonly clock?: Clock;
   /** What computes; the CPU by default, so that figures compare. */
   readonly device?: GenerateRequest["device"];
+  /** `f16`: a GPU keeps weights and what lies between shaders in it, and multiplies it where it has matrix units. */
+  readonly precision?: "f32" | "f16";
   /** Interpreter of an environment with PyTorch. */
   readonly python?: string;
   /** Compare with ONNX Runtime's own WebGPU provider. */
@@ -63,6 +65,9 @@ export interface CaseResult {
   readonly gflopsPerSecond: number;
   readonly flops: number;
   readonly plannedBytes: number;
+  /** Of a GPU: the precision asked for, and the forms of shaders that do most of the work. */
+  readonly precision?: "f32" | "f16";
+  readonly variants?: readonly string[];
   /** Processes that wanted to run, before and after (one-minute average). */
   readonly load: readonly [number, number];
   readonly python?: {
@@ -164,6 +169,7 @@ export async function runCase(
       flops: prepared.flops,
       gflopsPerSecond: prepared.flops / seconds.median / 1e9,
       plannedBytes: prepared.plannedBytes,
+      ...(prepared.variants ? { precision: request.precision ?? "f32", variants: prepared.variants } : {}),
       load: [before, loadavg()[0]!],
       ...(onnxruntime ? { onnxruntime } : {}),
       ...(about && others
@@ -204,10 +210,13 @@ export type BenchEvent =
 export async function* bench(request: BenchRequest, signal?: AbortSignal): AsyncGenerator<BenchEvent> {
   const list = chosen(request);
   const threads = request.threads ?? availableParallelism();
-  const { device = "cpu" } = request;
-  const opened = device === "cpu" ? undefined : await openDevice(device);
+  const { device = "cpu", precision = "f32" } = request;
+  const half = { weights: "f16", between: "f16", products: "f16" } as const;
+  const opened = device === "cpu" ? undefined : await openDevice(device, precision === "f16" ? half : {});
   // However the CPU was chosen, it is measured with these threads.
   const isGpu = opened && opened.name !== "cpu";
+  if (!isGpu && precision === "f16")
+    throw new InputError("f16 is measured on a GPU only", { hint: "add --device webgpu, where there is one" });
   const { name, runtime } = isGpu ? opened : { name: "cpu", runtime: openOrt({ threads }) };
   const date = new Date().toISOString();
   const results: CaseResult[] = [];

@@ -1,9 +1,16 @@
+import { isWebGpu } from "../../../runtimes/webgpu/webgpu.ts";
 import { flops } from "../../../tensor/flops.ts";
 import { planMemory } from "../../../tensor/liveness.ts";
 import { parametersOf } from "../../../tensor/mount.ts";
-import { buildProgram } from "../../../tensor/program.ts";
+import { buildProgram, type Program } from "../../../tensor/program.ts";
 import { gradients } from "../../../tensor/reverse.ts";
-import { type Executable, type Runtime, type Weights, weightInMemory } from "../../../tensor/runtime.ts";
+import {
+  type CompileOptions,
+  type Executable,
+  type Runtime,
+  type Weights,
+  weightInMemory,
+} from "../../../tensor/runtime.ts";
 import { adam, adamDefaults, adamInputs, initialMoments } from "../../../training/optimiser.ts";
 import { madeWeight, type Trial } from "./case.ts";
 
@@ -12,8 +19,10 @@ export interface Prepared {
   /** Seconds of one run on a device whose memory is not the host's, the mean of `count`. */
   readonly onDevice?: (count: number) => Promise<number>;
   readonly flops: number;
-  /** Memory that the program's plan asks for: weights, inputs, results and the arena. */
+  /** Memory that the program's plan asks for: weights, inputs, results and the arena; of a GPU what it takes there. */
   readonly plannedBytes: number;
+  /** Of a GPU: the forms of shaders that do most, by their share of the work. */
+  readonly variants?: readonly string[];
   dispose(): void;
 }
 
@@ -30,7 +39,7 @@ export async function prepare(trial: Trial, runtime: Runtime): Promise<Prepared>
     const program = buildProgram(trial.outputs, { keep: runtime.keeps });
     const executable = await runtime.compile(program, { weights });
     return {
-      ...sizesOf(program),
+      ...sizesOf(program, runtime, { weights }),
       ...runsOf(executable, () => trial.feeds),
       dispose: () => executable.dispose(),
     };
@@ -42,7 +51,7 @@ export async function prepare(trial: Trial, runtime: Runtime): Promise<Prepared>
   const executable = await runtime.compile(program, { state });
   let step = 0;
   return {
-    ...sizesOf(program),
+    ...sizesOf(program, runtime, { state }),
     ...runsOf(executable, () => ({ ...trial.feeds, ...adamInputs(++step, rate, settings) })),
     dispose() {
       executable.dispose();
@@ -58,7 +67,17 @@ function runsOf(executable: Executable, feeds: () => Trial["feeds"]): Pick<Prepa
   };
 }
 
-function sizesOf(program: ReturnType<typeof buildProgram>): { flops: number; plannedBytes: number } {
+type Sizes = Pick<Prepared, "flops" | "plannedBytes" | "variants">;
+
+function sizesOf(program: Program, runtime: Runtime, options: CompileOptions): Sizes {
+  if (isWebGpu(runtime)) {
+    const { weights, values } = runtime.bytesOf(program, options);
+    const { steps } = runtime.lower(program, options);
+    const work = new Map<string, number>();
+    for (const { shader, flops } of steps) work.set(shader.variant, (work.get(shader.variant) ?? 0) + flops);
+    const variants = [...work].sort(([, a], [, b]) => b - a).map(([variant]) => variant);
+    return { flops: flops(program), plannedBytes: weights + values, variants: variants.slice(0, 4) };
+  }
   const { peakBytes, parameterBytes, inputBytes, resultBytes, constantBytes } = planMemory(program);
   return {
     flops: flops(program),

@@ -2,13 +2,15 @@
 import { UnsupportedError } from "../../../base/errors.ts";
 import { gaussian } from "../../../base/philox.ts";
 import { attention } from "../../../kernels/attention.ts";
-import type { GpuLimits } from "../../../runtimes/webgpu/limits.ts";
+import { matrixSide } from "../../../kernels/matrix-units.ts";
+import { type GpuLimits, wgslDevice } from "../../../runtimes/webgpu/limits.ts";
 import type { WebGpuRuntime } from "../../../runtimes/webgpu/webgpu.ts";
 import { hostTensor } from "../../../tensor/dtype.ts";
 import { buildProgram } from "../../../tensor/program.ts";
 import { weightInMemory } from "../../../tensor/runtime.ts";
 import { input, parameter, type Tensor } from "../../../tensor/tensor.ts";
 import { findAdapter, openWebGpu } from "../devices/webgpu.ts";
+import { measureMatrixPeak } from "./matrix-peak.ts";
 
 export interface GpuCheck {
   readonly adapter?: string;
@@ -17,6 +19,8 @@ export interface GpuCheck {
   readonly limits?: GpuLimits;
   /** Billions of operations a second in chained f32 matrix products. */
   readonly gflops?: number;
+  /** The same on matrix units at most, with f16 operands and f32 sums, where the device lists them. */
+  readonly matrixGflops?: number;
   /** Billions of bytes a second, read and written once each. */
   readonly copyGBs?: number;
   /** Forms of kernels at the sizes of an LTX-Video 2B layer. */
@@ -31,7 +35,11 @@ export async function inspectGpu(): Promise<GpuCheck> {
   const { device, limits } = runtime.gpu;
   const rates = adapter.isSoftware
     ? {} // it says more about the CPU, and takes long
-    : { gflops: Math.round(await measureProducts(runtime)), copyGBs: Math.round(await measureCopies(device)) };
+    : {
+        gflops: Math.round(await measureProducts(runtime)),
+        copyGBs: Math.round(await measureCopies(device)),
+        ...(await measureMatrices(device, limits)),
+      };
   return {
     adapter: adapter.name,
     isSoftware: adapter.isSoftware,
@@ -40,6 +48,12 @@ export async function inspectGpu(): Promise<GpuCheck> {
     ...rates,
     variants: variantsOf(runtime),
   };
+}
+
+async function measureMatrices(device: GPUDevice, limits: GpuLimits): Promise<Pick<GpuCheck, "matrixGflops">> {
+  const wgsl = wgslDevice(limits, "f16");
+  const side = matrixSide(wgsl);
+  return side ? { matrixGflops: Math.round(await measureMatrixPeak(device, side, wgsl.subgroups!.min)) } : {};
 }
 
 export interface LayerSize {
