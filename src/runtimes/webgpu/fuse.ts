@@ -202,7 +202,7 @@ function inspect(
   if (cut === undefined)
     throw new UnsupportedError(
       `${nodes[root]!.op} reads and writes more than the ${all} bindings of this device hold`,
-      { where: nodes[root]!.scope },
+      { where: nodes[root]!.scope, hint: "a smaller size or fewer frames need fewer; --device cpu has no such limit" },
     );
   return { leaves, cut };
 }

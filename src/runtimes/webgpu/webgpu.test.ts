@@ -203,6 +203,27 @@ withGpu("limits", () => {
     expect(await errorOf(cut!, program)).toBeLessThan(1e-5);
   });
 
+  test("what a device lacks is in no shader, whatever is asked for", async () => {
+    const lacking = { isSoftware, f16: false, subgroups: false, packedDot: false };
+    const asked = { weights: "int8", between: "f16", products: "f16" } as const;
+    const matrices = { subgroupSizes: [32, 32], subgroupMatrices: [{ m: 16, n: 16, k: 16 }] } as const;
+    const [q, k, v] = [0, 1, 2].map((i) => input(`x${i}`, [1, 40, 128]).tanh()) as Three;
+    const w = Object.assign(parameter([128, 128]), { name: "w" });
+    const product = k.matmul(w);
+    const mixed = attention(q, product, v, { heads: 2, scale: 0.1 });
+    const weights = new Map([["w", weightInMemory(draw("w", [128, 128]))]]);
+    const textFor = (runtime: WebGpuRuntime) =>
+      runtime
+        .lower(buildProgram({ out: mixed.exp() }, { keep: runtime.keeps }), { weights })
+        .steps.map(({ shader }) => shader.code)
+        .join();
+    const words = /\bf16\b|subgroup|unpack4x|dot4I8/;
+    expect(textFor(open({ ...asked, limits: { isSoftware, f16: true, subgroups: true, ...matrices } }))).toMatch(words);
+    const lean = open({ ...asked, limits: { ...matrices, ...lacking } });
+    expect(textFor(lean)).not.toMatch(words);
+    expect(await errorOf(lean, buildProgram({ out: product }), { weights })).toBeLessThan(2e-2);
+  });
+
   test("what no shader can bind is refused by name", async () => {
     const program = buildProgram({ out: input("a", [5000]).exp() });
     await expect(cut!.compile(program)).rejects.toThrow(UnsupportedError);
