@@ -1,5 +1,5 @@
 /** What the low-resolution stage hands to the high-resolution one: the guide, upsampled. */
-import { resizing } from "../models/ltx/resize.ts";
+import { resizing, resizingOf } from "../models/ltx/resize.ts";
 import { type Grid, tokensOf } from "../models/ltx/rope.ts";
 import { HrTransformer } from "../models/ltx/two-stage.ts";
 import { guideChannels, type HrConfig } from "../models/ltx/two-stage-config.ts";
@@ -30,9 +30,12 @@ export function guideProgram(
   keep: Runtime["keeps"] = () => false,
 ): Program {
   const hr = mount(new HrTransformer(config));
-  const { rows, columns } = resizing(small, large);
+  const matrices = resizing(small, large, config);
   const taps = hr.fusion.map((_, k) => input(`tap${k}`, [1, tokensOf(small), guideChannels(config)]));
-  const guides = hr.upsample(taps, { rows: input("rows", rows.shape), columns: input("columns", columns.shape) });
+  const guides = hr.upsample(
+    taps,
+    resizingOf(matrices, ({ shape }, name) => input(name, shape)),
+  );
   return buildProgram(Object.fromEntries(guides.map((guide, k) => [`guide${k}`, guide])), { keep });
 }
 
@@ -75,7 +78,7 @@ async function openUpsampler({ hr }: TextToVideoModel, runtime: Runtime, { draft
   const executable: Executable = await runtime.compile(guideProgram(config, draft.grid, large, runtime.keeps), {
     weights,
   });
-  const matrices = resizing(draft.grid, large);
+  const matrices = resizing(draft.grid, large, config);
   return {
     run: (taps: readonly HostTensor[]) =>
       executable.run({ ...Object.fromEntries(taps.map((tap, k) => [`tap${k}`, tap])), ...matrices }),

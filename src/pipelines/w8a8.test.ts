@@ -77,6 +77,7 @@ test("the second stage's blocks are in 8 bits too, and its fusions are not", () 
     form: "residual",
     conv: "depthwise",
     placement: "field",
+    moments: 0,
   };
   const { parameters } = refineProgram(
     { hr: { config: hr, linears: "w8a8" }, settings: model.settings },

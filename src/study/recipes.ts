@@ -93,6 +93,7 @@ export function hrRecipe(
     form: "residual",
     conv: "depthwise",
     placement: "field",
+    moments: 0,
     group: 1,
     stages: stages.map(({ steps }) => ({ steps, buckets: [{ picture: large, batch: preset.batch, weight: 1 }] })),
     defaults: { steps: defaults.steps, shift: defaults.shift, guidanceScale: defaults.guidanceScale },

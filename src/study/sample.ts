@@ -1,6 +1,6 @@
 import { widthOf } from "../models/ltx/config.ts";
 import { placeTokens } from "../models/ltx/placement.ts";
-import { resizing } from "../models/ltx/resize.ts";
+import { resizing, resizingOf } from "../models/ltx/resize.ts";
 import { coordinates, type Grid, ropeTables, tokensOf } from "../models/ltx/rope.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
 import { HrTransformer } from "../models/ltx/two-stage.ts";
@@ -89,7 +89,7 @@ export async function sampleHr(model: Drafter, runtime: Runtime, request: HrSamp
   const [tokens, words] = [tokensOf(grid), settings.textLength];
   const places = placeTokens(grid, small, config.placement, { fps: settings.fps, compression });
   const tables = ropeTables(places, widthOf(transformer), { theta: transformer.ropeTheta });
-  const matrices = resizing(small, grid);
+  const matrices = resizing(small, grid, config);
   const hr = mount(new HrTransformer(config));
   const usesFeatures = config.guidance === "features" || config.guidance === "features-synced";
   const draft = new FrozenDraft(model, runtime, usesFeatures ? config.taps : []);
@@ -99,7 +99,7 @@ export async function sampleHr(model: Drafter, runtime: Runtime, request: HrSamp
     const known = compiled.get(batch);
     if (known) return known;
     const taps = hr.fusion.map((_, k) => input(`tap${k}`, [batch, tokensOf(small), guideChannels(config)]));
-    const matrix = { rows: input("rows", matrices.rows.shape), columns: input("columns", matrices.columns.shape) };
+    const matrix = resizingOf(matrices, ({ shape }, name) => input(name, shape));
     const velocity = hr.forward(
       {
         latents: input("latents", [batch, tokens, transformer.channels]),

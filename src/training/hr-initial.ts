@@ -10,7 +10,7 @@ type Values = ReadonlyMap<string, HostTensor>;
 
 /**
  * Residual fusions start with a zero `linO` and `linT` and an identity `linH`, so their output is zero; the other forms with
- * identities. Convolutions on the guide start as their centre tap.
+ * identities. Convolutions on the guide start as their centre tap, moments at zero.
  * @param transformer values of the low-resolution transformer by its own field paths
  */
 export function initialHrWeights(model: HrTransformer, transformer: Values, seed: number): Map<string, HostTensor> {
@@ -24,6 +24,7 @@ export function initialHrWeights(model: HrTransformer, transformer: Values, seed
     if (name.includes(".linO.")) return isResidual ? zero() : hostTensor(diagonal(width, 1, 0), shape);
     if (name.includes(".linH.")) return hostTensor(diagonal(width, 1, 0), shape);
     if (name.includes(".widen.")) return drawn.get(name)!;
+    if (name.includes(".spread.")) return zero();
     return hostTensor(shape.length === 2 ? centreRow(size) : diagonal(width, 9, 4), shape);
   };
   const values = new Map<string, HostTensor>();

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { gaussian } from "../base/philox.ts";
 import type { LtxConfig } from "../models/ltx/config.ts";
 import { cropTokens, placeTokens } from "../models/ltx/placement.ts";
-import { type Crop, resizing } from "../models/ltx/resize.ts";
+import { type Crop, resizing, resizingOf } from "../models/ltx/resize.ts";
 import { type Grid, ropeTables, tokensOf } from "../models/ltx/rope.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
 import { forwardWithTaps, HrTransformer } from "../models/ltx/two-stage.ts";
@@ -39,6 +39,7 @@ const config: HrConfig = {
   form: "residual",
   conv: "depthwise",
   placement: "field",
+  moments: 0,
 };
 const small: Grid = { frames: 2, height: 2, width: 3 };
 const large: Grid = { frames: 2, height: 5, width: 8 };
@@ -92,8 +93,11 @@ const stirred = (hr: HrTransformer): Map<string, HostTensor> =>
   );
 const guidesOf = (channels = width) => [0, 1].map((k) => constant(noise(`tap${k}`, 1, tokensOf(small), channels)));
 const upsampled = (hr: HrTransformer, crop?: Crop, channels = width) => {
-  const { rows, columns } = resizing(small, large, crop);
-  return hr.upsample(guidesOf(channels), { rows: constant(rows), columns: constant(columns) });
+  const values = resizing(small, large, { ...hr.config, ...(crop ? { crop } : {}) });
+  return hr.upsample(
+    guidesOf(channels),
+    resizingOf(values, (value) => constant(value)),
+  );
 };
 
 describe("the high-resolution model at the first training step", () => {
@@ -101,7 +105,7 @@ describe("the high-resolution model at the first training step", () => {
     ["reference", reference],
     ["ort", openOrt({ threads: 1 })],
   ])("equals the low-resolution model to the bit on %s", async (_, runtime) => {
-    const hr = mount(new HrTransformer(config));
+    const hr = mount(new HrTransformer({ ...config, moments: 2 }));
     const values = initialHrWeights(hr, base, 1);
     const plain = await compute(
       { out: mount(new LtxTransformer(transformer)).forward(inputsOf(large)) },
@@ -162,13 +166,17 @@ describe("Eq. 5 and 6", () => {
   });
 });
 
-describe.each(["depthwise", "dense"] as const)("a %s guide", (conv) => {
+describe.each([
+  ["depthwise", 0],
+  ["dense", 0],
+  ["depthwise", 3],
+] as const)("a %s guide with %i moments", (conv, moments) => {
   test.each([
     { top: 0, left: 0, height: 3, width: 4 },
     { top: 1, left: 2, height: 2, width: 3 },
     { top: 2, left: 3, height: 3, width: 5 },
   ])("of a crop is the same part of the whole: %j", async (crop) => {
-    const hr = mount(new HrTransformer({ ...config, conv }));
+    const hr = mount(new HrTransformer({ ...config, conv, moments }));
     const values = stirred(hr);
     const { whole } = await compute({ whole: upsampled(hr)[1]! }, values);
     const { part } = await compute({ part: upsampled(hr, crop)[1]! }, values);
@@ -202,21 +210,32 @@ test("latents are widened for the arm that is guided by them, and no guide at al
   expect([...out!]).toEqual([...plain["out"]!]);
 });
 
-test("the guide of a video is a program of its own, with a small part of a step's arithmetic", () => {
-  const program = guideProgram(config, small, large);
-  expect([...program.outputs.keys()]).toEqual(["guide0", "guide1"]);
-  expect([...program.parameters.keys()].every((name) => name.includes(".guide."))).toBe(true);
-  const mini = { ...transformer, layers: 6, heads: 3, headWidth: 64, channels: 64, captionChannels: 128 };
-  const hr = { config: { ...config, transformer: mini, taps: [0, 1, 3, 4] } };
-  const [draft, whole] = [
-    { frames: 4, height: 9, width: 16 },
-    { frames: 4, height: 45, width: 80 },
-  ];
-  const guide = planProgram(guideProgram(hr.config, draft, whole, () => true)).flops;
-  const step = planProgram(
-    refineProgram({ hr, settings: { textLength: 32 } }, { grid: whole, batch: 1 }, () => true),
-  ).flops;
-  expect(guide / 4 / step).toBeLessThan(0.03);
+test.each([0, 3])(
+  "the guide of a video with %i moments is a program of its own, with a small part of a step's arithmetic",
+  (moments) => {
+    const program = guideProgram({ ...config, moments }, small, large);
+    expect([...program.outputs.keys()]).toEqual(["guide0", "guide1"]);
+    expect([...program.parameters.keys()].every((name) => name.includes(".guide."))).toBe(true);
+    const mini = { ...transformer, layers: 6, heads: 3, headWidth: 64, channels: 64, captionChannels: 128 };
+    const hr = { config: { ...config, transformer: mini, taps: [0, 1, 3, 4], moments } };
+    const [draft, whole] = [
+      { frames: 4, height: 9, width: 16 },
+      { frames: 4, height: 45, width: 80 },
+    ];
+    const guide = planProgram(guideProgram(hr.config, draft, whole, () => true)).flops;
+    const step = planProgram(
+      refineProgram({ hr, settings: { textLength: 32 } }, { grid: whole, batch: 1 }, () => true),
+    ).flops;
+    expect(guide / 4 / step).toBeLessThan(0.03);
+  },
+);
+
+test("settings of models from before there were moments mean none; impossible counts are refused", () => {
+  const { moments, ...old } = toJson({ ...config, moments: 2 });
+  expect(moments).toBe(2);
+  expect(fromJson(old)).toEqual(config);
+  for (const wrong of [-1, 1.5, 5, "2", null, [2]])
+    expect(() => fromJson({ ...old, moments: wrong })).toThrow("moments must be a whole number from 0 to 4");
 });
 
 describe("taps", () => {

@@ -5,7 +5,7 @@
 import { gaussian, Random } from "../base/philox.ts";
 import { widthOf } from "../models/ltx/config.ts";
 import { cropTokens, placeTokens } from "../models/ltx/placement.ts";
-import { type Crop, resizing } from "../models/ltx/resize.ts";
+import { type Crop, resizing, resizingOf } from "../models/ltx/resize.ts";
 import { type Grid, ropeTables, tokensOf } from "../models/ltx/rope.ts";
 import { HrTransformer } from "../models/ltx/two-stage.ts";
 import { guideChannels, type HrConfig } from "../models/ltx/two-stage-config.ts";
@@ -92,10 +92,7 @@ export class HrTask implements Task {
     const guides = this.model.fusion.map((_, k) =>
       input(`tap${k}`, [items, tokensOf(small.grid), guideChannels(this.data.config)]),
     );
-    const resizing = {
-      rows: input("rows", [height + 2, small.grid.height]),
-      columns: input("columns", [width + 2, small.grid.width]),
-    };
+    const matrices = resizing(small.grid, large, { ...this.data.config, crop: set.window(0) });
     const predicted = this.model.forward(
       {
         latents: input("latents", [items, tokens, transformer.channels]),
@@ -104,7 +101,10 @@ export class HrTask implements Task {
         sinusoid: input("sinusoid", [items, 1, 256]),
         rope: { cos: input("cos", table), sin: input("sin", table) },
       },
-      this.model.upsample(guides, resizing),
+      this.model.upsample(
+        guides,
+        resizingOf(matrices, ({ shape }, name) => input(name, shape)),
+      ),
       aroundBlocks(this.recipe),
     );
     const target = input("target", [items, tokens, transformer.channels]);
@@ -189,7 +189,7 @@ export class HrTask implements Task {
     );
     const tables = ropeTables(places, widthOf(transformer), { theta: transformer.ropeTheta });
     if (config.guidance === "none") return { ...tables };
-    return { ...tables, ...resizing(small.grid, large, crop) };
+    return { ...tables, ...resizing(small.grid, large, { ...config, crop }) };
   }
 }
 

@@ -1,6 +1,7 @@
 /** Training settings as they stand in `recipes/*.yaml`; unknown keys are refused. */
 import { z } from "zod";
 import { InputError } from "../base/errors.ts";
+import { mostMoments } from "../models/ltx/resize.ts";
 import { fusionForms, guidances, guideConvs, placements } from "../models/ltx/two-stage-config.ts";
 import { samplerSchema } from "../pipelines/model.ts";
 import {
@@ -118,6 +119,8 @@ const hr = z.strictObject({
   form: z.enum(fusionForms).default("residual"),
   conv: z.enum(guideConvs).default("depthwise"),
   placement: z.enum(placements).default("field"),
+  /** How finely a cell reads the guide at its own place within the cell that it comes from; 0 is the paper's interpolation. */
+  moments: z.number().int().min(0).max(mostMoments).default(0),
   /** Clips that share the place of their window, so that they can be learned from together. */
   group: count.default(8),
   stages: z

@@ -5,7 +5,7 @@ import { Linear } from "../../nn/linear.ts";
 import { modulate } from "../../nn/norm.ts";
 import { parameter, type Tensor } from "../../tensor/tensor.ts";
 import { widthOf } from "./config.ts";
-import { type Resizing, resize } from "./resize.ts";
+import { type Resizing, resize, resizeWithin } from "./resize.ts";
 import { guideChannels, type HrConfig } from "./two-stage-config.ts";
 
 const epsilon = 1e-6;
@@ -52,21 +52,30 @@ class DenseConv {
 
 const convs = { depthwise: DepthwiseConv, dense: DenseConv } as const;
 
-/** g to g': normalised over channels, resized, convolved locally. Latents are widened first. */
+/**
+ * g to g': normalised over channels, resized, convolved locally. Latents are widened first. With moments each large cell also
+ * reads what its source cell says of the very place where it lies (docs/decisions/two-stage.md, section 5; not in the paper).
+ */
 export class GuideUpsampler {
   readonly widen: Linear | undefined;
+  readonly spread: Linear | undefined;
   readonly conv: DepthwiseConv | DenseConv;
 
   constructor(config: HrConfig) {
     const [inner, width] = [guideChannels(config), widthOf(config.transformer)];
     this.widen = inner === width ? undefined : new Linear(inner, width);
+    this.spread = config.moments ? new Linear(width, config.moments ** 2 * width) : undefined;
     this.conv = new convs[config.conv](width);
   }
 
   /** What one tap gave on the small grid [B, n, C] to [B, N, W] on the large one. */
   forward(guide: Tensor, resizing: Resizing): Tensor {
     const wide = this.widen ? this.widen.forward(guide) : rmsNorm(guide, { epsilon });
-    const large = this.conv.forward(resize(wide, resizing));
+    const plain = resize(wide, resizing);
+    const { within } = resizing;
+    const both =
+      this.spread && within ? plain.add(resizeWithin(this.spread.forward(wide), { ...resizing, within })) : plain;
+    const large = this.conv.forward(both);
     return large.reshape(large.shape[0]!, -1, large.shape.at(-1)!);
   }
 }

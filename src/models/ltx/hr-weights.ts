@@ -7,4 +7,5 @@ export const hrName = (path: string): string =>
     : path
         .replace(/\.join\.lin([HOT])\./, (_, letter: string) => `.lin_${letter.toLowerCase()}.`)
         .replace(".guide.conv.", ".guide_conv.")
+        .replace(".guide.spread.", ".guide_spread.")
         .replace(".guide.widen.", ".guide_in.");

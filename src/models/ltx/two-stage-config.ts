@@ -1,6 +1,7 @@
 /** Settings of the high-resolution model of two-stage synthesis (Turbo2K, arXiv 2504.14470, Sec. 3.2). */
 import { InputError } from "../../base/errors.ts";
 import { fromDiffusers, type LtxConfig, toDiffusers, widthOf } from "./config.ts";
+import { mostMoments } from "./resize.ts";
 
 /** How a fusion block joins guide and stream; see `fusion.ts`. */
 export const fusionForms = ["residual", "figure", "literal"] as const;
@@ -26,6 +27,11 @@ export interface HrConfig {
   readonly form: (typeof fusionForms)[number];
   readonly conv: (typeof guideConvs)[number];
   readonly placement: (typeof placements)[number];
+  /**
+   * Legendre polynomials along each side of a source cell by which a large cell reads the guide at its own place within it; 0,
+   * as in the paper: interpolation alone.
+   */
+  readonly moments: number;
 }
 
 /** Four taps at the depths of the paper: 0, 7, 14 and 21 of 28 blocks; 0, 1, 3 and 4 of 6. */
@@ -65,6 +71,9 @@ export function fromJson(json: Record<string, unknown>): HrConfig {
   const taps = json["taps"];
   if (!Array.isArray(taps)) throw new InputError(`taps must be a list of block numbers, got ${taps}`);
   checkTaps(taps as number[], transformer.layers);
+  const { moments = 0 } = json;
+  if (!Number.isInteger(moments) || Number(moments) < 0 || Number(moments) > mostMoments)
+    throw new InputError(`moments must be a whole number from 0 to ${mostMoments}, got ${moments}`);
   return {
     transformer,
     taps: taps as number[],
@@ -72,5 +81,6 @@ export function fromJson(json: Record<string, unknown>): HrConfig {
     form: one("form", fusionForms),
     conv: one("conv", guideConvs),
     placement: one("placement", placements),
+    moments: Number(moments),
   };
 }

@@ -25,6 +25,7 @@ const hr: HrConfig = {
   form: "residual",
   conv: "dense",
   placement: "field",
+  moments: 0,
 };
 
 /** LTX-Video 0.9.0, twice: 2 x 1.92 billion weights and four fusions. */

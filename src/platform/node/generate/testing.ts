@@ -68,6 +68,7 @@ export const tinyHr = {
   form: "residual",
   conv: "depthwise",
   placement: "field",
+  moments: 0,
 } as const satisfies Omit<HrConfig, "transformer">;
 
 /** Gives a tiny model a second stage whose fusions do something. */

@@ -164,6 +164,7 @@ export const hrConfig = (model: Drafter, guidance: HrConfig["guidance"]): HrConf
   form: "residual",
   conv: "depthwise",
   placement: "field",
+  moments: 0,
 });
 
 export interface HrRun {

@@ -111,11 +111,14 @@ async function openHrSets(
   return sets.set(heldOut, opened.keep(await hrSet(source, runtime, { ...wanted, bucket, small, group: 1, seed })));
 }
 
-function configOf({ taps, guidance, form, conv, placement }: HrRecipe, { transformer }: OpenedModel): HrConfig {
+function configOf(
+  { taps, guidance, form, conv, placement, moments }: HrRecipe,
+  { transformer }: OpenedModel,
+): HrConfig {
   const { layers } = transformer.config;
   const chosen = taps ?? proportionalTaps(layers);
   checkTaps(chosen, layers);
-  return { transformer: transformer.config, taps: chosen, guidance, form, conv, placement };
+  return { transformer: transformer.config, taps: chosen, guidance, form, conv, placement, moments };
 }
 
 /** The small picture must be what the low-resolution model makes: it never learned others. Windows must fit. */

@@ -191,10 +191,10 @@ async function planDistill(recipe: DistillRecipe, options: Options): Promise<Pla
 async function planHr(recipe: HrRecipe, options: Options): Promise<PlannedRun> {
   const { keeps } = options;
   const model = await studentAt(recipe.model, options);
-  const { guidance, form, conv, placement, draft: size } = recipe;
+  const { guidance, form, conv, placement, moments, draft: size } = recipe;
   const taps = recipe.taps ?? proportionalTaps(model.transformer.config.layers);
   const usesFeatures = guidance === "features" || guidance === "features-synced";
-  const config = { transformer: model.transformer.config, taps, guidance, form, conv, placement };
+  const config = { transformer: model.transformer.config, taps, guidance, form, conv, placement, moments };
   const sets = new Map<string, HrSet>();
   const preparation: FrozenRun[] = [];
   const prepare = (key: string, { picture, window }: HrBucket, count: number, group: number) => {
