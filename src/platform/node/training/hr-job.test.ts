@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -88,8 +88,17 @@ describe("the second stage", () => {
     expect(all.every(Number.isFinite)).toBe(true);
   });
 
-  test.each(["figure", "literal"])("learns with %s fusions", async (form) => {
-    expect(await train({ form, conv: "dense", stages: recipe.stages.slice(1) }, form)).toMatchObject({ code: 0 });
+  test.each([
+    ["figure", "dense", 0],
+    ["literal", "dense", 0],
+    ["residual", "depthwise", 3],
+  ])("learns with %s fusions, a %s guide and %i moments, from a linked model folder", async (form, conv, moments) => {
+    await symlink(path("tiny"), path(`linked-${form}`));
+    const change = { model: `linked-${form}`, form, conv, moments, stages: recipe.stages.slice(1) };
+    expect(await train(change, form)).toMatchObject({ code: 0 });
+    const model = await openModel(path(`${form}/model`));
+    await model.close();
+    expect(model.hr!.config).toMatchObject({ form, conv, moments });
   });
 
   test.each([

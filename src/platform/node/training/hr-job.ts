@@ -1,4 +1,4 @@
-import { cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, realpath, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
 import { checkTaps, type HrConfig, proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
@@ -33,8 +33,10 @@ export async function hrJob(
   { base, ...options }: ClipsOptions,
   opened: Opened,
 ): Promise<OpenedJob> {
-  const folder = resolve(base, recipe.model);
-  const model = opened.keep(await openModel(folder));
+  const named = resolve(base, recipe.model);
+  const model = opened.keep(await openModel(named));
+  // A link cannot be copied over a folder.
+  const folder = await realpath(named);
   const config = configOf(recipe, model);
   checkSizes(recipe, model);
   const { source } = opened.keep(await openLatentSource(join(folder, "vae")));
@@ -59,7 +61,7 @@ export async function hrJob(
       }),
     async save(values, target) {
       await mkdir(target, { recursive: true });
-      if (resolve(target) !== folder) {
+      if ((await realpath(target)) !== folder) {
         const isPart = (path: string) => !path.startsWith(join(folder, hrModule));
         await cp(folder, target, { recursive: true, filter: isPart });
       }
