@@ -1,15 +1,25 @@
 /** Functions of whole rows in WGSL, a workgroup a row: norms and softmax over the last axis. */
 import { sizeOf } from "../tensor/dtype.ts";
-import { f32Literal, type WebGpuForm, type WgslDevice, type WgslKernel, type WgslValue, webGpuForm } from "./wgsl.ts";
+import {
+  f32Literal,
+  unroll,
+  type WebGpuForm,
+  type WgslDevice,
+  type WgslKernel,
+  type WgslValue,
+  webGpuForm,
+} from "./wgsl.ts";
 
 /** Rows from which on more lanes pay. */
 const longRow = 1024;
 
-/** `body` sees `first`, the row's first index, and may call `total` and `most` over all lanes and `store`. */
+/**
+ * `body` sees `group`, the row, and `first`, its first index, and may call `total` and `most` over all lanes and `store`.
+ */
 function rowKernel(
   device: WgslDevice,
-  { shape }: WgslValue,
-  body: (each: (line: string) => string) => string,
+  { shape }: Pick<WgslValue, "shape">,
+  body: (each: (line: string) => string, lanes: number) => string,
 ): WgslKernel {
   const width = shape.at(-1)!;
   const lanes = width >= longRow && device.lanes >= 256 ? 256 : 64;
@@ -31,7 +41,7 @@ ${across("total", (a, b) => `${a} + ${b}`)}
 ${across("most", (a, b) => `max(${a}, ${b})`)}
 fn work(group: u32, lane: u32) {
   let first = group * ${width}u;
-${body(each)}
+${body(each, lanes)}
 }`;
   return { variant: "a workgroup a row", code, lanes, groups: sizeOf(shape) / width };
 }
@@ -50,6 +60,37 @@ ${each("let value = load0(first + i); squares += value * value;")}
   let factor = inverseSqrt(total(lane, squares) / ${x!.shape.at(-1)}.0f + ${f32Literal(epsilon)});
 ${each(`store(first + i, load0(first + i) * factor${weight ? " * load1(i)" : ""});`)}`,
     ),
+});
+
+/** Rows as wide as the weight, normalised, then turned. A lane keeps its pairs, so that a row is read once. */
+export const turnedRmsRows: WebGpuForm<NormOptions> = webGpuForm({
+  build: (device, [x, weight, cos], { epsilon }) => {
+    const width = weight!.shape[0]!;
+    const [places, pairs] = cos!.shape as [number, number];
+    const rowsOfToken = x!.shape.at(-1)! / width;
+    return rowKernel(device, { shape: [sizeOf(x!.shape) / width, width] }, (_, lanes) => {
+      const kept = Math.ceil(width / 2 / lanes);
+      const each = (lines: (pair: string) => string) =>
+        unroll(
+          kept,
+          (k) =>
+            `  { let i = lane + ${k * lanes}u; let at = first + 2u * i; if (i < ${width / 2}u) {${lines(`pair${k}`)}} }`,
+        );
+      return `  let angles = group / ${rowsOfToken}u % ${places}u * ${pairs}u;
+  var squares = 0.0f;
+${unroll(kept, (k) => `  var pair${k} = vec2(0.0f);`)}
+${each((pair) => ` ${pair} = vec2(load0(at), load0(at + 1u)); squares += dot(${pair}, ${pair}); `)}
+  let factor = inverseSqrt(total(lane, squares) / ${width}.0f + ${f32Literal(epsilon)});
+${each(
+  (pair) => `
+    let normed = ${pair} * factor * vec2(load1(2u * i), load1(2u * i + 1u));
+    let turn = vec2(load2(angles + i % ${pairs}u), load3(angles + i % ${pairs}u));
+    store(at, dot(normed, vec2(turn.x, -turn.y)));
+    store(at + 1u, dot(normed, turn.yx));
+  `,
+)}`;
+    });
+  },
 });
 
 export const layerRows: WebGpuForm<NormOptions> = webGpuForm({

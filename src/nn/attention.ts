@@ -22,6 +22,13 @@ const norms: Record<QkNorm, (width: number, epsilon: number) => RmsNorm | LayerN
   none: () => undefined,
 };
 
+/** Queries or keys, normalised, then turned to their places. */
+function placed(x: Tensor, norm: RmsNorm | LayerNorm | undefined, table: Rope | undefined): Tensor {
+  if (table && norm instanceof RmsNorm) return norm.forward(x, table);
+  const normed = norm?.forward(x) ?? x;
+  return table ? rope(normed, table) : normed;
+}
+
 /** Multi-head attention with normalised queries and keys, to itself (rotated by `rope`) or to a context. */
 export class Attention {
   readonly query: Projection;
@@ -49,11 +56,8 @@ export class Attention {
     x: Tensor,
     { context = x, bias, rope: table }: { context?: Tensor; bias?: Tensor; rope?: Rope } = {},
   ): Tensor {
-    let q = this.query.forward(x);
-    let k = this.key.forward(context);
-    q = this.queryNorm?.forward(q) ?? q;
-    k = this.keyNorm?.forward(k) ?? k;
-    if (table) [q, k] = [rope(q, table), rope(k, table)];
+    const q = placed(this.query.forward(x), this.queryNorm, table);
+    const k = placed(this.key.forward(context), this.keyNorm, table);
     return this.out.forward(
       attention(q, k, this.value.forward(context), { heads: this.heads, scale: this.scale, bias }),
     );

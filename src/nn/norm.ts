@@ -1,4 +1,6 @@
 import { layerNorm, rmsNorm } from "../kernels/norms.ts";
+import { rmsNormRope } from "../kernels/rms-norm-rope.ts";
+import type { Rope } from "../kernels/rope.ts";
 import { parameter, type Tensor } from "../tensor/tensor.ts";
 
 /** x · (mean(x²) + ε)^-½ · weight over the last axis. */
@@ -11,8 +13,10 @@ export class RmsNorm {
     this.epsilon = epsilon;
   }
 
-  forward(x: Tensor): Tensor {
-    return rmsNorm(x, { weight: this.weight, epsilon: this.epsilon });
+  /** With `rope`, x is [B, N, D], rows of this norm's width (the whole or heads) side by side, and turned afterwards. */
+  forward(x: Tensor, rope?: Rope): Tensor {
+    const options = { weight: this.weight, epsilon: this.epsilon };
+    return rope ? rmsNormRope(x, { ...options, ...rope }) : rmsNorm(x, options);
   }
 }
 

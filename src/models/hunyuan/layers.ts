@@ -1,6 +1,6 @@
 /** Pieces that the blocks of HunyuanVideo have in common. */
 import { silu } from "../../kernels/activations.ts";
-import { type Rope, rope } from "../../kernels/rope.ts";
+import type { Rope } from "../../kernels/rope.ts";
 import { Linear } from "../../nn/linear.ts";
 import { RmsNorm } from "../../nn/norm.ts";
 import type { Tensor } from "../../tensor/tensor.ts";
@@ -46,13 +46,13 @@ export class Projections {
 
   /** x [B, N, W] to three of [B, N, W]. */
   forward(x: Tensor, table?: Rope): [q: Tensor, k: Tensor, v: Tensor] {
-    const q = this.#normed(this.query.forward(x), this.queryNorm);
-    const k = this.#normed(this.key.forward(x), this.keyNorm);
-    const v = this.value.forward(x);
-    return table ? [rope(q, table), rope(k, table), v] : [q, k, v];
+    const q = this.#placed(this.query.forward(x), this.queryNorm, table);
+    const k = this.#placed(this.key.forward(x), this.keyNorm, table);
+    return [q, k, this.value.forward(x)];
   }
 
-  #normed(x: Tensor, norm: RmsNorm): Tensor {
+  #placed(x: Tensor, norm: RmsNorm, table?: Rope): Tensor {
+    if (table) return norm.forward(x, table);
     const [batch, tokens, width] = x.shape as [number, number, number];
     return norm.forward(x.reshape(batch, tokens, this.heads, width / this.heads)).reshape(batch, tokens, width);
   }

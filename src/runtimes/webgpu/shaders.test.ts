@@ -4,6 +4,7 @@ import { gelu } from "../../kernels/activations.ts";
 import { attention } from "../../kernels/attention.ts";
 import { linear } from "../../kernels/linear.ts";
 import { layerNorm, pixelNorm, rmsNorm } from "../../kernels/norms.ts";
+import { rmsNormRope } from "../../kernels/rms-norm-rope.ts";
 import { rope } from "../../kernels/rope.ts";
 import { softmax } from "../../kernels/softmax.ts";
 import { Conv3d } from "../../nn/conv3d.ts";
@@ -102,6 +103,19 @@ const examples: Record<string, Example> = {
     outputs: () => ({
       out: rope(x, { cos: input("cos", [tokens, width / 2]), sin: input("sin", [tokens, width / 2]) }),
     }),
+  },
+  "norm and rotary embedding": {
+    outputs: () => {
+      const table = { cos: input("cos", [tokens, width / 2]), sin: input("sin", [tokens, width / 2]) };
+      return { out: rmsNormRope(x, { weight: named("weight", [width]), epsilon: 1e-5, ...table }) };
+    },
+  },
+  "norm and rotary embedding by heads": {
+    outputs: () => {
+      const table = { cos: input("cos", [tokens, 64]), sin: input("sin", [tokens, 64]) };
+      return { out: rmsNormRope(x, { weight: named("weight", [128]), epsilon: 1e-6, ...table }).tanh() };
+    },
+    options: { between: "f16" },
   },
   softmax: { outputs: () => ({ out: softmax(x) }) },
   "attention with a mask": {

@@ -3,9 +3,13 @@ import { DeviceLostError, UnsupportedError } from "../../base/errors.ts";
 import { gaussian } from "../../base/philox.ts";
 import { attention } from "../../kernels/attention.ts";
 import { webGpuForm } from "../../kernels/wgsl.ts";
+import { hunyuanVideo } from "../../models/hunyuan/config.ts";
+import { Projections } from "../../models/hunyuan/layers.ts";
+import { Attention } from "../../nn/attention.ts";
 import { findAdapter, openGpuDevice } from "../../platform/node/devices/webgpu.ts";
 import { type HostTensor, hostTensor, sizeOf } from "../../tensor/dtype.ts";
 import type { Kernel } from "../../tensor/kernel.ts";
+import { mount, parametersOf } from "../../tensor/mount.ts";
 import { buildProgram, type Program } from "../../tensor/program.ts";
 import { gradients } from "../../tensor/reverse.ts";
 import { type CompileOptions, type Runtime, weightInMemory } from "../../tensor/runtime.ts";
@@ -119,6 +123,34 @@ withGpu("streaming attention", () => {
     ]);
     const [got, expected] = [await run(plain!, kept!), await run(reference, expanded!)];
     expect(relativeError(got["out"]!.data, expected["out"]!.data)).toBeLessThan(1e-5);
+  });
+});
+
+withGpu("queries and keys are normalised and turned in one shader each", () => {
+  const x = input("x", [2, 5, 16]);
+  const table = (pairs: number) => ({ cos: input("cos", [5, pairs]), sin: input("sin", [5, pairs]) });
+  const [whole, heads] = [
+    mount(new Attention({ width: 16, heads: 2 })),
+    mount(new Projections({ ...hunyuanVideo, heads: 2, headWidth: 8 })),
+  ];
+  test.each([
+    ["over the whole width", whole, () => [whole.forward(x, { rope: table(8) })]],
+    ["by heads", heads, () => heads.forward(x, table(4))],
+  ] as const)("%s", async (_, layer, forward) => {
+    const own = open({}); // simple shaders around: they are compiled faster
+    const outputs = Object.fromEntries(forward().map((out, i) => [`out${i}`, out]));
+    const [kept, expanded] = [own.keeps, () => false].map((keep) => buildProgram(outputs, { keep }));
+    const drawn = [...parametersOf(layer)].map(
+      ([name, { shape }]) => [name, weightInMemory(draw(name, shape))] as const,
+    );
+    const weights = new Map(drawn);
+    const { steps } = own.lower(kept!, { weights });
+    const rows = steps.filter(({ shader }) => shader.variant === "a workgroup a row");
+    expect(rows.map(({ name }) => name)).toEqual(["queryNorm rms-norm-rope", "keyNorm rms-norm-rope"]);
+    expect(steps.length).toBe(layer === whole ? 7 : 5); // the others are products, and attention
+    const [got, expected] = [await run(own, kept!, { weights }), await run(reference, expanded!, { weights })];
+    for (const name of Object.keys(outputs))
+      expect(relativeError(got[name]!.data, expected[name]!.data)).toBeLessThan(1e-5);
   });
 });
 
