@@ -5,7 +5,7 @@
  * memory, and only when a row's powers outgrow f16.
  */
 import type { AttentionOptions } from "./attention-parts.ts";
-import { maskedFunction } from "./attention-tiles.ts";
+import { maskedFunction, storesOf } from "./attention-tiles.ts";
 import { matrixExtensions, matrixSide, matrixWords } from "./matrix-units.ts";
 import { f32Literal, unroll, type WgslDevice, type WgslKernel, type WgslValue } from "./wgsl.ts";
 
@@ -186,6 +186,7 @@ fn put(batch: u32, head: u32, row: u32, channel: u32, value: f32) {
     code,
     lanes,
     groups: batches * heads * tilesDown,
+    stores: putLogSum ? undefined : storesOf(heads, rows, channels, own),
     ...matrixExtensions,
   };
 }

@@ -1,6 +1,6 @@
 /** What attention's shaders have in common: tiles of rows, who has which of their elements, and where operands lie. */
 import type { Shape } from "../tensor/dtype.ts";
-import { f32Literal, type WgslDevice } from "./wgsl.ts";
+import { f32Literal, inBands, type Span, type WgslDevice } from "./wgsl.ts";
 
 /** Lanes side by side share rows: each takes every eighth row of the other side and every eighth vec4 of channels. */
 export const across = 8;
@@ -46,6 +46,10 @@ export const chooseTile = (device: WgslDevice, width: number, held: number, rows
       lanesOf(tile) <= device.lanes &&
       tile.own < 2 * rows,
   ) ?? smallest;
+
+/** What workgroups store that have `own` queries of a head each: with several heads, parts of all rows of a batch. */
+export const storesOf = (heads: number, rows: number, channels: number, own: number): ((groups: Span) => Span) =>
+  heads === 1 ? inBands(rows, channels, own) : inBands(rows, channels, rows, heads * Math.ceil(rows / own));
 
 /** WGSL of the vec4 of channels that a lane has as its number `c`. */
 export const ownQuad = (quads: number, c: number): string =>

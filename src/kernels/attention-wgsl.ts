@@ -4,15 +4,26 @@
  */
 import { matrixAttention } from "./attention-matrix.ts";
 import type { AttentionOptions } from "./attention-parts.ts";
-import { across, chooseTile, lanesOf, maskedFunction, ownQuad, streams, strideOf } from "./attention-tiles.ts";
+import {
+  across,
+  chooseTile,
+  lanesOf,
+  maskedFunction,
+  ownQuad,
+  storesOf,
+  streams,
+  strideOf,
+} from "./attention-tiles.ts";
 import {
   f32Literal,
+  runsOf,
   unroll,
   type WebGpuForm,
   type WgslDevice,
   type WgslKernel,
   type WgslValue,
   webGpuForm,
+  widened,
 } from "./wgsl.ts";
 
 /** @param putLogSum as of `matrixAttention` */
@@ -116,6 +127,7 @@ fn put(batch: u32, head: u32, row: u32, quad: u32, value: vec4<f32>) {
     code,
     lanes,
     groups: batches * heads * tilesDown,
+    stores: putLogSum ? undefined : storesOf(heads, rows, channels, tile.own),
   };
 }
 
@@ -124,6 +136,11 @@ const supports: WebGpuForm<AttentionOptions>["supports"] = (device, [q], { heads
 
 export const streamingAttention: WebGpuForm<AttentionOptions> = webGpuForm({
   supports,
+  needs([q, k], _, stored) {
+    const [, rows, channels] = q!.shape as [number, number, number];
+    const keys = widened(runsOf(stored, rows * channels), k!.shape[1]! * channels);
+    return [widened(runsOf(stored, channels), channels), keys, keys];
+  },
   build: (device, operands, options) => forwardKernel(device, operands, options),
 });
 

@@ -5,7 +5,16 @@
  */
 import { chooseTile, isDirect } from "./tile.ts";
 import { loader, type Product, type TileOperand } from "./tile-operand.ts";
-import { unroll, type WebGpuForm, type WgslKernel, type WgslValue, webGpuForm } from "./wgsl.ts";
+import {
+  inBands,
+  runsOf,
+  unroll,
+  type WebGpuForm,
+  type WgslKernel,
+  type WgslValue,
+  webGpuForm,
+  widened,
+} from "./wgsl.ts";
 
 /** Words of a row that share a scale, and rows that do. */
 const [run, side] = [32, 128];
@@ -51,11 +60,13 @@ fn work(group: u32, lane: u32) {
   }
   store(at, total);
 }`;
-  return { variant: "8 bits, a lane an element", code, lanes: 64, groups: Math.ceil((rows * columns) / 64) };
+  const groups = Math.ceil((rows * columns) / 64);
+  return { variant: "8 bits, a lane an element", code, lanes: 64, groups, stores: inBands(rows * columns, 1, 64) };
 }
 
 export const int8Tiles: WebGpuForm<object> = webGpuForm({
   supports: ({ packedDot }) => packedDot,
+  needs: ([x, , w], _, stored) => [widened(runsOf(stored, w!.shape[0]!), x!.shape[1]!)],
   build(device, [x, , w]) {
     const product = productOf(x!, w!);
     const { rows, columns, inner } = product;
@@ -110,7 +121,14 @@ ${each((i, j) => `  put(firstRow + ownRow + ${i}u, firstColumn + ownColumn + ${j
 fn put(row: u32, column: u32, value: f32) {
   if (row < ${rows}u && column < ${columns}u) { store(row * ${columns}u + column, value); }
 }`;
-    return { variant: `8 bits, tiles of ${tile.rows}x${tile.columns}`, code, lanes, groups: tilesDown * tilesAcross };
+    const stores = inBands(rows, columns, tile.rows, tilesAcross);
+    return {
+      variant: `8 bits, tiles of ${tile.rows}x${tile.columns}`,
+      code,
+      lanes,
+      groups: tilesDown * tilesAcross,
+      stores,
+    };
   },
 });
 

@@ -2,12 +2,15 @@
 import { sizeOf } from "../tensor/dtype.ts";
 import {
   f32Literal,
+  inBands,
+  runsOf,
+  type Span,
   unroll,
-  type WebGpuForm,
   type WgslDevice,
   type WgslKernel,
   type WgslValue,
   webGpuForm,
+  widened,
 } from "./wgsl.ts";
 
 /** Rows from which on more lanes pay. */
@@ -43,14 +46,22 @@ fn work(group: u32, lane: u32) {
   let first = group * ${width}u;
 ${body(each, lanes)}
 }`;
-  return { variant: "a workgroup a row", code, lanes, groups: sizeOf(shape) / width };
+  const rows = sizeOf(shape) / width;
+  return { variant: "a workgroup a row", code, lanes, groups: rows, stores: inBands(rows, width, 1) };
 }
+
+/** A row of the result needs the same of the first operand. */
+const sameRows = ([x]: readonly WgslValue[], _: unknown, stored: Span): readonly Span[] => {
+  const width = x!.shape.at(-1)!;
+  return [widened(runsOf(stored, width), width)];
+};
 
 interface NormOptions {
   readonly epsilon: number;
 }
 
-export const rmsRows: WebGpuForm<NormOptions> = webGpuForm({
+export const rmsRows = webGpuForm<NormOptions>({
+  needs: sameRows,
   build: (device, [x, weight], { epsilon }) =>
     rowKernel(
       device,
@@ -63,7 +74,17 @@ ${each(`store(first + i, load0(first + i) * factor${weight ? " * load1(i)" : ""}
 });
 
 /** Rows as wide as the weight, normalised, then turned. A lane keeps its pairs, so that a row is read once. */
-export const turnedRmsRows: WebGpuForm<NormOptions> = webGpuForm({
+export const turnedRmsRows = webGpuForm<NormOptions>({
+  needs([x, weight, cos], _, stored) {
+    const width = weight!.shape[0]!;
+    const [places, pairs] = cos!.shape as [number, number];
+    const rows = runsOf(stored, width);
+    const [first, last] = runsOf(rows, x!.shape.at(-1)! / width);
+    const batch = Math.floor(first / places) * places;
+    // Rows of several of a batch need angles from both ends of the tables.
+    const angles = last - batch > places ? undefined : widened([first - batch, last - batch], pairs);
+    return [widened(rows, width), undefined, angles, angles];
+  },
   build: (device, [x, weight, cos], { epsilon }) => {
     const width = weight!.shape[0]!;
     const [places, pairs] = cos!.shape as [number, number];
@@ -93,7 +114,8 @@ ${each(
   },
 });
 
-export const layerRows: WebGpuForm<NormOptions> = webGpuForm({
+export const layerRows = webGpuForm<NormOptions>({
+  needs: sameRows,
   build: (device, [x, weight], { epsilon }) =>
     rowKernel(
       device,
@@ -108,7 +130,8 @@ ${each(`store(first + i, (load0(first + i) - mean) * factor${weight ? " * load1(
     ),
 });
 
-export const softmaxRows: WebGpuForm<object> = webGpuForm({
+export const softmaxRows = webGpuForm<object>({
+  needs: sameRows,
   build: (device, [x]) =>
     rowKernel(
       device,

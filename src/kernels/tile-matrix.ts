@@ -4,7 +4,7 @@
  */
 import { matrixExtensions, matrixSide, matrixWords } from "./matrix-units.ts";
 import { loader, type Product, type TileOperand } from "./tile-operand.ts";
-import { unroll, type WgslDevice, type WgslKernel } from "./wgsl.ts";
+import { inBands, unroll, type WgslDevice, type WgslKernel } from "./wgsl.ts";
 
 interface Tile {
   readonly rows: number;
@@ -93,7 +93,7 @@ fn put(part: u32, sheet: u32, firstRow: u32, firstColumn: u32, own: u32, lane: u
     let row = firstRow + e / ${side}u;
     let column = firstColumn + e % ${side}u;
     if (row < ${rows}u && column < ${columns}u) {
-      store(${parts > 1 ? `part * ${sheets * rows * columns}u + ` : ""}${product.out ?? `(sheet * ${rows}u + row) * ${columns}u + column`}, staged[own * ${side * side}u + e]);
+      store(${parts > 1 ? `part * ${sheets * rows * columns}u + ` : ""}(sheet * ${rows}u + row) * ${columns}u + column, staged[own * ${side * side}u + e]);
     }
   }
 }`;
@@ -103,6 +103,7 @@ fn put(part: u32, sheet: u32, firstRow: u32, firstColumn: u32, own: u32, lane: u
     code,
     lanes,
     groups: groups(tile),
+    stores: inBands(rows, columns, tile.rows, tilesAcross),
     ...matrixExtensions,
   };
 }

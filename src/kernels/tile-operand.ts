@@ -22,8 +22,6 @@ export interface Product {
   readonly left: TileOperand;
   /** Operand 1, [inner, columns] in some order. */
   readonly right: TileOperand;
-  /** WGSL of the result's flat index from `sheet`, `row`, `column`; row-major by default. */
-  readonly out?: string;
   /** Parts of the inner axis that different workgroups sum; the parts lie behind one another in the result. */
   readonly parts?: number;
   /** Which operand's `load` is left and right; 0 and 1 by default. */

@@ -4,7 +4,7 @@
  */
 import { matrixKernel } from "./tile-matrix.ts";
 import { loader, type Product, type TileOperand } from "./tile-operand.ts";
-import { unroll, type WgslDevice, type WgslKernel } from "./wgsl.ts";
+import { inBands, unroll, type WgslDevice, type WgslKernel } from "./wgsl.ts";
 
 interface Tile {
   readonly rows: number;
@@ -47,7 +47,7 @@ export const isDirect = (device: WgslDevice, { sheets, rows, columns, inner }: P
   device.isSoftware || sheets * rows * columns * inner <= tiny;
 
 /** A lane an element, straight from memory. */
-function directKernel({ sheets, rows, columns, inner, left, right, out, loads = [0, 1] }: Product): WgslKernel {
+function directKernel({ sheets, rows, columns, inner, left, right, loads = [0, 1] }: Product): WgslKernel {
   const size = sheets * rows * columns;
   const four = [left, right].every((operand) => operand.four && operand.along === "inner");
   const term = four
@@ -63,9 +63,10 @@ fn work(group: u32, lane: u32) {
   let sheet = at / ${rows * columns}u;
   var sum = 0.0f;
   for (var k = 0u; k < ${inner}u; k += ${four ? 4 : 1}u) { sum += ${term}; }
-  store(${out ?? "at"}, sum);
+  store(at, sum);
 }`;
-  return { variant: "a lane an element", code, lanes: 64, groups: Math.ceil(size / 64) };
+  const groups = Math.ceil(size / 64);
+  return { variant: "a lane an element", code, lanes: 64, groups, stores: inBands(size, 1, 64) };
 }
 
 export function productKernel(device: WgslDevice, product: Product): WgslKernel {
@@ -119,12 +120,13 @@ fn put(part: u32, sheet: u32, row: u32, first: u32, values: vec4<f32>) {
   for (var j = 0u; j < 4u; j++) {
     let column = first + j;
     if (column < ${columns}u) {
-      store(${parts > 1 ? `part * ${sheets * rows * columns}u + ` : ""}${product.out ?? `(sheet * ${rows}u + row) * ${columns}u + column`}, values[j]);
+      store(${parts > 1 ? `part * ${sheets * rows * columns}u + ` : ""}(sheet * ${rows}u + row) * ${columns}u + column, values[j]);
     }
   }
 }`;
   const variant = `tiles of ${tile.rows}x${tile.columns}${parts > 1 ? ` in ${parts} parts` : ""}`;
-  return { variant, code, lanes, groups: tilesDown * tilesAcross * sheets * parts };
+  const stores = inBands(rows, columns, tile.rows, tilesAcross);
+  return { variant, code, lanes, groups: tilesDown * tilesAcross * sheets * parts, stores };
 }
 
 /** Brings one slice of an operand to workgroup memory, the inner axis outermost. */

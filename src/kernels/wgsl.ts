@@ -25,6 +25,9 @@ export interface WgslValue {
   readonly dtype: DType;
 }
 
+/** Elements of a value in row-major order, from the first up to but not with the second. */
+export type Span = readonly [from: number, to: number];
+
 /**
  * A compute shader without its bindings. The runtime writes these around it:
  * - `load0(i: u32)`, `load1`, …: element `i` of an operand in row-major order (f32 for every float, i32, bool), and
@@ -43,6 +46,8 @@ export interface WgslKernel {
   readonly enable?: readonly string[];
   /** Diagnostics to be turned off. */
   readonly diagnostics?: readonly string[];
+  /** Elements of the result that some successive workgroups store; any, where it is not said. */
+  readonly stores?: ((groups: Span) => Span) | undefined;
 }
 
 /** A kernel's form for WebGPU (`fast.webgpu`). */
@@ -50,9 +55,27 @@ export interface WebGpuForm<O> {
   /** Where it applies; elsewhere the definition runs. */
   readonly supports?: (device: WgslDevice, inputs: readonly Tensor[], options: O) => boolean;
   readonly build: (device: WgslDevice, inputs: readonly WgslValue[], options: O, out: WgslValue) => WgslKernel;
+  /** Elements of each operand that some of the result need; all, where it is not said. */
+  readonly needs?: (inputs: readonly WgslValue[], options: O, stored: Span) => readonly (Span | undefined)[];
 }
 
 export const webGpuForm = <O>(form: WebGpuForm<O>): WebGpuForm<O> => form;
+
+/**
+ * What workgroups store of [sheets, rows, columns] where `across` of them in succession fill a band of rows, and bands follow
+ * one another down a sheet.
+ */
+export function inBands(rows: number, columns: number, band: number, across = 1): (groups: Span) => Span {
+  const down = Math.ceil(rows / band);
+  const start = (at: number) => (Math.floor(at / down) * rows + Math.min(rows, (at % down) * band)) * columns;
+  return ([first, last]) => [start(Math.floor(first / across)), start(Math.ceil(last / across))];
+}
+
+/** The span to whole runs of `width` elements, in units of them. */
+export const runsOf = ([from, to]: Span, width: number): Span => [Math.floor(from / width), Math.ceil(to / width)];
+
+/** So many elements for each of a span. */
+export const widened = ([from, to]: Span, width: number): Span => [from * width, to * width];
 
 /** Joins what `body` writes for 0 … count - 1. */
 export const unroll = (count: number, body: (i: number) => string): string =>

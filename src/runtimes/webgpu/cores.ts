@@ -1,7 +1,7 @@
 /** The operations that need a loop of their own, as compute shaders over `load…` and `store`. */
 import { partsOf, productKernel } from "../../kernels/tile.ts";
 import type { Product } from "../../kernels/tile-operand.ts";
-import { f32Literal, type WebGpuForm, type WgslDevice, type WgslKernel } from "../../kernels/wgsl.ts";
+import { f32Literal, inBands, type WebGpuForm, type WgslDevice, type WgslKernel } from "../../kernels/wgsl.ts";
 import { type Shape, sizeOf } from "../../tensor/dtype.ts";
 import type { OpAttributes } from "../../tensor/ops.ts";
 import type { Node } from "../../tensor/program.ts";
@@ -35,7 +35,7 @@ fn work(group: u32, lane: u32) {
   let i = group * ${lanes}u + lane;
   if (i < ${size}u) { ${call}; }
 }`;
-  return { variant, code, lanes, groups: Math.ceil(size / lanes) };
+  return { variant, code, lanes, groups: Math.ceil(size / lanes), stores: inBands(size, 1, lanes) };
 }
 
 /** Sums `parts` partial results of `size` elements. */
@@ -106,7 +106,8 @@ fn work(group: u32, lane: u32) {
   }
   if (lane == 0u) { store(group, partial[0]); }
 }`;
-    return { parts, kernel: { variant: "a workgroup a result", code, lanes, groups: results * parts } };
+    const groups = results * parts;
+    return { parts, kernel: { variant: "a workgroup a result", code, lanes, groups, stores: inBands(groups, 1, 1) } };
   };
 }
 

@@ -2,7 +2,6 @@
 import type { HostTensor } from "../../tensor/dtype.ts";
 import { checkInputs, weightsFor } from "../../tensor/hand-in.ts";
 import type { OpAttributes } from "../../tensor/ops.ts";
-import type { Program } from "../../tensor/program.ts";
 import type { CompileOptions, Executable } from "../../tensor/runtime.ts";
 import { bytesOf, decode, encode } from "./format.ts";
 import type { Block, Gpu } from "./gpu.ts";
@@ -10,6 +9,7 @@ import { checkIndices, indexTables } from "./indices.ts";
 import type { Lowered, Step } from "./lower.ts";
 import { shareMemory } from "./memory.ts";
 import { livesOf, updatesOf } from "./schedule.ts";
+import { partWords } from "./shader.ts";
 import type { WebGpuState } from "./state.ts";
 import type { WeightMemory } from "./weights.ts";
 
@@ -24,12 +24,11 @@ interface Dispatch {
 export async function makeExecutable(
   gpu: Gpu,
   memory: WeightMemory,
-  program: Program,
   lowered: Lowered,
   { weights, state }: CompileOptions,
 ): Promise<Executable> {
+  const { program, values, steps, valueAt, resultOf } = lowered;
   const { nodes } = program;
-  const { values, steps, valueAt, resultOf } = lowered;
   const held = state as WebGpuState | undefined;
   const blocks: Block[] = [];
   const factors: (Block | undefined)[] = [];
@@ -69,7 +68,7 @@ export async function makeExecutable(
 
   /** Inputs, what steps write, and results, in buffers that they share over time. */
   const placeMoving = async (): Promise<void> => {
-    const lives = livesOf(program, lowered);
+    const lives = livesOf(lowered);
     const { buffers, bufferOf } = shareMemory(lives.map(({ first, last, bytes }) => ({ first, last, bytes })));
     const shared: Block[] = [];
     for (const bytes of buffers) shared.push(await own(bytes, "values between steps"));
@@ -78,19 +77,19 @@ export async function makeExecutable(
 
   const bind = async (step: Step): Promise<Dispatch[]> => {
     const { pipeline, layout } = await gpu.pipeline(step.shader, step.name);
-    const entries = [
-      ...step.reads.flatMap((value) => [
-        ...gpu.bindings(blocks[value]!, values[value]!.storage),
-        ...(factors[value] ? [{ buffer: factors[value].buffers[0]! }] : []),
-      ]),
-      ...gpu.bindings(blocks[step.write]!, values[step.write]!.storage),
-    ];
+    const { windows, groups } = step.shader;
+    const entries = [...step.reads, step.write].flatMap((value, k) => [
+      ...gpu.bindings(blocks[value]!, values[value]!.storage, windows?.[k]),
+      ...(factors[value] ? [{ buffer: factors[value].buffers[0]! }] : []),
+    ]);
+    const chunks = [...step.reads, step.write].map((value) => values[value]!.storage.chunk);
     const list: Dispatch[] = [];
     for (const [from, count] of slices(gpu, step)) {
       const first: GPUBufferBinding[] = [];
       if (step.shader.bindings.at(-1) === "uniform") {
-        const buffer = gpu.device.createBuffer({ size: 16, usage: uniformUsage });
-        gpu.device.queue.writeBuffer(buffer, 0, Uint32Array.of(from, 0, 0, 0));
+        const words = partWords(step.shader, [from, from + count], chunks);
+        const buffer = gpu.device.createBuffer({ size: words.byteLength, usage: uniformUsage });
+        gpu.device.queue.writeBuffer(buffer, 0, words);
         releases.push(() => buffer.destroy());
         first.push({ buffer });
       }
@@ -100,7 +99,7 @@ export async function makeExecutable(
         label: step.name,
       });
       const x = Math.min(count, gpu.limits.groups);
-      const flops = (step.flops * count) / step.shader.groups;
+      const flops = (step.flops * count) / (groups[1] - groups[0]);
       list.push({ pipeline, bindings, x, y: Math.ceil(count / x), flops });
     }
     return list;
@@ -127,7 +126,7 @@ export async function makeExecutable(
     throw cause;
   }
   const resultBlock = (value: number): Block => aside.get(value) ?? blocks[value]!;
-  const updates = updatesOf(program, lowered, resultBlock, held);
+  const updates = updatesOf(lowered, resultBlock, held);
   updates.set(
     -1,
     [...aside].map(([value, to]) => ({ from: blocks[value]!, to, bytes: to.bytes })),
@@ -214,9 +213,10 @@ const uniformUsage = 0x40 | 0x8; // UNIFORM | COPY_DST
 
 /** Ranges of workgroups, each a dispatch that a watchdog lets pass. */
 function slices(gpu: Gpu, { shader, flops }: Step): [number, number][] {
-  if (shader.bindings.at(-1) !== "uniform") return [[0, shader.groups]];
-  const each = Math.max(1, Math.floor(shader.groups / Math.ceil(flops / gpu.limits.flopsPerDispatch)));
+  const [first, last] = shader.groups;
+  if (shader.bindings.at(-1) !== "uniform") return [[first, last - first]];
+  const each = Math.max(1, Math.floor((last - first) / Math.ceil(flops / gpu.limits.flopsPerDispatch)));
   const list: [number, number][] = [];
-  for (let from = 0; from < shader.groups; from += each) list.push([from, Math.min(each, shader.groups - from)]);
+  for (let from = first; from < last; from += each) list.push([from, Math.min(each, last - from)]);
   return list;
 }

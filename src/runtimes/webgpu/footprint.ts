@@ -1,5 +1,4 @@
 /** What a lowered program takes of a device's memory. Nothing touches the device. */
-import type { Program } from "../../tensor/program.ts";
 import { bytesOf } from "./format.ts";
 import type { Lowered } from "./lower.ts";
 import { shareMemory } from "./memory.ts";
@@ -12,7 +11,8 @@ export interface DeviceBytes {
   readonly values: number;
 }
 
-export function deviceBytes(program: Program, lowered: Lowered): DeviceBytes {
+export function deviceBytes(lowered: Lowered): DeviceBytes {
+  const { program } = lowered;
   let [weights, constants] = [0, 0];
   for (const { node, storage } of lowered.values) {
     const { op, name } = node === undefined ? {} : program.nodes[node]!;
@@ -20,6 +20,6 @@ export function deviceBytes(program: Program, lowered: Lowered): DeviceBytes {
     if (op === "constant") constants += bytes;
     if (op === "parameter" && name) weights += bytes + (storage.rows ? bytesOf("f32", storage.rows) : 0);
   }
-  const { buffers } = shareMemory(livesOf(program, lowered));
+  const { buffers } = shareMemory(livesOf(lowered));
   return { weights, values: constants + buffers.reduce((sum, bytes) => sum + bytes, 0) };
 }

@@ -5,7 +5,7 @@
  */
 import { UnsupportedError } from "../../base/errors.ts";
 import { sizeOf } from "../../tensor/dtype.ts";
-import type { OpName } from "../../tensor/ops.ts";
+import type { OpAttributes, OpName } from "../../tensor/ops.ts";
 import type { Node, Program } from "../../tensor/program.ts";
 
 export interface Group {
@@ -25,10 +25,12 @@ export interface Grouping {
 }
 
 export interface FuseOptions {
-  /** Bindings that the operands and the result of one shader may take together. */
-  readonly bindings: number;
-  /** Bindings that one stored node or source takes. */
+  /** Whether shaders can bind what a group reads and writes. */
+  readonly fits: (group: Group) => boolean;
+  /** Bindings that all of one stored node or source take. */
   readonly bindingsOf: (node: number) => number;
+  /** Nodes that are stored whatever could be computed from them at once. */
+  readonly kept: Iterable<number>;
 }
 
 /** Nodes of a group beyond this are cut off, to keep shaders short. */
@@ -48,6 +50,9 @@ export const isSource = (node: Node): boolean =>
   node.op === "input" || node.op === "parameter" || (node.op === "constant" && !isLiteral(node));
 export const isView = ({ op }: Node): boolean => views.has(op);
 export const isCore = ({ op }: Node): boolean => cores.has(op);
+
+export const titleOf = ({ op, attributes }: Node): string =>
+  op === "kernel" ? (attributes as OpAttributes["kernel"]).kernel.name : op;
 
 /** Follows reshapes and barriers, which leave every element at its place. */
 export function exactBase({ nodes }: Program, at: number): number {
@@ -71,7 +76,7 @@ export function fuse(program: Program, options: FuseOptions): Grouping {
       return [at, isView(nodes[base]!) || isLiteral(nodes[base]!) ? at : base] as const;
     }),
   );
-  const stored = new Set(resultOf.values());
+  const stored = new Set([...resultOf.values(), ...options.kept]);
   const uses = usesOf(program, stored);
   // Cutting a group that is too large moves others, so this goes on until all fit.
   for (;;) {
@@ -99,7 +104,7 @@ function usesOf(program: Program, stored: ReadonlySet<number>): Use[][] {
     if (isView(node) && !stored.has(at)) continue;
     for (let from of node.op === "barrier" ? node.inputs.slice(0, 1) : node.inputs) {
       let exact = node.op === "reshape" || node.op === "barrier" || !isView(node);
-      while (isView(nodes[from]!)) {
+      while (isView(nodes[from]!) && !stored.has(from)) {
         const { op, inputs } = nodes[from]!;
         exact &&= op === "reshape" || op === "barrier";
         from = inputs[0]!;
@@ -170,11 +175,12 @@ function inspect(
   home: readonly number[],
   root: number,
   core: number | undefined,
-  { bindings: all, bindingsOf }: FuseOptions,
+  { fits, bindingsOf }: FuseOptions,
 ): { leaves: number[]; cut: number | undefined } {
-  const bindings = all - bindingsOf(root);
   const below = new Map<number, Set<number>>();
   const members: number[] = [];
+  /** The core and what is computed from it. */
+  const behind = new Set([core]);
   const visit = (at: number): Set<number> => {
     const known = below.get(at);
     if (known) return known;
@@ -184,24 +190,31 @@ function inspect(
     if (at !== root && (isSource(node) || home[at] === at)) leaves.add(at);
     else if (!isLiteral(node)) {
       const operands = node.op === "barrier" ? node.inputs.slice(0, 1) : node.inputs;
-      for (const from of operands) for (const leaf of visit(from)) leaves.add(leaf);
+      for (const from of operands) {
+        for (const leaf of visit(from)) leaves.add(leaf);
+        if (behind.has(from)) behind.add(at);
+      }
       if (home[at] === root) members.push(at);
     }
     return leaves;
   };
   const leaves = [...visit(root)];
+  if (members.length <= largestGroup && fits({ root, core, leaves })) return { leaves, cut: undefined };
   const cost = (list: Iterable<number>) => [...list].reduce((sum, leaf) => sum + bindingsOf(leaf), 0);
-  if (cost(leaves) <= bindings && members.length <= largestGroup) return { leaves, cut: undefined };
+  const partOf = (at: number): Group => ({
+    root: at,
+    core: behind.has(at) ? core : undefined,
+    leaves: [...below.get(at)!],
+  });
   // The largest part that fits is computed first; members come with operands before users.
   const parts = members.filter(
-    (at, i) =>
-      at !== root && at !== core && i < largestGroup && cost(below.get(at)!) <= bindings && below.get(at)!.size > 0,
+    (at, i) => at !== root && at !== core && i < largestGroup && below.get(at)!.size > 0 && fits(partOf(at)),
   );
   parts.sort((a, b) => cost(below.get(b)!) - cost(below.get(a)!) || b - a);
   const [cut = core === root ? undefined : core] = parts;
   if (cut === undefined)
     throw new UnsupportedError(
-      `${nodes[root]!.op} reads and writes more than the ${all} bindings of this device hold`,
+      `${titleOf(nodes[core ?? root]!)} reads and writes more at once than the bindings of this device hold`,
       { where: nodes[root]!.scope, hint: "a smaller size or fewer frames need fewer; --device cpu has no such limit" },
     );
   return { leaves, cut };

@@ -5,6 +5,7 @@ import type { Format } from "./format.ts";
 import { formats } from "./format.ts";
 import { type GpuLimits, limitsOf, wgslDevice } from "./limits.ts";
 import type { Storage } from "./shader.ts";
+import type { Window } from "./windows.ts";
 
 /** A piece of memory, in parts that can be bound. */
 export interface Block {
@@ -70,8 +71,12 @@ export class Gpu {
     for (const buffer of block.buffers) buffer.destroy();
   }
 
-  /** Bindings of a value that lies at the start of a block. */
-  bindings(block: Block, { format, size, chunk }: Pick<Storage, "format" | "size" | "chunk">): GPUBufferBinding[] {
+  /** Bindings of a value that lies at the start of a block, or of a window of it. */
+  bindings(
+    block: Block,
+    { format, size, chunk }: Pick<Storage, "format" | "size" | "chunk">,
+    { first, count }: Window = { first: 0, count: Number.POSITIVE_INFINITY },
+  ): GPUBufferBinding[] {
     const bytes = Math.ceil((size * formats[format].bits) / 128) * 16;
     const chunkBytes = (chunk * formats[format].bits) / 8;
     const list: GPUBufferBinding[] = [];
@@ -79,7 +84,7 @@ export class Gpu {
       const [buffer, offset] = this.#place(block, from);
       list.push({ buffer, offset, size: Math.min(chunkBytes, bytes - from) });
     }
-    return list;
+    return list.slice(first, first + count);
   }
 
   write(block: Block, bytes: Uint8Array, at = 0): void {

@@ -3,10 +3,12 @@ import type { WgslDevice } from "../../kernels/wgsl.ts";
 import { isFloat, sizeOf } from "../../tensor/dtype.ts";
 import { nodeFlops } from "../../tensor/flops.ts";
 import type { Node, Program } from "../../tensor/program.ts";
-import { buildCore, mapKernel, sumOfParts } from "./cores.ts";
+import { buildCore, type CorePlan, mapKernel, sumOfParts } from "./cores.ts";
 import type { Format } from "./format.ts";
-import { exactBase, fuse, type Group, isSource } from "./fuse.ts";
+import { exactBase, fuse, type Group, isSource, titleOf } from "./fuse.ts";
+import { apartHeads } from "./heads.ts";
 import { bindingsOf, type Shader, ShaderWriter, type Storage, scratch } from "./shader.ts";
+import { type Bound, bindingsOfGroup, type Part, partsOf } from "./windows.ts";
 
 /** A value in device memory: a node's, or a group's partial results. */
 export interface Stored {
@@ -26,6 +28,8 @@ export interface Step {
 }
 
 export interface Lowered {
+  /** What was lowered: the program that was given, or one that means the same. */
+  readonly program: Program;
   readonly values: readonly Stored[];
   readonly steps: readonly Step[];
   /** Value of each source and stored node. */
@@ -47,35 +51,54 @@ export interface LowerOptions {
   readonly between: "f32" | "f16";
 }
 
-export function lower(program: Program, options: LowerOptions): Lowered {
+export function lower(given: Program, options: LowerOptions): Lowered {
+  const whole = storageIn(given, options);
+  const tooLarge = (at: number) =>
+    bindingsOfGroup({ root: at, core: at, leaves: given.nodes[at]!.inputs }, whole) > options.bindings;
+  const { program, kept } = apartHeads(given, tooLarge);
   const { nodes } = program;
-  const results = [...program.outputs.values(), ...program.updates.values()];
-  const kept = new Set(results.flatMap((at) => [at, exactBase(program, at)]));
-  const flops = nodeFlops(program);
-  const storageOf = (at: number): Storage => {
-    const node = nodes[at]!;
-    const size = sizeOf(node.shape);
-    const format = formatOf(node, kept.has(at), options);
-    const rows = format === "i8x4" ? { rows: node.shape[0]! } : {};
-    return { format, size, chunk: options.chunk(format), ...rows };
+  const bound: Bound = { nodes, storageOf: storageIn(program, options), bindings: options.bindings };
+  const { storageOf } = bound;
+  const partsIn = (group: Group): Part[] | undefined => {
+    const { kernel, parts } = planOf(nodes, group, options.device);
+    return parts === 1 ? partsOf(group, kernel, bound) : undefined;
   };
-  const bindingsFor = (at: number) => bindingsOf(storageOf(at));
-  const { groups, resultOf } = fuse(program, { bindings: options.bindings, bindingsOf: bindingsFor });
+  const fitsWhole = (group: Group) => bindingsOfGroup(group, storageOf) <= options.bindings;
+  const { groups, resultOf } = fuse(program, {
+    fits: (group) => fitsWhole(group) || partsIn(group) !== undefined,
+    bindingsOf: (at) => bindingsOf(storageOf(at)),
+    kept,
+  });
   const values: Stored[] = [];
   const valueAt = new Map<number, number>();
   const add = (storage: Storage, node?: number): number => values.push({ storage, node }) - 1;
   for (const [at, node] of nodes.entries()) if (isSource(node)) valueAt.set(at, add(storageOf(at), at));
   for (const { root } of groups) valueAt.set(root, add(storageOf(root), root));
+  const flops = nodeFlops(program);
   const steps: Step[] = [];
   for (const group of groups) {
-    const write = valueAt.get(group.root)!;
-    steps.push(...lowerGroup(program, group, { ...options, storageOf, valueAt, write, add, flops }));
+    const context = { ...options, program, storageOf, valueAt, write: valueAt.get(group.root)!, add, flops };
+    for (const part of fitsWhole(group) ? [undefined] : partsIn(group)!)
+      steps.push(...lowerGroup(group, part, context));
   }
   return {
+    program,
     values,
     steps,
     valueAt,
     resultOf: new Map([...resultOf].map(([at, base]) => [at, valueAt.get(base)!])),
+  };
+}
+
+/** How each value that is stored lies in memory. */
+function storageIn(program: Program, options: LowerOptions): (at: number) => Storage {
+  const results = [...program.outputs.values(), ...program.updates.values()];
+  const kept = new Set(results.flatMap((at) => [at, exactBase(program, at)]));
+  return (at) => {
+    const node = program.nodes[at]!;
+    const format = formatOf(node, kept.has(at), options);
+    const rows = format === "i8x4" ? { rows: node.shape[0]! } : {};
+    return { format, size: sizeOf(node.shape), chunk: options.chunk(format), ...rows };
   };
 }
 
@@ -88,6 +111,7 @@ function formatOf(node: Node, kept: boolean, { weightFormat, between }: LowerOpt
 }
 
 interface Context extends LowerOptions {
+  readonly program: Program;
   readonly storageOf: (at: number) => Storage;
   readonly valueAt: ReadonlyMap<number, number>;
   readonly write: number;
@@ -95,81 +119,54 @@ interface Context extends LowerOptions {
   readonly flops: readonly number[];
 }
 
-function lowerGroup(program: Program, { root, core }: Group, context: Context): Step[] {
+/** How the loop of a group's core is run, or the loop over its elements where there is no core. */
+function planOf(nodes: readonly Node[], { root, core }: Group, device: WgslDevice): CorePlan {
+  if (core === undefined) return { kernel: mapKernel(sizeOf(nodes[root]!.shape)), parts: 1 };
+  const node = nodes[core]!;
+  const inputs = node.inputs.map((i) => nodes[i]!);
+  return buildCore(device, inputs, node);
+}
+
+/** The shaders of a group, or the shader of a part of it. */
+function lowerGroup(group: Group, part: Part | undefined, context: Context): Step[] {
+  const { root, core } = group;
+  const { program, storageOf, valueAt, write, device } = context;
   const { nodes } = program;
-  const { storageOf, valueAt, write, device } = context;
   const rootNode = nodes[root]!;
   const name = [rootNode.scope, titleOf(nodes[core ?? root]!)].filter(Boolean).join(" ");
   const { packedDot } = device;
   const writer = () =>
-    new ShaderWriter({ program, storageOf, packedDot, isLeaf: (at) => at !== root && valueAt.has(at) });
-  const stored = { result: storageOf(root), dtype: rootNode.dtype };
-  const step = (shader: Shader, reads: readonly number[], to: number, flops: number): Step => ({
+    new ShaderWriter({ program, storageOf, packedDot, isLeaf: (at) => at !== root && valueAt.has(at), part });
+  const result = storageOf(root);
+  const { kernel, parts } = planOf(nodes, group, device);
+  const share = part ? (part.groups[1] - part.groups[0]) / kernel.groups : 1;
+  const step = (shader: Shader, to: number, flops: number, between?: number): Step => ({
     shader,
-    reads,
+    reads: shader.reads.map((at) => (at === scratch ? between! : valueAt.get(at)!)),
     write: to,
     name,
     flops,
   });
-  if (core === undefined) {
-    const own = writer();
-    own.store(root, undefined);
-    const shader = own.finish(mapKernel(stored.result.size), stored.result, stored.dtype);
-    return [
-      step(
-        shader,
-        shader.reads.map((at) => valueAt.get(at)!),
-        write,
-        stored.result.size,
-      ),
-    ];
-  }
-  const node = nodes[core]!;
-  const flops = context.flops[core]!;
-  const { kernel, parts } = buildCore(
-    device,
-    node.inputs.map((i) => nodes[i]!),
-    node,
-  );
   const first = writer();
-  for (const [index, at] of node.inputs.entries()) first.operand(index, at);
+  if (core === undefined) {
+    first.store(root, undefined);
+    return [step(first.finish(kernel, root, result, rootNode.dtype), write, result.size * share)];
+  }
+  for (const [index, at] of nodes[core]!.inputs.entries()) first.operand(index, at);
+  const flops = context.flops[core]! * share;
   const sliced = flops > context.flopsPerDispatch;
   if (parts === 1) {
     first.store(root, core);
-    const shader = first.finish(kernel, stored.result, stored.dtype, { sliced });
-    return [
-      step(
-        shader,
-        shader.reads.map((at) => valueAt.get(at)!),
-        write,
-        flops,
-      ),
-    ];
+    return [step(first.finish(kernel, root, result, rootNode.dtype, { sliced }), write, flops)];
   }
-  const size = sizeOf(node.shape);
+  const size = sizeOf(nodes[core]!.shape);
   const partial: Storage = { format: "f32", size: size * parts, chunk: context.chunk("f32") };
   const between = context.add(partial);
   first.plainStore();
-  const sum = first.finish(kernel, partial, "f32", { sliced });
+  const sum = first.finish(kernel, scratch, partial, "f32", { sliced });
   const second = writer();
   second.scratchOperand(partial);
   second.store(root, core);
-  const last = second.finish(sumOfParts(parts, size), stored.result, stored.dtype);
-  return [
-    step(
-      sum,
-      sum.reads.map((at) => valueAt.get(at)!),
-      between,
-      flops,
-    ),
-    step(
-      last,
-      last.reads.map((at) => (at === scratch ? between : valueAt.get(at)!)),
-      write,
-      size * parts,
-    ),
-  ];
+  const last = second.finish(sumOfParts(parts, size), root, result, rootNode.dtype);
+  return [step(sum, between, flops), step(last, write, size * parts, between)];
 }
-
-const titleOf = ({ op, attributes }: Node): string =>
-  op === "kernel" ? (attributes as { kernel: { name: string } }).kernel.name : op;

@@ -1,5 +1,4 @@
 /** When values of a lowered program are needed, and when new state is copied over old. */
-import type { Program } from "../../tensor/program.ts";
 import { bytesOf } from "./format.ts";
 import type { Block } from "./gpu.ts";
 import type { Lowered } from "./lower.ts";
@@ -19,7 +18,7 @@ export interface Life {
 }
 
 /** From which step to which each value is needed that does not stay. */
-export function livesOf(program: Program, { values, steps, valueAt, resultOf }: Lowered): Life[] {
+export function livesOf({ program, values, steps, valueAt, resultOf }: Lowered): Life[] {
   const first = new Map<number, number>();
   const last = new Map<number, number>();
   for (const at of program.inputs.values()) {
@@ -27,7 +26,7 @@ export function livesOf(program: Program, { values, steps, valueAt, resultOf }: 
     last.set(valueAt.get(at)!, -1);
   }
   for (const [at, { reads, write }] of steps.entries()) {
-    first.set(write, at);
+    if (!first.has(write)) first.set(write, at); // parts of a value follow one another
     for (const value of [...reads, write]) last.set(value, at);
   }
   for (const at of [...program.outputs.values(), ...program.updates.values()])
@@ -40,8 +39,7 @@ export function livesOf(program: Program, { values, steps, valueAt, resultOf }: 
 
 /** By step, what is copied after it: new values of state, once no step reads the old ones any more. */
 export function updatesOf(
-  program: Program,
-  { values, steps, valueAt, resultOf }: Lowered,
+  { program, values, steps, valueAt, resultOf }: Lowered,
   blockOf: (value: number) => Block,
   held: WebGpuState | undefined,
 ): Map<number, Copy[]> {

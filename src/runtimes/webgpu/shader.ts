@@ -1,5 +1,5 @@
 /** Writes the compute shader of one group: bindings, operands as functions, what is fused behind the core, `main`. */
-import type { WgslKernel } from "../../kernels/wgsl.ts";
+import type { Span, WgslKernel } from "../../kernels/wgsl.ts";
 import { type DType, sizeOf } from "../../tensor/dtype.ts";
 import type { OpAttributes, OpName } from "../../tensor/ops.ts";
 import type { Node, Program } from "../../tensor/program.ts";
@@ -8,6 +8,7 @@ import { broadcastPlace, helpers, type PointwiseOp, pointwise } from "./expressi
 import { type Format, formats, stored, wgslType, wordFunctions } from "./format.ts";
 import { isLiteral, isView } from "./fuse.ts";
 import type { BindingKind } from "./gpu.ts";
+import type { Part, Window } from "./windows.ts";
 
 /** Where a value lies: its format, and how many of its elements one binding shows. */
 export interface Storage {
@@ -29,15 +30,33 @@ export interface Surroundings {
   readonly isLeaf: (node: number) => boolean;
   /** Whether WGSL unpacks four bytes of a word (`WgslDevice`). */
   readonly packedDot: boolean;
+  /** Where the shader computes a part of its result: what it sees. */
+  readonly part?: Part | undefined;
 }
 
 export interface Shader {
   readonly code: string;
   readonly bindings: readonly BindingKind[];
   readonly variant: string;
-  readonly groups: number;
+  /** Workgroups of this shader's part of the work. */
+  readonly groups: Span;
   /** Stored values in the order of their bindings; the result's bindings follow. */
   readonly reads: readonly number[];
+  /** What is bound of each of them and of the result, where that is not all. */
+  readonly windows: readonly Window[] | undefined;
+}
+
+/** Words of a part's uniform before the starts of its windows: its first workgroup and the one behind its last. */
+const startsAt = 2;
+
+/** The uniform of a shader's part, or of a slice of it. */
+export function partWords(
+  { windows = [] }: Shader,
+  [first, last]: Span,
+  chunks: readonly number[],
+): Uint32Array<ArrayBuffer> {
+  const words = [first, last, ...windows.map((window, k) => window.first * chunks[k]!)];
+  return Uint32Array.from({ length: Math.ceil(words.length / 4) * 4 }, (_, i) => words[i] ?? 0);
 }
 
 /** Node number that stands for a scratch value of the group. */
@@ -91,7 +110,7 @@ export class ShaderWriter {
   }
 
   /** The whole shader around a kernel. */
-  finish(kernel: WgslKernel, result: Storage, dtype: DType, { sliced = false } = {}): Shader {
+  finish(kernel: WgslKernel, root: number, result: Storage, dtype: DType, { sliced = false } = {}): Shader {
     const bindings: string[] = [];
     const kinds: BindingKind[] = [];
     const bind = (name: string, mode: "read" | "read_write", item: string) => {
@@ -100,21 +119,28 @@ export class ShaderWriter {
     };
     for (const [k, at] of this.#reads.entries()) {
       const storage = at === scratch ? this.#scratch! : this.#around.storageOf(at);
-      for (let c = 0; c < chunksOf(storage); c++) bind(`in${k}_${c}`, "read", formats[storage.format].item);
+      for (let c = 0; c < this.#shown(at, storage); c++) bind(`in${k}_${c}`, "read", formats[storage.format].item);
       if (storage.rows) bind(`in${k}_rows`, "read", "f32");
     }
     const type = result.format === "u32" ? "u32" : result.format;
-    for (let c = 0; c < chunksOf(result); c++) bind(`out_${c}`, "read_write", type);
-    if (sliced) {
-      bindings.push(`@group(0) @binding(${bindings.length}) var<uniform> firstGroup: vec4<u32>;`);
+    const shown = this.#shown(root, result);
+    for (let c = 0; c < shown; c++) bind(`out_${c}`, "read_write", type);
+    const { part } = this.#around;
+    const isPart = sliced || part !== undefined;
+    if (isPart) {
+      const words = startsAt + (part ? this.#reads.length + 1 : 0);
+      bindings.push(
+        `@group(0) @binding(${bindings.length}) var<uniform> part: array<vec4<u32>, ${Math.ceil(words / 4)}>;`,
+      );
       kinds.push("uniform");
     }
-    const writes = Array.from({ length: chunksOf(result) }, (_, c) => {
-      const at = c ? `i - ${c * result.chunk}u` : "i";
-      const guard = c + 1 < chunksOf(result) ? `if (i < ${(c + 1) * result.chunk}u) ` : "";
+    const { index, before } = this.#within(this.#reads.length);
+    const writes = Array.from({ length: shown }, (_, c) => {
+      const at = c ? `${index} - ${c * result.chunk}u` : index;
+      const guard = c + 1 < shown ? `if (${index} < ${(c + 1) * result.chunk}u) ` : "";
       return `${guard}{ out_${c}[${at}] = ${stored(result.format, "value")}; }`;
     });
-    const write = `fn write(i: u32, value: ${wgslType(dtype)}) { ${writes.join(" else ")} }`;
+    const write = `fn write(i: u32, value: ${wgslType(dtype)}) { ${before}${writes.join(" else ")} }`;
     const body = [...this.#functions, kernel.code].join("\n");
     const enable = new Set(kernel.enable);
     if (/\bf16\b/.test(`${bindings.join()}${write}${body}`)) enable.add("f16");
@@ -129,11 +155,30 @@ export class ShaderWriter {
       body,
       `@compute @workgroup_size(${kernel.lanes})
 fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) count: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let group = ${sliced ? "firstGroup.x + " : ""}id.x + id.y * count.x;
-  if (group < ${kernel.groups}u) { work(group, lane); }
+  let group = ${isPart ? "part[0].x + " : ""}id.x + id.y * count.x;
+  if (group < ${isPart ? "part[0].y" : `${kernel.groups}u`}) { work(group, lane); }
 }`,
     ].join("\n");
-    return { code, bindings: kinds, variant: kernel.variant, groups: kernel.groups, reads: this.#reads };
+    const windows = part && [...this.#reads, root].map((at) => part.windows.get(at)!);
+    const groups = part?.groups ?? [0, kernel.groups];
+    return { code, bindings: kinds, variant: kernel.variant, groups, reads: this.#reads, windows };
+  }
+
+  /** Bindings that show a value. */
+  #shown(at: number, storage: Storage): number {
+    return this.#around.part?.windows.get(at)?.count ?? chunksOf(storage);
+  }
+
+  /** Where element i of a value lies in its window; windows are counted in the order of their bindings. */
+  #within(window: number): { index: string; before: string } {
+    if (!this.#around.part) return { index: "i", before: "" };
+    return { index: "own", before: `let own = i - ${this.#startOf(window)}; ` };
+  }
+
+  /** The first element that a window shows. */
+  #startOf(window: number): string {
+    const word = startsAt + window;
+    return `part[${Math.floor(word / 4)}][${word % 4}]`;
   }
 
   #scratch: Storage | undefined;
@@ -151,13 +196,15 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) count: ve
     const { read } = formats[storage.format];
     const type = storage.format === "i32" ? "i32" : storage.format === "u32" ? "bool" : "f32";
     const factor = storage.rows ? ` * in${k}_rows[i / ${storage.size / storage.rows}u]` : "";
-    const parts = Array.from({ length: chunksOf(storage) }, (_, c) => {
-      const element = read(`in${k}_${c}`, c ? `(i - ${c * storage.chunk}u)` : "i");
-      const guard = c + 1 < chunksOf(storage) ? `if (i < ${(c + 1) * storage.chunk}u) ` : "";
+    const shown = this.#shown(at, storage);
+    const { index, before } = this.#within(k);
+    const parts = Array.from({ length: shown }, (_, c) => {
+      const element = read(`in${k}_${c}`, c ? `(${index} - ${c * storage.chunk}u)` : index);
+      const guard = c + 1 < shown ? `if (${index} < ${(c + 1) * storage.chunk}u) ` : "";
       return `${guard}{ return ${element}${factor}; }`;
     });
     const body = parts.length === 1 ? parts[0]!.slice(1, -1) : parts.join(" else ");
-    this.#functions.push(`fn raw${k}(i: u32) -> ${type} { ${body} }`);
+    this.#functions.push(`fn raw${k}(i: u32) -> ${type} { ${before}${body} }`);
     return `raw${k}`;
   }
 
@@ -180,12 +227,17 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(num_workgroups) count: ve
   /** Four elements of a stored value, `first` elements behind its own, read at once where it lies in one binding. */
   #fourOf(at: number, first: number): string | undefined {
     const storage = this.#around.storageOf(at);
-    if (chunksOf(storage) > 1) return undefined;
+    if (this.#shown(at, storage) > 1) return undefined;
     const width = storage.rows ? storage.size / storage.rows : 4;
     if (width % 4 || (storage.rows && first)) return undefined;
     const k = Number(this.#leaf(at, storage).slice(3));
     const factor = storage.rows ? ` * in${k}_rows[i / ${width}u]` : "";
-    return `${formats[storage.format].read4(`in${k}_0`, first ? `(i / 4u + ${first / 4}u)` : "i / 4u")}${factor}`;
+    const item = this.#around.part
+      ? `(i${first ? ` + ${first}u` : ""} - ${this.#startOf(k)}) / 4u`
+      : first
+        ? `(i / 4u + ${first / 4}u)`
+        : "i / 4u";
+    return `${formats[storage.format].read4(`in${k}_0`, item)}${factor}`;
   }
 
   /** The element of a node at a place. */

@@ -173,7 +173,7 @@ test.each(Object.entries(examples))("%s", async (name, { outputs, options, limit
   const { steps } = runtime.lower(program, weights ? { weights } : {});
   for (const step of steps) await runtime.gpu.pipeline(step.shader, step.name);
   const text = steps.map(
-    (step) => `// ${step.name}: ${step.shader.variant}, ${step.shader.groups} groups\n${step.shader.code}\n`,
+    (step) => `// ${step.name}: ${step.shader.variant}, ${step.shader.groups[1]} groups\n${step.shader.code}\n`,
   );
   await expect(text.join("\n")).toMatchFileSnapshot(`snapshots/${name.replace(/[ ,]+/g, "-")}.wgsl`);
 });

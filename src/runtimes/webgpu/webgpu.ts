@@ -68,9 +68,9 @@ export function createWebGpu(device: GPUDevice, options: WebGpuOptions = {}): We
       return form.supports?.(gpu.wgsl, node.inputs, (node.attributes as { options: unknown }).options) ?? true;
     },
     lower: lowerFor,
-    bytesOf: (program, compileOptions) => deviceBytes(program, lowerFor(program, compileOptions)),
+    bytesOf: (program, compileOptions) => deviceBytes(lowerFor(program, compileOptions)),
     state: (initial) => WebGpuState.create(gpu, initial),
     compile: async (program, compileOptions = {}) =>
-      makeExecutable(gpu, memory, program, lowerFor(program, compileOptions), compileOptions),
+      makeExecutable(gpu, memory, lowerFor(program, compileOptions), compileOptions),
   };
 }
