@@ -5,6 +5,7 @@ import { gaussian } from "../../base/philox.ts";
 import { gelu } from "../../kernels/activations.ts";
 import { attention } from "../../kernels/attention.ts";
 import { rmsNorm } from "../../kernels/norms.ts";
+import { rmsNormRope } from "../../kernels/rms-norm-rope.ts";
 import { rope } from "../../kernels/rope.ts";
 import { softmax } from "../../kernels/softmax.ts";
 import { ltx2b, widthOf } from "../../models/ltx/config.ts";
@@ -77,6 +78,17 @@ withGpu("computed part by part, as the reference says", () => {
     ["the largest of planes", 640, () => input("v", [8, 10, 64]).amax(1).exp()],
     ["rms norm with a weight", 64, () => rmsNorm(x.add(y), { weight: input("w", [16]), epsilon: 1e-6 }).mul(gate)],
     ["softmax", 64, () => softmax(x)],
+    [
+      "rms norm by heads with rotary embedding",
+      64,
+      () =>
+        rmsNormRope(x, {
+          weight: input("w", [8]),
+          epsilon: 1e-6,
+          cos: input("cos", [40, 4]),
+          sin: input("sin", [40, 4]),
+        }),
+    ],
     ["rotary embedding", 64, () => rope(x, { cos: input("cos", [40, 8]), sin: input("sin", [40, 8]) })],
     [
       "products in sheets, with what follows",
