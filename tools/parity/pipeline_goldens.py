@@ -140,7 +140,7 @@ def late(out: Path) -> None:
         decoder_layers_per_block=(1, 1, 1),
         spatio_temporal_scaling=(True, True),
         decoder_spatio_temporal_scaling=(True, True),
-        upsample_residual=(True, True),
+        upsample_residual=(False, False),
         upsample_factor=(2, 2),
         timestep_conditioning=True,
         spatial_compression_ratio=16,
