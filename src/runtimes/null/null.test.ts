@@ -202,7 +202,7 @@ describe("errors while tracing name the layer", () => {
     );
     const short = { ...inputs, rope: { cos: input("cos", [5, pairs]), sin: input("sin", [5, pairs]) } };
     expect(message(() => model.forward(short))).toMatch(
-      /^blocks\.0\.selfAttention: reshape with cos: cannot reshape \[5, 8\]/,
+      /^blocks\.0\.selfAttention\.queryNorm: reshape with cos: cannot reshape \[5, 8\]/,
     );
   });
 });
