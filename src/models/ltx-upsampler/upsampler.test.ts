@@ -13,5 +13,7 @@ test("keeps its settings as a diffusers config; others are refused", () => {
   expect(fromDiffusers(toDiffusers(ltxUpsampler))).toEqual(ltxUpsampler);
   expect(fromDiffusers({})).toEqual(ltxUpsampler);
   for (const change of [{ dims: 2 }, { mid_channels: 100 }, { spatial_upsample: false }])
-    expect(() => fromDiffusers(change)).toThrow(/^the latent upsampler's settings: .*(dims|mid_channels|spatial_upsample)/);
+    expect(() => fromDiffusers(change)).toThrow(
+      /^the latent upsampler's settings: .*(dims|mid_channels|spatial_upsample)/,
+    );
 });
