@@ -1,5 +1,6 @@
 /** Settings as published models state them in `config.json`. */
 import { CheckpointError } from "./errors.ts";
+import { shown } from "./shown.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -172,10 +173,4 @@ export class PublishedSettings {
     if (!Array.isArray(value)) return this.#refuse(name, "a list", value);
     return value.length ? value : this.#refuse(name, "a list of one or more", value);
   }
-}
-
-/** JSON as it stands in a file, cut where it is long; numbers that JSON cannot write as they are. */
-function shown(value: unknown): string {
-  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? "nothing");
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
 }

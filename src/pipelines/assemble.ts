@@ -149,13 +149,7 @@ async function highResolution(
   baseConfig: ltx.LtxConfig,
 ): Promise<Part<HrConfig>> {
   const where = hrModule;
-  let config: HrConfig;
-  try {
-    config = fromJson(json);
-  } catch (cause) {
-    if (cause instanceof CheckpointError) throw cause;
-    throw new CheckpointError((cause as Error).message, { where, cause });
-  }
+  const config = fromJson(json);
   const { causalPositions } = baseConfig;
   const [own, other] = [{ causalPositions, ...config.transformer }, baseConfig].map(ltx.toDiffusers);
   if (JSON.stringify(own) !== JSON.stringify(other) || json["base"] !== (await base.hash.sha256()))

@@ -32,10 +32,7 @@ export function guideProgram(
   const hr = mount(new HrTransformer(config));
   const matrices = resizing(small, large, config);
   const taps = hr.fusion.map((_, k) => input(`tap${k}`, [1, tokensOf(small), guideChannels(config)]));
-  const guides = hr.upsample(
-    taps,
-    resizingOf(matrices, ({ shape }, name) => input(name, shape)),
-  );
+  const guides = hr.upsample(taps, resizingOf(matrices));
   return buildProgram(Object.fromEntries(guides.map((guide, k) => [`guide${k}`, guide])), { keep });
 }
 

@@ -1,5 +1,6 @@
 /** What a zod schema has against a file's JSON, for people. */
 import type { z } from "zod";
+import { shown } from "../base/shown.ts";
 
 /** One line a fault: the field, what was expected of it, and what stands there. */
 export const faultsOf = ({ issues }: z.ZodError, json: unknown): string[] =>
@@ -16,9 +17,3 @@ export const faultsOf = ({ issues }: z.ZodError, json: unknown): string[] =>
 
 const valueAt = (json: unknown, path: readonly PropertyKey[]): unknown =>
   path.reduce<unknown>((value, key) => (value as Record<PropertyKey, unknown> | undefined)?.[key], json);
-
-function shown(value: unknown): string {
-  if (value === undefined) return "nothing";
-  const text = typeof value === "number" ? String(value) : JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
-}

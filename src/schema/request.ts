@@ -106,11 +106,11 @@ export const memoryOf = ({ memory }: Pick<GenerateRequest, "memory">): number | 
 
 export const devices = ["auto", "cpu", "webgpu"] as const;
 
-/** Whose defaults a published checkpoint gets where its makers' code and diffusers differ. */
 /** How noise levels are walked: Euler steps, or steps with fresh noise. */
 export const samplers = ["euler", "stochastic"] as const;
 export type Sampler = (typeof samplers)[number];
 
+/** Whose defaults a published checkpoint gets where its makers' code and diffusers differ. */
 export const compats = ["original", "diffusers"] as const;
 export type Compat = (typeof compats)[number];
 

@@ -99,7 +99,7 @@ export async function sampleHr(model: Drafter, runtime: Runtime, request: HrSamp
     const known = compiled.get(batch);
     if (known) return known;
     const taps = hr.fusion.map((_, k) => input(`tap${k}`, [batch, tokensOf(small), guideChannels(config)]));
-    const matrix = resizingOf(matrices, ({ shape }, name) => input(name, shape));
+    const matrix = resizingOf(matrices);
     const velocity = hr.forward(
       {
         latents: input("latents", [batch, tokens, transformer.channels]),

@@ -8,7 +8,10 @@ export interface LossWeights {
   readonly tokens?: Tensor | undefined;
 }
 
-/** Mean squared error of velocities [B, N, C]. Weights of channels do not move the optimum, only what is learned first; of tokens: `tokenWeights`. */
+/**
+ * Mean squared error of velocities [B, N, C]. Weights of channels do not move the optimum, only what is learned first; what those
+ * of tokens do stands at `tokenWeights`.
+ */
 export function velocityLoss(predicted: Tensor, target: Tensor, { channels, tokens }: LossWeights = {}): Tensor {
   let error = predicted.sub(target).square();
   if (channels) error = error.mul(constant(hostTensor(channels, [1, 1, channels.length])));

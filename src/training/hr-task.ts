@@ -101,10 +101,7 @@ export class HrTask implements Task {
         sinusoid: input("sinusoid", [items, 1, 256]),
         rope: { cos: input("cos", table), sin: input("sin", table) },
       },
-      this.model.upsample(
-        guides,
-        resizingOf(matrices, ({ shape }, name) => input(name, shape)),
-      ),
+      this.model.upsample(guides, resizingOf(matrices)),
       aroundBlocks(this.recipe),
     );
     const target = input("target", [items, tokens, transformer.channels]);

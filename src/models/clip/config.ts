@@ -26,6 +26,9 @@ export const clipL = {
   end: 2,
 } satisfies ClipTextConfig;
 
+/** Classes of transformers that hold one. */
+export const classNames = ["CLIPTextModel", "CLIPTextModelWithProjection", "CLIPModel"] as const;
+
 /** The transformers `config.json` of CLIPTextModel, with that class's defaults for what is absent. */
 export function fromTransformers(json: Record<string, unknown>): ClipTextConfig {
   const whole = new PublishedSettings("CLIP's settings", json);

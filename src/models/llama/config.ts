@@ -31,6 +31,9 @@ export const llama3 = {
   feedForwardBias: false,
 } satisfies LlamaConfig;
 
+/** Classes of transformers that hold one. */
+export const classNames = ["LlamaModel", "LlamaForCausalLM", "LlavaForConditionalGeneration"] as const;
+
 /** The transformers `config.json` of LlamaModel, or of a LLaVA around one (`text_config`). */
 export function fromTransformers(json: Record<string, unknown>): LlamaConfig {
   const whole = new PublishedSettings("the language model's settings", json);

@@ -72,9 +72,7 @@ export class GuideUpsampler {
   forward(guide: Tensor, resizing: Resizing): Tensor {
     const wide = this.widen ? this.widen.forward(guide) : rmsNorm(guide, { epsilon });
     const plain = resize(wide, resizing);
-    const { within } = resizing;
-    const both =
-      this.spread && within ? plain.add(resizeWithin(this.spread.forward(wide), { ...resizing, within })) : plain;
+    const both = this.spread ? plain.add(resizeWithin(this.spread.forward(wide), resizing)) : plain;
     const large = this.conv.forward(both);
     return large.reshape(large.shape[0]!, -1, large.shape.at(-1)!);
   }

@@ -12,10 +12,10 @@ test("a large cell reads its source cell's moments by Legendre polynomials of it
     { frames: 2, height: 5, width: 8 },
   ];
   const [moments, channels] = [3, 4];
-  const { within, ...plain } = resizingOf(resizing(from, to, { moments }), (value) => constant(value));
+  const matrices = resizingOf(resizing(from, to, { moments }), (value) => constant(value));
   const shape = [1, 12, moments * moments * channels];
   const x = hostTensor(gaussian(12 * moments * moments * channels, 1, "x"), shape);
-  const out = resizeWithin(constant(x), { ...plain, within: within! });
+  const out = resizeWithin(constant(x), matrices);
   const executable = await reference.compile(buildProgram({ out }), { weights: new Map() });
   const { data } = (await executable.run({}))["out"]!;
   const polynomials = [(_: number) => 1, (u: number) => u, (u: number) => 1.5 * u * u - 0.5];

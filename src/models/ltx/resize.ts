@@ -1,6 +1,7 @@
 /** Resizing of latent grids by size, as two products with sparse matrices: bilinear, and by place within a source cell. */
+import { ShapeError } from "../../base/errors.ts";
 import { type HostTensor, hostTensor } from "../../tensor/dtype.ts";
-import type { Tensor } from "../../tensor/tensor.ts";
+import { input, type Tensor } from "../../tensor/tensor.ts";
 import type { Grid } from "./rope.ts";
 
 /** A box of cells, the same in all frames. */
@@ -106,8 +107,11 @@ export interface Resizing extends Axes {
   readonly within?: Axes;
 }
 
-/** The matrices as tensors, `make` being `constant` or what names an input. */
-export function resizingOf(values: ResizingValues, make: (value: HostTensor, name: string) => Tensor): Resizing {
+/** The matrices as tensors: inputs by their names, or what `make` makes of them. */
+export function resizingOf(
+  values: ResizingValues,
+  make = ({ shape }: HostTensor, name: string): Tensor => input(name, shape),
+): Resizing {
   const { rows, columns, rowsWithin, columnsWithin } = values;
   const plain = { rows: make(rows, "rows"), columns: make(columns, "columns") };
   if (!rowsWithin || !columnsWithin) return plain;
@@ -126,8 +130,9 @@ export function resize(x: Tensor, { rows, columns }: Axes): Tensor {
   return wide.reshape(batch, frames, height, width, channels);
 }
 
-/** Moments [B, f·h·w, M·M·C] of each source cell (rows first) to [B, f, H + 2, W + 2, C]. */
-export function resizeWithin(x: Tensor, { within, ...plain }: Required<Resizing>): Tensor {
+/** Moments [B, f·h·w, M·M·C] of each source cell (rows first) to [B, f, H + 2, W + 2, C]. @throws ShapeError without matrices */
+export function resizeWithin(x: Tensor, { within, ...plain }: Resizing): Tensor {
+  if (!within) throw new ShapeError("moments need matrices by place within a source cell");
   const [batch, tokens, channels] = x.shape as [number, number, number];
   const [h, w] = [plain.rows.shape[1]!, plain.columns.shape[1]!];
   const moments = within.rows.shape[1]! / h;

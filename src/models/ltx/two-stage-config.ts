@@ -1,5 +1,6 @@
 /** Settings of the high-resolution model of two-stage synthesis (Turbo2K, arXiv 2504.14470, Sec. 3.2). */
 import { InputError } from "../../base/errors.ts";
+import { type Json, PublishedSettings } from "../../base/published-settings.ts";
 import { fromDiffusers, type LtxConfig, toDiffusers, widthOf } from "./config.ts";
 import { mostMoments } from "./resize.ts";
 
@@ -39,11 +40,15 @@ export const proportionalTaps = (layers: number, count = 4): number[] => [
   ...new Set(Array.from({ length: count }, (_, k) => Math.floor((k * layers) / count))),
 ];
 
+const doRise = (taps: readonly number[], layers: number): boolean =>
+  taps.length > 0 &&
+  taps.every((tap, k) => Number.isInteger(tap) && tap >= 0 && tap < layers && tap > (taps[k - 1] ?? -1));
+const risingTo = (layers: number): string => `taps must rise from 0 to ${layers - 1} at most`;
+
 /** @throws InputError for taps that do not exist, repeat or fall */
 export function checkTaps(taps: readonly number[], layers: number): void {
-  const rising = taps.every((tap, k) => Number.isInteger(tap) && tap >= 0 && tap < layers && tap > (taps[k - 1] ?? -1));
-  if (!taps.length || !rising)
-    throw new InputError(`taps must rise from 0 to ${layers - 1} at most, got ${taps.join(", ") || "none"}`, {
+  if (!doRise(taps, layers))
+    throw new InputError(`${risingTo(layers)}, got ${taps.join(", ") || "none"}`, {
       hint: `for example ${proportionalTaps(layers).join(", ")}`,
     });
 }
@@ -60,27 +65,22 @@ export function toJson({ transformer, ...rest }: HrConfig): Record<string, unkno
   return { ...toDiffusers(transformer), _class_name: hrClass, ...rest };
 }
 
-/** @throws InputError where a field is missing or has a value that it cannot have */
-export function fromJson(json: Record<string, unknown>): HrConfig {
+/** What a recipe does by default stands for what is absent. @throws CheckpointError for what cannot be */
+export function fromJson(json: Json): HrConfig {
   const transformer = fromDiffusers(json);
-  const one = <T extends string>(name: string, values: readonly T[]): T => {
-    const value = values.find((candidate) => candidate === json[name]);
-    if (value === undefined) throw new InputError(`${name} must be one of ${values.join(", ")}, got ${json[name]}`);
-    return value;
-  };
-  const taps = json["taps"];
-  if (!Array.isArray(taps)) throw new InputError(`taps must be a list of block numbers, got ${taps}`);
-  checkTaps(taps as number[], transformer.layers);
-  const { moments = 0 } = json;
-  if (!Number.isInteger(moments) || Number(moments) < 0 || Number(moments) > mostMoments)
-    throw new InputError(`moments must be a whole number from 0 to ${mostMoments}, got ${moments}`);
+  const own = new PublishedSettings("the second stage's settings", json);
+  const { layers } = transformer;
+  const taps = own.counts("taps", proportionalTaps(layers), 0);
+  own.check(doRise(taps, layers), `${risingTo(layers)}, got ${taps.join(", ")}`);
+  const moments = own.count("moments", 0, 0);
+  own.check(moments <= mostMoments, `moments must be ${mostMoments} at most, got ${moments}`);
   return {
     transformer,
-    taps: taps as number[],
-    guidance: one("guidance", guidances),
-    form: one("form", fusionForms),
-    conv: one("conv", guideConvs),
-    placement: one("placement", placements),
-    moments: Number(moments),
+    taps,
+    guidance: own.word("guidance", guidances, "features"),
+    form: own.word("form", fusionForms, "residual"),
+    conv: own.word("conv", guideConvs, "depthwise"),
+    placement: own.word("placement", placements, "field"),
+    moments,
   };
 }

@@ -132,10 +132,6 @@ export const knownClasses: Readonly<Record<string, KnownClass>> = {
     },
     name: (path) => path,
   },
-  LlamaModel: language,
-  LlamaForCausalLM: language,
-  LlavaForConditionalGeneration: language,
-  CLIPTextModel: clipText,
-  CLIPTextModelWithProjection: clipText,
-  CLIPModel: clipText,
+  ...Object.fromEntries(llama.classNames.map((name) => [name, language])),
+  ...Object.fromEntries(clip.classNames.map((name) => [name, clipText])),
 };

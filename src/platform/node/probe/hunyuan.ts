@@ -118,10 +118,6 @@ export const hunyuanCalls: Readonly<Record<string, MakeCall>> = {
   [hunyuan.className]: transformer,
   [`${vae.className}.encoder`]: vaeEncoder,
   [`${vae.className}.decoder`]: vaeDecoder,
-  LlamaModel: language,
-  LlamaForCausalLM: language,
-  LlavaForConditionalGeneration: language,
-  CLIPTextModel: clipText,
-  CLIPTextModelWithProjection: clipText,
-  CLIPModel: clipText,
+  ...Object.fromEntries(llama.classNames.map((name) => [name, language])),
+  ...Object.fromEntries(clip.classNames.map((name) => [name, clipText])),
 };
