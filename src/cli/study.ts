@@ -7,13 +7,14 @@ import { runStudy } from "../platform/node/study/run.ts";
 import { writeReport } from "../platform/node/study/write-report.ts";
 import { type StudyPresetName, studyPresets } from "../study/preset.ts";
 import { nameOf } from "../study/results.ts";
-import { numberFor } from "./numbers.ts";
+import { numberFor, parseList } from "./numbers.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface Flags {
   readonly preset: StudyPresetName;
   readonly output?: string;
   readonly threads: number;
+  readonly seeds?: number[];
   readonly pastGates?: boolean;
 }
 
@@ -24,9 +25,7 @@ export function addStudy(program: Command, terminal: Terminal): void {
   const group = program.command("study").description("the ablations of the paper at small scale: docs/study");
   const withPreset = (command: Command): Command =>
     command
-      .addOption(
-        new Option("--preset <name>", "how much of it").choices(Object.keys(studyPresets)).default("rehearsal"),
-      )
+      .addOption(new Option("--preset <name>", "how much of it").choices(Object.keys(studyPresets)).default("pilot"))
       .option("--threads <n>", "of the CPU", numberFor("--threads", threads), 1);
   withPreset(group.command("plan").description("times a few steps of every training and prints what the study costs"))
     .option("-o, --output <file>", "where the table goes as well")
@@ -37,10 +36,14 @@ export function addStudy(program: Command, terminal: Terminal): void {
     });
   withPreset(group.command("run").description("runs it; what is done is not done again, so that it can be stopped"))
     .option("-o, --output <folder>", "its folder (default: runs/study-PRESET)")
+    .option("--seeds <list>", "only these of the preset's: what processes beside each other share", (text) =>
+      parseList(text, "--seeds", { least: 1, most: 1000, whole: true }),
+    )
     .option("--past-gates", "go on behind a failed gate: a rehearsal from which nothing follows")
-    .action(async ({ preset, output, threads, pastGates }: Flags) => {
+    .action(async ({ preset, output, threads, seeds, pastGates }: Flags) => {
       const folder = output ?? join("runs", `study-${preset}`);
       const { stopped } = await runStudy(studyPresets[preset], folder, openOrt({ threads }), {
+        seeds,
         signal: terminal.signal,
         pastGates: pastGates === true,
         report: (done, count, what) => terminal.progress(what, done, count),

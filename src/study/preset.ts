@@ -1,10 +1,10 @@
+import type { StudyWorld } from "../data/world/study.ts";
+
 /** Sizes of a study: models, data, training, and how many samples and seeds its figures rest on. */
 
-export interface StudyPreset {
+export interface StudyPreset extends StudyWorld {
   readonly name: string;
   readonly about: string;
-  /** Height and width of high-resolution clips, at which fine fills have a period of 3 pixels; the low resolution is half. */
-  readonly detail: number;
   readonly frames: number;
   readonly fps: number;
   /** Blocks of the linear autoencoders (frames, rows, columns), their channels, and the clips that they are fitted to. */
@@ -29,7 +29,10 @@ export interface StudyPreset {
   readonly draws: number;
   readonly steps: { readonly teacher: number; readonly base: number; readonly arm: number; readonly hr: number };
   readonly batch: number;
-  readonly rate: number;
+  /** Highest learning rate of the teacher, and of all trainings of students. */
+  readonly rates: { readonly teacher: number; readonly student: number };
+  /** Of all trainings; recipes' `channelPower`. */
+  readonly channelPower?: number;
   /** λ of Eq. 4 to choose from, for A2 and A3 each, on validation prompts with a seed that is not reported. */
   readonly weights: readonly number[];
   readonly seeds: readonly number[];
@@ -60,32 +63,33 @@ interface TeacherText extends TextSize {
   readonly keyHeads: number;
 }
 
-const small = { layers: 1, width: 16, heads: 2, inner: 32 };
+const thin = { layers: 1, width: 16, heads: 2, inner: 32 };
 
 /** Seconds: the plumbing, the detectors and determinism. What it measures means nothing. */
 const tiny: StudyPreset = {
   name: "tiny",
   about: "plumbing, detectors and determinism only; its figures mean nothing",
   detail: 64,
+  scenes: "all",
   frames: 9,
   fps: 8,
   studentCodec: { cell: [4, 8, 8], channels: 8, clips: 3 },
   teacherCodec: { cell: [2, 4, 4], channels: 4, clips: 3 },
-  student: { transformer: { layers: 2, heads: 2, headWidth: 16 }, text: small },
+  student: { transformer: { layers: 2, heads: 2, headWidth: 16 }, text: thin },
   teacher: {
     doubleBlocks: 1,
     singleBlocks: 1,
     heads: 2,
     ropeAxes: [4, 6, 6],
-    text: { ...small, keyHeads: 1 },
-    pooled: small,
+    text: { ...thin, keyHeads: 1 },
+    pooled: thin,
   },
   words: 32,
   pool: 6,
   draws: 1,
   steps: { teacher: 2, base: 2, arm: 2, hr: 2 },
   batch: 2,
-  rate: 1e-3,
+  rates: { teacher: 1e-3, student: 1e-3 },
   weights: [0.5],
   seeds: [1, 2],
   prompts: 4,
@@ -98,62 +102,59 @@ const tiny: StudyPreset = {
 const text = { layers: 1, width: 96, heads: 4, inner: 192 };
 
 /**
- * The study at sizes at which its detectors can pass their gate (docs/study/plan.md): at 32 rows they read 72 % of shapes off
- * true clips, so that low-resolution clips have 64; and a linear autoencoder of blocks of 16 x 16 x 4 loses more than half of
- * what clips show, so that blocks have 8 x 8 x 4.
+ * Large figures of few kinds, so that detectors read all of them at 32 rows and models of two million weights learn them
+ * (docs/study/plan.md). Blocks have 8 x 8 x 4: a linear autoencoder of 16 x 16 x 4 loses too much of what clips show. Students are
+ * wider than their tokens have channels, or they could not hand the noise on.
  */
 const full: StudyPreset = {
   name: "full",
   about: "eight seeds, the smallest number that can survive Holm's adjustment over four contrasts",
-  detail: 128,
+  detail: 64,
+  scenes: "close",
   frames: 9,
   fps: 8,
-  studentCodec: { cell: [4, 8, 8], channels: 192, clips: 60 },
-  teacherCodec: { cell: [2, 4, 4], channels: 32, clips: 60 },
-  student: { transformer: { layers: 6, heads: 4, headWidth: 32 }, text },
+  studentCodec: { cell: [4, 8, 8], channels: 128, clips: 100 },
+  teacherCodec: { cell: [2, 4, 4], channels: 32, clips: 100 },
+  student: { transformer: { layers: 4, heads: 6, headWidth: 32 }, text },
   teacher: {
     doubleBlocks: 2,
-    singleBlocks: 6,
+    singleBlocks: 4,
     heads: 6,
     ropeAxes: [8, 12, 12],
     text: { ...text, keyHeads: 2 },
     pooled: text,
   },
-  words: 48,
+  words: 32,
   pool: 10_000,
   draws: 2,
-  steps: { teacher: 6000, base: 4000, arm: 4000, hr: 1500 },
+  steps: { teacher: 8000, base: 6000, arm: 4000, hr: 2000 },
   batch: 16,
-  rate: 1e-3,
+  rates: { teacher: 1e-3, student: 3e-3 },
+  channelPower: 0.5,
   weights: [0.1, 0.5, 1, 2],
   seeds: [1, 2, 3, 4, 5, 6, 7, 8],
   prompts: 120,
   samples: 8,
-  sampler: { steps: 20, shift: 2, scale: 3 },
+  sampler: { steps: 12, shift: 1, scale: 3 },
   clips: 120,
   stopping: ["G1", "G2", "G3", "G4", "G5", "G6"],
 };
 
-/** What fits an hour of one core: the whole protocol at a fraction of its training, to find its faults and its variance. */
-const rehearsal: StudyPreset = {
+/** What two cores do in a few hours; too few seeds for the sign-flip test. */
+const pilot: StudyPreset = {
   ...full,
-  name: "rehearsal",
-  about: "one seed and a fraction of the training: a rehearsal of the protocol, no conclusion",
-  teacher: { ...full.teacher, doubleBlocks: 1, singleBlocks: 3, heads: 4 },
-  studentCodec: { ...full.studentCodec, clips: 24 },
-  teacherCodec: { ...full.teacherCodec, clips: 24 },
-  pool: 200,
+  name: "pilot",
+  about: "four seeds and short trainings: directions and their spread, no significance",
+  pool: 4000,
   draws: 1,
-  steps: { teacher: 100, base: 200, arm: 60, hr: 20 },
-  batch: 8,
+  steps: { teacher: 2000, base: 2500, arm: 1000, hr: 300 },
   weights: [0.5],
-  seeds: [1],
-  prompts: 24,
-  samples: 1,
-  clips: 24,
+  seeds: [1, 2, 3, 4],
+  samples: 2,
+  stopping: ["G1", "G2", "G3", "G5", "G6"],
 };
 
-export const studyPresets = { tiny, rehearsal, full } as const satisfies Record<string, StudyPreset>;
+export const studyPresets = { tiny, pilot, full } as const satisfies Record<string, StudyPreset>;
 export type StudyPresetName = keyof typeof studyPresets;
 
 /** The two sizes of a study's clips. */

@@ -10,14 +10,15 @@ export const seeds = { codecs: 70_001, pool: 70_002, teacher: 70_003, base: 70_0
 const timesteps = { uniform: 0.2, shift: 1 };
 const captionDropout = 0.1;
 
-function shared(preset: StudyPreset, name: string, seed: number, steps: number) {
+function shared(preset: StudyPreset, name: string, seed: number, steps: number, of: "teacher" | "student" = "student") {
   const { small } = picturesOf(preset);
   const { steps: samplerSteps, shift, scale } = preset.sampler;
   const warmup = Math.min(50, Math.ceil(steps / 10));
   return {
     name,
     seed,
-    optimiser: { rate: preset.rate, warmup, final: 0.1, average: steps > 1000 ? 0.999 : 0.98 },
+    ...(preset.channelPower && { channelPower: preset.channelPower }),
+    optimiser: { rate: preset.rates[of], warmup, final: 0.1, average: steps > 1000 ? 0.999 : 0.98 },
     checkpointMinutes: 1,
     rematerialise: false,
     timesteps,
@@ -35,7 +36,7 @@ export function teacherRecipe(preset: StudyPreset): TeacherRecipe {
   const [frames, height, width] = preset.teacherCodec.cell;
   return {
     kind: "teacher",
-    ...shared(preset, "teacher", seeds.teacher, preset.steps.teacher),
+    ...shared(preset, "teacher", seeds.teacher, preset.steps.teacher, "teacher"),
     codec: { ...preset.teacherCodec, cell: [frames, height, width] },
     transformer: { doubleBlocks, singleBlocks, refinerBlocks: 1, heads, ropeAxes: [...ropeAxes] },
     text: { ...text, tokens: preset.words },

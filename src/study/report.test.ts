@@ -28,7 +28,7 @@ test("says what a number of seeds can bear", () => {
 
 test("planned contrasts of arms that are there, in points, and no others", () => {
   const lines = [1, 2].flatMap((seed) => [arm("A1", seed, [0.2, 0.4]), arm("A2", seed, [0.3, 0.5])]);
-  const text = report(studyPresets.rehearsal, lines, none);
+  const text = report(studyPresets.pilot, lines, none);
   expect(text).toContain("| A2 - A1 | mean | 10.0 | 10.0 to 10.0 | 0.500 | 0.500 |");
   expect(text).not.toContain("A3 - A2");
 });

@@ -60,6 +60,8 @@ export interface DistillData {
   readonly sets: ReadonlyMap<string, LatentSet>;
   /** Not there where the strategy is `data-only`. */
   readonly teacher: DistillTeacher | undefined;
+  /** `velocityLoss` */
+  readonly channelWeights?: Float32Array | undefined;
 }
 
 export class DistillTask implements Task {
@@ -103,7 +105,7 @@ export class DistillTask implements Task {
   /** Eq. 4: L = L_diff + λ L_dis. */
   loss(bucket: string): { loss: Tensor; report: Record<string, Tensor> } {
     const { key, ...shape } = this.#shapeOf(bucket);
-    const { fps, compression, teacher } = this.data;
+    const { fps, compression, teacher, channelWeights } = this.data;
     const { weight, frames, loss: form } = this.recipe;
     let states: Tensor | undefined;
     const afterBlock = (x: Tensor, index: number): Tensor => {
@@ -112,7 +114,7 @@ export class DistillTask implements Task {
     };
     const options = { afterBlock, ...aroundBlocks(this.recipe) };
     const { predicted, target } = studentGraph(this.model, shape, { fps, compression }, options);
-    const diffusion = diffusionLoss(predicted, target, form);
+    const diffusion = diffusionLoss(predicted, target, form, channelWeights);
     const { projector } = this.model;
     if (!teacher || !projector || !states) return { loss: diffusion, report: { diffusion } };
     const to = teacher.places(key);

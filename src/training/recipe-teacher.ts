@@ -1,6 +1,6 @@
 /** Recipes of heterogeneous distillation: a HunyuanVideo-style teacher, and the training of a student with it. */
 import { z } from "zod";
-import { count, defaults, matching, picture, textEncoder } from "./recipe-parts.ts";
+import { channelPower, count, defaults, matching, picture, textEncoder } from "./recipe-parts.ts";
 
 /** HxW pixels by T frames, for example 8x8x4. */
 const cell = z
@@ -16,6 +16,7 @@ export const teacher = z.strictObject({
   ...matching,
   /** A linear autoencoder fitted to clips when training starts, or the folder of a trained one. */
   codec: z.union([z.strictObject({ cell, channels: count, clips: count.default(200) }), z.string()]),
+  channelPower,
   transformer: z.strictObject({
     doubleBlocks: count,
     singleBlocks: count,
@@ -37,6 +38,7 @@ export const distill = z.strictObject({
   /** Folders of the student to start from and of the teacher, relative to the recipe. */
   student: z.string(),
   teacher: z.string(),
+  channelPower,
   /**
    * What the student is shown: the teacher's features at its own noise level, at one fixed level, none at all, or (a
    * control) those of another clip of the batch.

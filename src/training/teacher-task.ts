@@ -1,5 +1,6 @@
 /** Flow matching for the teacher on cached latents of its own autoencoder; its text encoders learn along. */
 import { endOf } from "../models/clip/encoder.ts";
+import { tokensOf } from "../models/ltx/rope.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
 import { timestepSinusoid } from "../nn/timestep.ts";
 import { hunyuanInputs } from "../pipelines/hunyuan.ts";
@@ -24,6 +25,8 @@ export interface TeacherData {
   readonly channels: number;
   /** Latents [C, f, h, w] by `pictureKey`. */
   readonly sets: ReadonlyMap<string, LatentSet>;
+  /** `velocityLoss`. */
+  readonly channelWeights?: Float32Array | undefined;
 }
 
 export class TeacherTask implements Task {
@@ -62,7 +65,9 @@ export class TeacherTask implements Task {
     const { pooled } = clip.forward({ ids, end: input("end", ids.shape) });
     const predicted = transformer.forward({ ...inputs, text, pooled }, aroundBlocks(this.recipe));
     const target = input("target", predicted.shape);
-    return { loss: velocityLoss(predicted, target), report: {} };
+    const tokens = (x: Tensor) => x.reshape(shape.batch, this.data.channels, tokensOf(shape.grid)).permute(0, 2, 1);
+    const channels = this.data.channelWeights;
+    return { loss: velocityLoss(tokens(predicted), tokens(target), { channels }), report: {} };
   }
 
   async batch(step: number): Promise<Record<string, HostTensor>> {

@@ -67,7 +67,7 @@ function studySample(
   { seed, width, height, frames: length, heldOut }: SampleRequest,
   index: number,
 ): Sample | undefined {
-  const { scene, caption } = studyAt(seed, index, { detail: height, split: heldOut ? "all" : "train" });
+  const { scene, caption } = studyAt(seed, index, { detail: height, scenes: "all" }, heldOut ? "all" : "train");
   if (heldOut && !isStudyHeldOut(scene)) return undefined;
   const { frames } = renderStudy(scene, { width, height, frames: length });
   return { index, caption, heldOut, scene, frames, judge: () => judgeStudy(scene, frames, height) };

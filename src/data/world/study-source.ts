@@ -3,7 +3,7 @@ import { Random } from "../../base/philox.ts";
 import { type Frame, framesToPlanar } from "../../video/frame.ts";
 import { cropFrame, resizeFrame } from "../../video/resize.ts";
 import type { ClipSource, Crop, CropRequest, Picture } from "../clip-source.ts";
-import { type StudyScene, studyAt, studyCaption } from "./study.ts";
+import { type StudyScene, type StudyWorld, studyAt, studyCaption } from "./study.ts";
 import { renderStudy } from "./study-render.ts";
 
 /**
@@ -19,14 +19,13 @@ export function studyFrames(scene: StudyScene, { width, height, frames }: Pictur
 /** Clips of the study; combinations that are held out do not occur. */
 export class StudyClips implements ClipSource {
   readonly seed: number;
-  /** Height at which fine fills have a period of 3 pixels. */
-  readonly detail: number;
+  readonly world: StudyWorld;
   readonly id: string;
 
-  constructor(seed: number, detail: number) {
+  constructor(seed: number, { detail, scenes }: StudyWorld) {
     this.seed = seed;
-    this.detail = detail;
-    this.id = `study ${detail} ${seed}`;
+    this.world = { detail, scenes };
+    this.id = `study ${detail}${scenes === "all" ? "" : ` ${scenes}`} ${seed}`;
   }
 
   count(): number {
@@ -34,11 +33,11 @@ export class StudyClips implements ClipSource {
   }
 
   scene(index: number): StudyScene {
-    return studyAt(this.seed, index, { detail: this.detail }).scene;
+    return studyAt(this.seed, index, this.world).scene;
   }
 
   async pixels(index: number, picture: Picture): Promise<Float32Array> {
-    return framesToPlanar(studyFrames(this.scene(index), picture, this.detail));
+    return framesToPlanar(studyFrames(this.scene(index), picture, this.world.detail));
   }
 
   caption(index: number, _: Picture, random: Random): string {
@@ -64,7 +63,7 @@ export class StudyClips implements ClipSource {
   }
 
   sibling(offset: number): StudyClips {
-    return new StudyClips(this.seed + offset, this.detail);
+    return new StudyClips(this.seed + offset, this.world);
   }
 
   split(): { held: StudyClips; rest: StudyClips } {

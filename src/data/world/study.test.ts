@@ -1,16 +1,19 @@
 import { describe, expect, test } from "vitest";
 import { Random } from "../../base/philox.ts";
+import { visibleMarks } from "../../study/measure.ts";
 import { samples } from "./samples.ts";
 import { figures, isStudyHeldOut, studyAt, studyCaption, studyPrompts, studyVocabulary, turnShows } from "./study.ts";
 import { judgeStudy } from "./study-detect.ts";
 import { renderStudy } from "./study-render.ts";
+import { studyFrames } from "./study-source.ts";
 
+const small = { detail: 64, scenes: "all" } as const;
 const picture = { width: 64, height: 64, frames: 9 };
 
 describe("the flat study", () => {
   test("is the same every time, and the same picture at another size", () => {
-    const { scene, caption } = studyAt(3, 7, { detail: 64 });
-    expect(studyAt(3, 7, { detail: 64 })).toEqual({ scene, caption });
+    const { scene, caption } = studyAt(3, 7, small);
+    expect(studyAt(3, 7, small)).toEqual({ scene, caption });
     const mean = (data: Uint8Array): number => data.reduce((a, b) => a + b, 0) / data.length;
     const [low, high] = [64, 128].map(
       (size) => renderStudy(scene, { width: size, height: size, frames: 1 }).frames[0]!,
@@ -20,7 +23,7 @@ describe("the flat study", () => {
 
   test("masks the figures", () => {
     for (let index = 0; index < 8; index++) {
-      const { scene } = studyAt(1, index, { detail: 64 });
+      const { scene } = studyAt(1, index, small);
       const { masks } = renderStudy(scene, picture);
       for (const mask of masks)
         for (const number of scene.figures.keys()) expect(mask.some((value) => value === number + 1)).toBe(true);
@@ -47,11 +50,25 @@ describe("the flat study", () => {
     }
   });
 
+  test("shows close figures whole at 32 rows", () => {
+    const world = { detail: 64, scenes: "close" } as const;
+    const picture = { width: 32, height: 32, frames: 9 };
+    const motions = new Set<string>();
+    for (let index = 0; index < 24; index++) {
+      const { scene } = studyAt(5, index, world, "all");
+      motions.add(scene.figures[0]!.motion);
+      const marks = judgeStudy(scene, studyFrames(scene, picture, world.detail), world.detail);
+      const wrong = Object.entries(visibleMarks(scene, marks)).filter(([, right]) => !right);
+      expect(wrong, JSON.stringify(scene)).toEqual([]);
+    }
+    expect(motions.size).toBe(5);
+  });
+
   test("loses fine fills, and only these, at half of the size", () => {
     let fine = 0,
       lost = 0;
     for (let index = 0; index < 16; index++) {
-      const { scene } = studyAt(8, index, { detail: 128, split: "all" });
+      const { scene } = studyAt(8, index, undefined, "all");
       const { frames } = renderStudy(scene, picture);
       const marks = judgeStudy(scene, frames, 128);
       expect(marks.shape).toBe(true);

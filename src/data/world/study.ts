@@ -51,12 +51,23 @@ export interface StudyScene {
   readonly seed: number;
 }
 
+/** Which scenes a study is of. */
+export interface StudyWorld {
+  /** Picture height in pixels at which fine fills have a period of 3 pixels and coarse ones of 8. */
+  readonly detail: number;
+  /** `close`: one large figure of few kinds on a plain ground, so that pictures of 32 rows show what it is and small models learn it. */
+  readonly scenes: "all" | "close";
+}
+
+const everything: StudyWorld = { detail: 128, scenes: "all" };
+
 /** Whether pixels can show that this figure turns: a disc needs a coarse fill; dots on it move too little to tell. */
 export const turnShows = (shape: FigureShape, fill: Fill, grain: Grain): boolean =>
   shape !== "circle" || (fill !== "plain" && fill !== "dots" && grain === "coarse");
 
-/** A scene at random. `detail` is the picture height in pixels at which fine fills have a period of 3 pixels and coarse ones of 8. */
-export function drawStudy(random: Random, detail = 128): StudyScene {
+/** A scene at random. */
+export function drawStudy(random: Random, { detail, scenes } = everything): StudyScene {
+  if (scenes === "close") return drawClose(random, detail);
   const pair = random.chance(0.25);
   const place = pair ? random.pick(places) : undefined;
   const first = drawFigure(random, detail, pair);
@@ -100,13 +111,51 @@ function drawFigure(random: Random, detail: number, pair: boolean): Figure {
     motion,
     speed,
     radius,
-    period: fill === "plain" ? 0 : (grain === "fine" ? 3 : 8) / detail,
+    period: periodOf(fill, grain, detail),
     x: random.between(-0.06, 0.06),
     y: random.between(-0.06, 0.06),
     angle: 0,
     travel: motion === "still" ? 0 : motion === "clockwise" ? (fast ? 1.2 : 0.55) : fast ? 0.36 : 0.16,
   };
 }
+
+/** Colours, fills and motions of close figures. */
+const close = {
+  colours: ["red", "yellow", "green", "blue"],
+  fills: ["plain", "horizontal stripes", "vertical stripes"],
+  drifts: ["still", "left", "right", "up", "down"],
+} as const;
+
+/**
+ * One figure as large and as near the middle as it can move without touching the sides of the picture, of which detectors take the
+ * background.
+ */
+function drawClose(random: Random, detail: number): StudyScene {
+  const fill = random.pick(close.fills);
+  const grain = fill === "plain" ? "coarse" : random.pick(grains);
+  const motion = random.pick(close.drifts);
+  const figure: Figure = {
+    shape: random.pick(figures),
+    colour: random.pick(close.colours),
+    fill,
+    grain,
+    size: "large",
+    motion,
+    speed: "fast",
+    radius: 0.235,
+    period: periodOf(fill, grain, detail),
+    x: random.between(-0.01, 0.01),
+    y: random.between(-0.01, 0.01),
+    angle: 0,
+    travel: motion === "still" ? 0 : 0.32,
+  };
+  const tone = random.pick(backgroundColours);
+  return { figures: [figure], place: undefined, background: "plain", tone, seed: 1 + random.below(2 ** 30) };
+}
+
+/** In parts of the height. */
+const periodOf = (fill: Fill, grain: Grain, detail: number): number =>
+  fill === "plain" ? 0 : (grain === "fine" ? 3 : 8) / detail;
 
 /** Training leaves out a fifth of the (shape, colour, fill) triples and of the (shape, motion) pairs, chosen by hash. */
 export function isStudyHeldOut(scene: StudyScene): boolean {
@@ -160,20 +209,21 @@ export function studyCaption(scene: StudyScene, random: Random, drop = 0.1): str
 export function studyAt(
   seed: number,
   index: number,
-  { detail = 128, split = "train" }: { detail?: number; split?: "train" | "all" } = {},
+  world = everything,
+  split: "train" | "all" = "train",
 ): { scene: StudyScene; caption: string } {
   const random = new Random((seed >>> 0) + (hashText("study") >>> 11) * 2 ** 32, index);
-  let scene = drawStudy(random, detail);
-  while (split === "train" && isStudyHeldOut(scene)) scene = drawStudy(random, detail);
+  let scene = drawStudy(random, world);
+  while (split === "train" && isStudyHeldOut(scene)) scene = drawStudy(random, world);
   return { scene, caption: studyCaption(scene, random) };
 }
 
 /** The fixed test list: 60 scenes of seen and 60 of held-out combinations, alternating, with captions that say all. */
-export function studyPrompts(detail = 128): { prompt: string; scene: StudyScene; heldOut: boolean }[] {
+export function studyPrompts(world = everything): { prompt: string; scene: StudyScene; heldOut: boolean }[] {
   const lists: { prompt: string; scene: StudyScene; heldOut: boolean }[][] = [[], []];
   const random = new Random(120, "study test prompts");
   while (lists.some((list) => list.length < 60)) {
-    const scene = drawStudy(random, detail);
+    const scene = drawStudy(random, world);
     const heldOut = isStudyHeldOut(scene);
     const list = lists[heldOut ? 1 : 0]!;
     if (list.length < 60) list.push({ prompt: studyCaption(scene, random, 0), scene, heldOut });

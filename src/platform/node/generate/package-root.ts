@@ -21,7 +21,7 @@ export async function modelPath(name: string): Promise<string> {
     if (!found)
       throw new CheckpointError("this installation lacks the mini model", {
         where: shipped,
-        hint: "train it (recipes/mini-vae.yaml, mini-decoder.yaml, then mini.yaml), or name a model's folder with --model",
+        hint: "train it (recipes/mini-vae.yaml, mini-decoder.yaml, mini-decoder-settle.yaml, then mini.yaml), or name a model's folder with --model",
       });
   }
   if (found) return resolve(name);

@@ -15,6 +15,8 @@ import type { Trained } from "./train-arm.ts";
 
 /** A study at work. */
 export interface Study extends TrainContext {
+  /** Whose arms run here. */
+  readonly seeds: readonly number[];
   readonly results: ResultsFile;
   /** A result of this name: found before, or made and kept now. */
   readonly once: <L extends ResultLine>(name: string, make: () => Promise<L>) => Promise<L>;

@@ -1,7 +1,7 @@
 /** Arms A1 to A5, and what probes see of them. */
 import { Random } from "../../../base/philox.ts";
 import { studyAt, studyCaption } from "../../../data/world/study.ts";
-import { type DistillArm, distillArms } from "../../../study/arms.ts";
+import { type DistillArm, type DistillArmName, distillArms } from "../../../study/arms.ts";
 import type { StudyPreset } from "../../../study/preset.ts";
 import { seeds } from "../../../study/recipes.ts";
 import { type ArmLine, linesOf, meanFigure } from "../../../study/results.ts";
@@ -10,7 +10,15 @@ import type { Values } from "../training/job.ts";
 import { type Study, smallClips, smallLine } from "./clips.ts";
 import { askAll, measureSmallClips, type Prompt } from "./evaluate.ts";
 import type { Foundation } from "./foundation.ts";
-import { distillTask, type Features, openFeatures, studentModel, teacherModel, trainNamed } from "./models.ts";
+import {
+  type DistillRun,
+  distillTask,
+  type Features,
+  openFeatures,
+  studentModel,
+  teacherModel,
+  trainNamed,
+} from "./models.ts";
 import { probeDistillation } from "./probes.ts";
 import type { Trained } from "./train-arm.ts";
 
@@ -20,7 +28,7 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
   const { preset } = workshop;
   const teacher = teacherModel(workshop, teacherValues);
   const opened = new Opened();
-  let drafting: Values | undefined;
+  let drafting: Values;
   try {
     const open = async (level: "synchronised" | "fixed"): Promise<Features> => {
       const features = opened.keep(await openFeatures(study, teacher, level));
@@ -36,33 +44,32 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
       fixed: await weightOf(study, "A2", base, features.fixed),
       synchronised: await weightOf(study, "A3", base, features.synchronised),
     };
-    for (const seed of preset.seeds)
+    const trainOne = async (arm: DistillArmName, strategy: DistillRun["strategy"], seed: number, steps: number) => {
+      const level = strategy === "fixed" ? "fixed" : "synchronised";
+      const seen = strategy === "data-only" ? undefined : features[level];
+      const run = { name: arm, strategy, seed, weight: weights[level], steps, features: seen };
+      const trained = await train(study, base, run);
+      return { ...trained, seconds: trained.seconds + (seen?.seconds ?? 0) };
+    };
+    for (const seed of study.seeds)
       for (const [arm, { strategy, secondsOf }] of Object.entries<DistillArm>(distillArms)) {
         if (!strategy) continue;
-        const level = strategy === "fixed" ? "fixed" : "synchronised";
-        const seen = strategy === "data-only" ? undefined : features[level];
-        const trained = await train(study, base, {
-          name: arm,
-          strategy,
-          seed,
-          weight: weights[level],
-          steps: secondsOf ? stepsFor(study, secondsOf, seed) : preset.steps.arm,
-          features: seen,
-        });
-        if (arm === "A3") drafting ??= trained.values;
+        const steps = secondsOf ? stepsFor(study, secondsOf, seed) : preset.steps.arm;
+        const trained = await trainOne(arm as DistillArmName, strategy, seed, steps);
         await study.once(`arm ${arm} ${seed}`, async () => {
           const { frames } = await smallClips(study, studentModel(workshop, trained.values), study.asked);
-          const seconds = trained.seconds + (seen?.seconds ?? 0);
-          return smallLine(study, { arm, seed, trained: { ...trained, seconds }, frames });
+          return smallLine(study, { arm, seed, trained, frames });
         });
       }
+    const { strategy } = distillArms.A3;
+    drafting = (await trainOne("A3", strategy, preset.seeds[0]!, preset.steps.arm)).values;
   } finally {
     await opened.close();
   }
   const isWanted = (probe: string) => !results.find(`probe ${probe}`);
-  for (const line of await probeDistillation(study, teacher, base, drafting!, isWanted))
+  for (const line of await probeDistillation(study, teacher, base, drafting, isWanted))
     await study.once(`probe ${line.probe}`, async () => line);
-  return drafting!;
+  return drafting;
 }
 
 interface Run extends Pick<Parameters<typeof distillTask>[2], "name" | "strategy" | "seed" | "weight" | "steps"> {
@@ -103,7 +110,7 @@ async function weightOf(study: Study, arm: "A2" | "A3", base: Values, features: 
 /** Prompts that are neither trained nor tested with. */
 function validation(preset: StudyPreset): Prompt[] {
   return Array.from({ length: Math.min(60, preset.prompts) }, (_, index) => {
-    const { scene } = studyAt(seeds.tuning, index, { detail: preset.detail, split: "all" });
+    const { scene } = studyAt(seeds.tuning, index, preset, "all");
     return { prompt: studyCaption(scene, new Random(seeds.tuning, index), 0), scene, heldOut: false };
   });
 }

@@ -89,7 +89,7 @@ export class Distances {
 
 /** True clips of combinations that training sees, other than the pool's. */
 export function* trueClips({ preset }: Workshop, size: "small" | "large", offset = 1): Generator<Frame[]> {
-  const source = new StudyClips(seeds.pool + offset, preset.detail);
+  const source = new StudyClips(seeds.pool + offset, preset);
   for (let index = 0; index < preset.clips; index++)
     yield studyFrames(source.scene(index), picturesOf(preset)[size], preset.detail);
 }

@@ -48,7 +48,15 @@ export function teacherTask(sizes: Sizes, { teachers }: Latents) {
   const recipe = teacherRecipe(sizes.preset);
   const { tokenizer, teacher } = sizes;
   const sets = new Map([[setKey(sizes), teachers]]);
-  return { recipe, task: new TeacherTask(recipe, { tokenizer, channels: teacher.codec.channels, sets }) };
+  return {
+    recipe,
+    task: new TeacherTask(recipe, {
+      tokenizer,
+      channels: teacher.codec.channels,
+      sets,
+      channelWeights: teacher.channelWeights,
+    }),
+  };
 }
 
 export function teacherModel({ preset, tokenizer, teacher }: Sizes, values: Values): HunyuanModel & { hash: string } {
@@ -71,7 +79,10 @@ export function baseTask(sizes: Sizes, { small }: Latents) {
   const { tokenizer, student } = sizes;
   const { channels, compression } = student.codec;
   const sets = new Map([[setKey(sizes), small]]);
-  return { recipe, task: new FlowTask(recipe, { tokenizer, channels, compression, sets }) };
+  return {
+    recipe,
+    task: new FlowTask(recipe, { tokenizer, channels, compression, sets, channelWeights: student.channelWeights }),
+  };
 }
 
 const studentConfigs = ({ preset, tokenizer, student }: Sizes) =>
@@ -153,6 +164,7 @@ export function distillTask(sizes: Sizes, { small }: Latents, run: DistillRun) {
     compression: student.codec.compression,
     sets: new Map([[setKey(sizes), small]]),
     teacher: run.features,
+    channelWeights: student.channelWeights,
   });
   return { recipe, task };
 }
@@ -182,7 +194,13 @@ export function hrTask(sizes: Sizes, { large }: Latents, { name, guidance, seed,
   const usesFeatures = guidance === "features" || guidance === "features-synced";
   const frozen = new FrozenDraft(draft, sizes.runtime, usesFeatures ? config.taps : []);
   const sets = new Map([[hrKey(recipe.stages[0]!.buckets[0]!), large]]);
-  const task = new HrTask(recipe, { config, draft: frozen, start: under(start, "transformer."), sets });
+  const task = new HrTask(recipe, {
+    config,
+    draft: frozen,
+    start: under(start, "transformer."),
+    sets,
+    channelWeights: sizes.student.channelWeights,
+  });
   return { recipe, task, dispose: () => frozen.dispose() };
 }
 

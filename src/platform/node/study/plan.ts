@@ -25,9 +25,9 @@ export interface PlannedTraining {
   readonly runs: number;
 }
 
-const codec = ({ cell, channels }: StudyPreset["studentCodec"]): Pick<Coder, "codec" | "grid"> => {
+const codec = ({ cell, channels }: StudyPreset["studentCodec"]): Sizes["student"] => {
   const made = { ...pcaCodec({ cell, channels }), weights: new Map(), hash: "" };
-  return { codec: made, grid: (picture) => latentGrid(picture, made) };
+  return { codec: made, channelWeights: undefined, grid: (picture) => latentGrid(picture, made) };
 };
 
 /** Times two steps of each training after one that compiles. */

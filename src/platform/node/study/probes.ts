@@ -29,7 +29,7 @@ const levels = [0.1, 0.3, 0.5, 0.7, 0.9];
 
 /** True clips that no model was trained on. */
 function probeClips({ preset }: Workshop) {
-  const source = new StudyClips(seeds.pool + 3, preset.detail);
+  const source = new StudyClips(seeds.pool + 3, preset);
   const { small } = picturesOf(preset);
   return Array.from({ length: preset.clips }, (_, index) => {
     const scene = source.scene(index);

@@ -15,8 +15,13 @@ beforeAll(async () => {
 afterAll(() => rm(home, { recursive: true, force: true }));
 const runtime = openOrt({ threads: 1 });
 
-test("the tiny study runs end to end, and a second run finds all of it done", async () => {
+test("the tiny study runs end to end in two shares of its seeds, and another run finds all of it done", async () => {
+  await runStudy(studyPresets.tiny, home, runtime, { seeds: [2] });
+  const share = await readFile(join(home, "results.jsonl"), "utf8");
   const { stopped, lines } = await runStudy(studyPresets.tiny, home, runtime);
+  expect((await readFile(join(home, "results.jsonl"), "utf8")).startsWith(share)).toBe(true);
+  expect(share).toMatch(/"arm":"B5","seed":2/);
+  expect(share).not.toMatch(/"arm":"A1","seed":1/);
   expect(stopped).toBeUndefined();
   expect(linesOf(lines, "gate").map(({ gate }) => gate)).toEqual(["G1", "G5", "G2", "G3", "G6", "G4"]);
   expect(linesOf(lines, "gate").find(({ gate }) => gate === "G6")?.passed).toBe(true);
@@ -38,8 +43,10 @@ test("the tiny study runs end to end, and a second run finds all of it done", as
   await runStudy(studyPresets.tiny, home, runtime, { found: ({ kind }) => void found.push(kind) });
   expect(found).toEqual([]);
   expect(await readFile(join(home, "results.jsonl"), "utf8")).toBe(before);
-  const other = runStudy({ ...studyPresets.tiny, rate: 1 }, home, runtime);
+  const other = runStudy({ ...studyPresets.tiny, prompts: 3 }, home, runtime);
   await expect(other).rejects.toThrow("holds a study of another preset");
+  const seeds = runStudy(studyPresets.tiny, home, runtime, { seeds: [3] });
+  await expect(seeds).rejects.toThrow("preset tiny has no seed 3");
 
   // An arm that is taught is charged its teacher's time.
   const features = linesOf(lines, "training").find(({ what }) => what === "features, synchronised")!;

@@ -16,6 +16,8 @@ import { openPool, openWorkshop, type Pool } from "./workshop.ts";
 
 export interface StudyOptions {
   readonly signal?: AbortSignal | undefined;
+  /** Those of the preset's seeds whose arms run here (all): processes beside each other take their shares in one folder. */
+  readonly seeds?: readonly number[] | undefined;
   /** Go on behind a gate that failed: a rehearsal of what comes after, from which nothing follows. */
   readonly pastGates?: boolean;
   readonly report?: (done: number, count: number, what: string) => void;
@@ -33,8 +35,13 @@ export async function runStudy(
   preset: StudyPreset,
   folder: string,
   runtime: Runtime,
-  { signal, pastGates = false, report = () => {}, found = () => {} }: StudyOptions = {},
+  { seeds = preset.seeds, signal, pastGates = false, report = () => {}, found = () => {} }: StudyOptions = {},
 ): Promise<StudyOutcome> {
+  const foreign = seeds.find((seed) => !preset.seeds.includes(seed));
+  if (foreign !== undefined)
+    throw new InputError(`preset ${preset.name} has no seed ${foreign}`, {
+      hint: `its seeds: ${preset.seeds.join(", ")}`,
+    });
   await mkdir(folder, { recursive: true });
   await claim(join(folder, "preset.json"), `${JSON.stringify(preset, null, 2)}\n`);
   const results = await ResultsFile.open(join(folder, "results.jsonl"));
@@ -58,7 +65,7 @@ export async function runStudy(
     const shared = { report, ...(signal && { signal }) };
     pool = await openPool(workshop, { folder: join(folder, "latents"), ...shared });
     const asked = askAll(workshop.prompts, preset.samples);
-    const study: Study = { workshop, pool, folder, results, once, distances, asked, ...shared };
+    const study: Study = { workshop, pool, folder, seeds, results, once, distances, asked, ...shared };
     const foundation = await layFoundation(study);
     stopped = failed(foundation.gates);
     if (stopped) return outcome(stopped);

@@ -36,7 +36,7 @@ export async function drawDrafts(study: Study, values: Values): Promise<{ gate: 
 
 export async function refine(study: Study, drafts: Drafts): Promise<void> {
   const { preset } = study.workshop;
-  for (const seed of preset.seeds)
+  for (const seed of study.seeds)
     for (const [arm, { guidance, modelOf = arm, oracle }] of Object.entries<HrArm>(hrArms)) {
       const trained = guidance && (await train(study, drafts, { name: modelOf, guidance, seed }));
       await study.once(`arm ${arm} ${seed}`, async () => {

@@ -20,6 +20,7 @@ import type { HrSet } from "../../../training/hr-task.ts";
 import { type Frame, framesToPlanar, planarToFrames } from "../../../video/frame.ts";
 import { isThere } from "../files/is-there.ts";
 import { saveCodec } from "../models/teacher-folder.ts";
+import { codecDecoding, weightsOfChannels } from "../training/channel-effects.ts";
 import { codecLatents, fitCodec, openCodec } from "../training/codec-source.ts";
 import { type CacheRequest, encodedSet } from "../training/latent-cache.ts";
 
@@ -28,8 +29,8 @@ export interface Sizes {
   readonly preset: StudyPreset;
   readonly runtime: Runtime;
   readonly tokenizer: TextTokenizer;
-  readonly student: Pick<Coder, "codec" | "grid">;
-  readonly teacher: Pick<Coder, "codec" | "grid">;
+  readonly student: Pick<Coder, "codec" | "grid" | "channelWeights">;
+  readonly teacher: Pick<Coder, "codec" | "grid" | "channelWeights">;
 }
 
 export interface Workshop extends Sizes {
@@ -55,19 +56,18 @@ export interface Pool extends Latents {
 
 export async function openWorkshop(preset: StudyPreset, folder: string, runtime: Runtime): Promise<Workshop> {
   const { small: smallPicture, large: largePicture } = picturesOf(preset);
-  const sources = new StudyClips(seeds.codecs, preset.detail);
-  const student = await openCoder(join(folder, "codecs", "student"), preset.studentCodec, sources, runtime, [
-    smallPicture,
-    largePicture,
-  ]);
-  const teacher = await openCoder(join(folder, "codecs", "teacher"), preset.teacherCodec, sources, runtime, [
-    smallPicture,
-  ]);
+  const clips = new StudyClips(seeds.codecs, preset);
+  const open = (name: string, size: StudyPreset["studentCodec"], pictures: readonly Picture[]) =>
+    openCoder(join(folder, "codecs", name), size, { clips, pictures, runtime, power: preset.channelPower });
+  // As many blocks of the small pictures as of the large.
+  const alike = new Array<Picture>((largePicture.height / smallPicture.height) ** 2).fill(smallPicture);
+  const student = await open("student", preset.studentCodec, [...alike, largePicture]);
+  const teacher = await open("teacher", preset.teacherCodec, [smallPicture]);
   return {
     preset,
     runtime,
     tokenizer: studyTokenizer(),
-    prompts: studyPrompts(preset.detail).slice(0, preset.prompts),
+    prompts: studyPrompts(preset).slice(0, preset.prompts),
     student,
     teacher,
     dispose() {
@@ -84,7 +84,7 @@ export async function openPool(
   options: Pick<CacheRequest, "folder" | "signal" | "report">,
 ): Promise<Pool> {
   const pictures = picturesOf(preset);
-  const clips = new StudyClips(seeds.pool, preset.detail);
+  const clips = new StudyClips(seeds.pool, preset);
   const request: CacheRequest = { ...options, clips, picture: pictures.small, count: preset.pool };
   const small = await packedSet(student, request);
   const large = await packedSet(student, { ...request, picture: pictures.large });
@@ -110,6 +110,8 @@ export async function openPool(
 /** An autoencoder at work. */
 export interface Coder {
   readonly codec: Codec;
+  /** Of its channels in all losses. */
+  readonly channelWeights: Float32Array | undefined;
   grid(picture: Picture): Grid;
   /** Latents [C, f, h, w]. */
   encode(frames: readonly Frame[]): Promise<Float32Array>;
@@ -120,15 +122,21 @@ export interface Coder {
   dispose(): void;
 }
 
+interface CoderOptions {
+  readonly clips: StudyClips;
+  readonly pictures: readonly Picture[];
+  readonly runtime: Runtime;
+  /** `channelPower` */
+  readonly power: number | undefined;
+}
+
 async function openCoder(
   folder: string,
-  { cell, channels, clips }: StudyPreset["studentCodec"],
-  source: StudyClips,
-  runtime: Runtime,
-  pictures: readonly Picture[],
+  { cell, channels, clips: count }: StudyPreset["studentCodec"],
+  { clips, pictures, runtime, power }: CoderOptions,
 ): Promise<Coder> {
   if (!(await isThere(join(folder, "config.json")))) {
-    const fitted = await fitCodec({ cell, channels, clips }, source, pictures);
+    const fitted = await fitCodec({ cell, channels, clips: count }, clips, pictures);
     await mkdir(folder, { recursive: true });
     await saveCodec(folder, fitted, fitted.values);
   }
@@ -145,6 +153,7 @@ async function openCoder(
   };
   return {
     codec,
+    channelWeights: await weightsOfChannels(() => codecDecoding(codec), runtime, power),
     grid: (picture) => latentGrid(picture, codec),
     encode,
     decode,

@@ -16,7 +16,7 @@ export async function writeReport(folder: string, target: string): Promise<strin
   });
   const preset = JSON.parse(text) as StudyPreset;
   const lines = await readJsonLines<ResultLine>(join(folder, "results.jsonl"));
-  const captions = studyPrompts(preset.detail).map(({ prompt }) => prompt);
+  const captions = studyPrompts(preset).map(({ prompt }) => prompt);
   await mkdir(target, { recursive: true });
   const sheet = async (family: string, arms: readonly string[]) => {
     const file = `${preset.name}-${family}.png`;

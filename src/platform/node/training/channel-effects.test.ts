@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { WorldClips } from "../../../data/world/source.ts";
 import { LtxVae } from "../../../models/ltx-vae/vae.ts";
+import type { Statistics } from "../../../pipelines/latents.ts";
 import { hostTensor } from "../../../tensor/dtype.ts";
 import { mount } from "../../../tensor/mount.ts";
 import { parseRecipe, type VaeRecipe } from "../../../training/recipe.ts";
@@ -11,7 +12,8 @@ import { identityResnets } from "../../../training/vae-initial.ts";
 import { openOrt } from "../devices/ort.ts";
 import { tinyVae } from "../generate/testing.ts";
 import { saveVae } from "../models/save-model.ts";
-import { channelEffects } from "./channel-effects.ts";
+import { channelEffects, codecDecoding, decodingOf } from "./channel-effects.ts";
+import { fitCodec } from "./codec-source.ts";
 import { inMemory } from "./job.ts";
 import { vaeJob } from "./vae-job.ts";
 
@@ -27,8 +29,10 @@ test("a latent channel's effect is what the decoder makes of it", async () => {
   const taps = first.shape.slice(2).reduce((a, b) => a * b);
   const deaf = first.data.map((value, i) => (Math.floor(i / taps) % channels === 7 ? 0 : value)) as Float32Array;
   const weights = inMemory(new Map([...values, ["decoder.convIn.weight", hostTensor(deaf, first.shape)]]));
-  const effects = await channelEffects({ config: tinyVae, weights, statistics: statistics() }, openOrt());
-  const wide = await channelEffects({ config: tinyVae, weights, statistics: statistics(2) }, openOrt());
+  const effectsWith = (statistics: Statistics) =>
+    channelEffects(decodingOf({ config: tinyVae, weights, statistics }), openOrt());
+  const effects = await effectsWith(statistics());
+  const wide = await effectsWith(statistics(2));
   for (const [c, effect] of effects.entries()) {
     if (c === 7) expect(effect).toBe(0);
     else expect(effect).toBeGreaterThan(0);
@@ -37,10 +41,24 @@ test("a latent channel's effect is what the decoder makes of it", async () => {
   }
 });
 
-test("decoders that take noise are refused", async () => {
+test("a principal component's effect is its variance", async () => {
+  const codec = await fitCodec({ cell: [2, 4, 4], channels: 6, clips: 4 }, new WorldClips("mini", 5));
+  const effects = await channelEffects(codecDecoding(codec), openOrt());
+  const deviation = (name: string, c: number) => {
+    const { data, shape } = codec.values.get(`${name}.decode.weight`)!;
+    const column = Array.from({ length: shape[0]! }, (_, i) => data[i * shape[1]! + c]! as number);
+    return column.reduce((sum, value) => sum + value ** 2, 0) / shape[0]!;
+  };
+  // Of 3 latent frames, the first is one of pixels and the others two each.
+  for (const [c, effect] of effects.entries())
+    expect(effect).toBeCloseTo((deviation("first", c) + 4 * deviation("rest", c)) / 5, 5);
+  expect(effects[0]).toBeGreaterThan(effects[5]!);
+});
+
+test("decoders that take noise are refused", () => {
   const config = { ...tinyVae, decoder: { ...tinyVae.decoder, timestep: true } };
   const source = { config, weights: new Map(), statistics: statistics() };
-  await expect(channelEffects(source, openOrt())).rejects.toThrow(/without noise inputs/);
+  expect(() => decodingOf(source)).toThrow(/without noise inputs/);
 });
 
 test("an autoencoder goes on from one without resnets, which begin as identities", async () => {

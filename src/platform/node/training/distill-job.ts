@@ -13,6 +13,7 @@ import { openEmbeddings } from "../models/embeddings.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveStudent } from "../models/save-model.ts";
 import { type OpenedTeacher, openTeacher } from "../models/teacher-folder.ts";
+import { decodingOf, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { codecLatents } from "./codec-source.ts";
 import { keptFeatures } from "./feature-cache.ts";
@@ -43,6 +44,7 @@ export async function distillJob(
     latentSet(source, runtime, request),
   );
   const teacher = model && (await openFeatures(recipe, model, clips, runtime, options, opened));
+  const weights = await weightsOfChannels(() => decodingOf(source), runtime, recipe.channelPower, options.note);
   const start = await studentValues(student);
   // A second stage was trained on the features of the student before this training.
   const { hr: _, ...settings } = student.settings;
@@ -62,6 +64,7 @@ export async function distillJob(
       compression: compressionOf(source),
       sets,
       teacher,
+      channelWeights: weights,
     }),
     preview: (values) =>
       previewOf(clips.prompts, recipe.preview, (request) => framesOf(textToVideo(modelOf(values), runtime, request))),

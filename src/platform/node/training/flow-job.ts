@@ -13,7 +13,7 @@ import type { FlowRecipe } from "../../../training/recipe.ts";
 import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveTextToVideo } from "../models/save-model.ts";
-import { weightsOfChannels } from "./channel-effects.ts";
+import { decodingOf, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { inMemory, type OpenedJob, studentValues, under, type Values } from "./job.ts";
 import { compressionOf, latentSet } from "./latent-cache.ts";
@@ -45,7 +45,7 @@ export async function flowJob(
   const sets = await openSets(requestsOf(recipe, clips, options), opened, (request) =>
     latentSet(source, runtime, request),
   );
-  const weights = await weightsOfChannels(source, runtime, recipe.channelPower, options.note);
+  const weights = await weightsOfChannels(() => decodingOf(source), runtime, recipe.channelPower, options.note);
   const modelOf = (values: Values): TextToVideoModel => ({
     settings,
     tokenizer,

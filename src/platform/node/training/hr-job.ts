@@ -17,7 +17,7 @@ import { heldOut, validationBucketOf } from "../../../training/validation.ts";
 import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveHr } from "../models/save-model.ts";
-import { weightsOfChannels } from "./channel-effects.ts";
+import { decodingOf, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { hrSet } from "./hr-cache.ts";
 import { inMemory, type OpenedJob, type Values, valuesOf } from "./job.ts";
@@ -51,7 +51,7 @@ export async function hrJob(
     hr: { config, weights: inMemory(values) },
   });
   const start = await valuesOf(model.transformer.weights);
-  const weights = await weightsOfChannels(source, runtime, recipe.channelPower, options.note);
+  const weights = await weightsOfChannels(() => decodingOf(source), runtime, recipe.channelPower, options.note);
   return {
     task: new HrTask(recipe, { config, draft: frozen, start, sets, channelWeights: weights }),
     preview: (values) =>

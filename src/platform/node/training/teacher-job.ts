@@ -11,6 +11,7 @@ import { teacherConfigs } from "../../../training/teacher-net.ts";
 import { TeacherTask } from "../../../training/teacher-task.ts";
 import type { Opened } from "../files/opened.ts";
 import { saveCodec, saveTeacher } from "../models/teacher-folder.ts";
+import { codecDecoding, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { codecLatents, fitCodec, openCodec } from "./codec-source.ts";
 import { inMemory, type OpenedJob, under, type Values } from "./job.ts";
@@ -31,6 +32,7 @@ export async function teacherJob(
   const sets = await openSets(requestsOf(recipe, clips, options), opened, (request) =>
     codecLatents(codec, runtime, request),
   );
+  const weights = await weightsOfChannels(() => codecDecoding(codec), runtime, recipe.channelPower, options.note);
   const file = buildWordTokenizer(clips.words);
   const tokenizer = new TextTokenizer(file);
   const configs = teacherConfigs(recipe, tokenizer.size, codec.channels);
@@ -55,7 +57,7 @@ export async function teacherJob(
     };
   };
   return {
-    task: new TeacherTask(recipe, { tokenizer, channels: codec.channels, sets }),
+    task: new TeacherTask(recipe, { tokenizer, channels: codec.channels, sets, channelWeights: weights }),
     preview: (values) =>
       previewOf(clips.prompts, recipe.preview, (request) => hunyuanToVideo(modelOf(values), runtime, request)),
     async save(values, folder) {
