@@ -28,14 +28,12 @@ export async function layFoundation(study: Study): Promise<Foundation> {
     clips ??= smallClips(study, studentModel(workshop, base), study.asked);
     return (await clips).frames;
   };
-  const lines: ArmLine[] = [];
-  for (const seed of preset.seeds)
-    lines.push(
-      await study.once(`arm A0 ${seed}`, async () =>
-        smallLine(study, { arm: "A0", seed, trained: undefined, frames: await baseClips() }),
-      ),
-    );
-  const { rows } = lines[0]!;
+  const [first, ...others] = preset.seeds as [number, ...number[]];
+  const line = await study.once(`arm A0 ${first}`, async () =>
+    smallLine(study, { arm: "A0", seed: first, trained: undefined, frames: await baseClips() }),
+  );
+  for (const seed of others) await study.once(`arm A0 ${seed}`, async () => ({ ...line, seed }));
+  const { rows } = line;
   const gates = [
     await study.once("gate G2", async () => teacherGate(await teacherRows(study, teacher), rows)),
     await study.once("gate G3", async () => baseGate(rows, swappedMean(study.asked, await baseClips(), preset))),
