@@ -14,12 +14,23 @@ test("a plan is printed whole before a run that does not fit is refused", { time
   expect(err).toMatch(/this training needs about [\d.]+ GB of memory, [\d.]+ GB are free/);
 });
 
-test.each([
-  ["--plan", "are not planned"],
-  ["--dry-run", "have no dry run"],
-])("a recipe that starts from nothing has no %s", async (flag, message) => {
-  expect(await run(["train", recipe("mini-vae.yaml"), flag])).toMatchObject({
+test("recipes that start from nothing are planned, on the autoencoder that the recipe beside them makes", async () => {
+  const names = ["mini-vae.yaml", "mini.yaml", "mini-teacher.yaml"];
+  const { code, out, err } = await run(["train", ...names.map(recipe), "--plan"]);
+  expect({ code, err }).toEqual({
+    code: 0,
+    err: expect.stringContaining("planned for what mini-decoder-settle.yaml makes"),
+  });
+  expect(out).toMatch(/mini-vae\.yaml: 10\.41 M parameters/);
+  expect(out).toMatch(/mini\.yaml: 4\.30 M parameters, 4\.30 M trained/);
+  expect(out).toMatch(/ {2}latents 512x288x25 /);
+  expect(out).toMatch(/ {2}step 512x288x25 2 /);
+  expect(out).toMatch(/mini-teacher\.yaml: 7\.\d+ M parameters/);
+});
+
+test("a recipe that starts from nothing has no --dry-run", async () => {
+  expect(await run(["train", recipe("mini-vae.yaml"), "--dry-run"])).toMatchObject({
     code: 4,
-    err: expect.stringContaining(message),
+    err: expect.stringContaining("have no dry run"),
   });
 });

@@ -2,7 +2,7 @@
 import { baseGate, determinismGate, teacherGate } from "../../../study/gates.ts";
 import { measureSmall } from "../../../study/measure.ts";
 import { picturesOf, type StudyPreset } from "../../../study/preset.ts";
-import { type ArmLine, type GateLine, meanFigure, type PromptRow } from "../../../study/results.ts";
+import { type GateLine, meanFigure, type PromptRow } from "../../../study/results.ts";
 import { sampleTeacher } from "../../../study/sample-teacher.ts";
 import type { Frame } from "../../../video/frame.ts";
 import type { Values } from "../training/job.ts";

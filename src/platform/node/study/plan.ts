@@ -12,7 +12,7 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import { teacherPlaces } from "../../../training/distill-teacher.ts";
 import { type OptimiserSettings, type Task, Trainer } from "../../../training/trainer.ts";
 import { baseTask, distillTask, hrTask, studentModel, teacherModel, teacherTask } from "./models.ts";
-import { type Coder, type Latents, type Sizes, studyTokenizer } from "./workshop.ts";
+import { type Latents, type Sizes, studyTokenizer } from "./workshop.ts";
 
 export interface PlannedTraining {
   readonly what: string;

@@ -1,44 +1,33 @@
 /** A recipe's programs without its weights and its data, for planning. Models that are not there yet are taken as published. */
 import { dirname, resolve } from "node:path";
-import { UnsupportedError } from "../../../base/errors.ts";
-import type { Picture } from "../../../data/clip-source.ts";
 import { clipL } from "../../../models/clip/config.ts";
 import { hunyuanVideo, widthOf } from "../../../models/hunyuan/config.ts";
 import { hunyuanVideoVae } from "../../../models/hunyuan-vae/config.ts";
 import { llama3 } from "../../../models/llama/config.ts";
 import { ltx2b } from "../../../models/ltx/config.ts";
-import type { Grid } from "../../../models/ltx/rope.ts";
 import { proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
 import { compression, fromDiffusers } from "../../../models/ltx-vae/config.ts";
-import { Encoder } from "../../../models/ltx-vae/encoder.ts";
 import { t5xxl } from "../../../models/t5/encoder.ts";
 import { type CodecModel, hunyuanCodec } from "../../../pipelines/codec.ts";
-import { codecProgram } from "../../../pipelines/codec-runner.ts";
 import { featureProgram, type HunyuanModel, latentGrid } from "../../../pipelines/hunyuan.ts";
 import { hunyuanTemplate, promptProgram } from "../../../pipelines/hunyuan-text.ts";
 import { gridOf } from "../../../pipelines/latents.ts";
 import { ltxReleases } from "../../../pipelines/ltx-releases.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
-import { tileCount, tileGrid, tilesOf } from "../../../pipelines/tiles.ts";
-import type { HostTensor } from "../../../tensor/dtype.ts";
-import { mount } from "../../../tensor/mount.ts";
-import { buildProgram, type Program } from "../../../tensor/program.ts";
-import type { Runtime } from "../../../tensor/runtime.ts";
-import { input } from "../../../tensor/tensor.ts";
 import { DistillTask } from "../../../training/distill-task.ts";
 import { teacherPlaces } from "../../../training/distill-teacher.ts";
-import type { LatentSet } from "../../../training/flow-task.ts";
 import { type DraftModel, draftProgram } from "../../../training/hr-draft.ts";
 import { bucketKey, type HrBucket, type HrSet, HrTask } from "../../../training/hr-task.ts";
 import type { FrozenRun, PlannedRun } from "../../../training/plan.ts";
 import type { DistillRecipe, HrRecipe } from "../../../training/recipe.ts";
 import type { TuneRecipe } from "../../../training/recipe-tune.ts";
-import { usualClips } from "../../../training/stages.ts";
 import { TuneTask } from "../../../training/tune-task.ts";
 import { heldOut, validationBucketOf, validationLevels } from "../../../training/validation.ts";
 import { isThere } from "../files/is-there.ts";
 import { openModel } from "../models/open-model.ts";
 import { openTeacher } from "../models/teacher-folder.ts";
+import { planFlow, planTeacher, planVae } from "./plan-new.ts";
+import { clipsOf, codecRun, encodeLtx, noValues, type PlanOptions, sized, unread } from "./plan-parts.ts";
 import { picturesOf } from "./recipe-sets.ts";
 import { readRecipe } from "./run.ts";
 
@@ -55,29 +44,32 @@ interface Teacher extends Pick<HunyuanModel, "settings"> {
   readonly codec: CodecModel;
 }
 
-interface Options {
-  readonly base: string;
-  readonly keeps: Runtime["keeps"];
-  /** Hears which models are not there. */
-  readonly note: (text: string) => void;
-}
-
-/** What would run. @throws UnsupportedError for recipes that start from nothing, InputError for a faulty one */
-export async function planRecipe(path: string, { keeps, note }: Pick<Options, "keeps" | "note">): Promise<PlannedRun> {
+/** What would run. @throws InputError for a faulty recipe */
+export async function planRecipe(
+  path: string,
+  { keeps, note }: Pick<PlanOptions, "keeps" | "note">,
+): Promise<PlannedRun> {
   const recipe = await readRecipe(path);
   const options = { base: dirname(resolve(path)), keeps, note };
-  if (recipe.kind === "distill") return planDistill(recipe, options);
-  if (recipe.kind === "high-resolution") return planHr(recipe, options);
-  if (recipe.kind === "fine-tune") return planTune(recipe, options);
-  throw new UnsupportedError(`recipes of the kind ${recipe.kind} are not planned`, {
-    where: path,
-    hint: "distill, high-resolution and fine-tune are",
-  });
+  switch (recipe.kind) {
+    case "vae":
+      return planVae(recipe);
+    case "text-to-video":
+      return planFlow(recipe, options);
+    case "teacher":
+      return planTeacher(recipe, options);
+    case "distill":
+      return planDistill(recipe, options);
+    case "high-resolution":
+      return planHr(recipe, options);
+    case "fine-tune":
+      return planTune(recipe, options);
+  }
 }
 
 const published = { name: "LTX-Video 2B", ...ltxReleases[0]!.settings.original };
 
-async function studentAt(path: string, { base, note }: Options): Promise<Student> {
+async function studentAt(path: string, { base, note }: PlanOptions): Promise<Student> {
   const folder = resolve(base, path);
   if (await isThere(folder)) {
     const model = await openModel(folder);
@@ -94,7 +86,7 @@ async function studentAt(path: string, { base, note }: Options): Promise<Student
   };
 }
 
-async function teacherAt(path: string, { base, note }: Options): Promise<Teacher> {
+async function teacherAt(path: string, { base, note }: PlanOptions): Promise<Teacher> {
   const folder = resolve(base, path);
   if (await isThere(folder)) {
     const model = await openTeacher(folder);
@@ -110,30 +102,7 @@ async function teacherAt(path: string, { base, note }: Options): Promise<Teacher
   };
 }
 
-/** Data that is known by its size alone. */
-const unread = (): never => {
-  throw new Error("a plan reads no data");
-};
-const sized = (grid: Grid, count = 0): LatentSet => ({ grid, count, read: unread, caption: unread });
-const noValues: ReadonlyMap<string, HostTensor> = new Map();
-
-const encodeLtx = ({ vae }: Student, { frames, height, width }: Picture, keep: Runtime["keeps"]): Program =>
-  buildProgram(
-    { mean: mount(new Encoder(vae.config), "encoder").forward(input("pixels", [1, 3, frames, height, width])).mean },
-    { keep },
-  );
-
-/** Encoding by a teacher's autoencoder, tile by tile. */
-function codecRun(codec: CodecModel, picture: Picture, keeps: Runtime["keeps"]): Pick<FrozenRun, "program" | "runs"> {
-  const tiles = tilesOf(latentGrid(picture, codec), codec.tiling);
-  return { program: codecProgram(codec, "encode", tileGrid(tiles), keeps), runs: tileCount(tiles) };
-}
-
-/** Clips of a size; pictures of a recipe include those that are held out. */
-const clipsOf = ({ clips, validation }: DistillRecipe | TuneRecipe, key: string): number =>
-  key === heldOut ? validation!.clips : (clips[key] ?? usualClips);
-
-async function planDistill(recipe: DistillRecipe, options: Options): Promise<PlannedRun> {
+async function planDistill(recipe: DistillRecipe, options: PlanOptions): Promise<PlannedRun> {
   const { keeps } = options;
   const student = await studentAt(recipe.student, options);
   const teacher = recipe.strategy === "data-only" ? undefined : await teacherAt(recipe.teacher, options);
@@ -166,7 +135,7 @@ async function planDistill(recipe: DistillRecipe, options: Options): Promise<Pla
   const preparation = [...pictures].flatMap(([key, picture]) => {
     const runs = clipsOf(recipe, key);
     const draws = key === heldOut ? validationLevels.length : recipe.draws;
-    const own = { name: `latents ${key}`, program: encodeLtx(student, picture, keeps), runs };
+    const own = { name: `latents ${key}`, program: encodeLtx(student.vae.config, picture, keeps), runs };
     if (!teacher) return [own];
     const tiled = codecRun(teacher.codec, picture, keeps);
     const theirs = { name: `teacher's latents ${key}`, program: tiled.program, runs: runs * tiled.runs };
@@ -188,7 +157,7 @@ async function planDistill(recipe: DistillRecipe, options: Options): Promise<Pla
   };
 }
 
-async function planHr(recipe: HrRecipe, options: Options): Promise<PlannedRun> {
+async function planHr(recipe: HrRecipe, options: PlanOptions): Promise<PlannedRun> {
   const { keeps } = options;
   const model = await studentAt(recipe.model, options);
   const { guidance, form, conv, placement, moments, draft: size } = recipe;
@@ -206,8 +175,8 @@ async function planHr(recipe: HrRecipe, options: Options): Promise<PlannedRun> {
     const [, h, w] = compression(model.vae.config);
     const seen = { frames: picture.frames, height: crop.height * h, width: crop.width * w };
     preparation.push(
-      { name: `small latents ${key}`, program: encodeLtx(model, small, keeps), runs: count },
-      { name: `large latents ${key}`, program: encodeLtx(model, seen, keeps), runs: count },
+      { name: `small latents ${key}`, program: encodeLtx(model.vae.config, small, keeps), runs: count },
+      { name: `large latents ${key}`, program: encodeLtx(model.vae.config, seen, keeps), runs: count },
     );
   };
   const buckets = recipe.stages.flatMap((stage) => stage.buckets.map((bucket) => [bucketKey(bucket), bucket] as const));
@@ -228,7 +197,7 @@ async function planHr(recipe: HrRecipe, options: Options): Promise<PlannedRun> {
   };
 }
 
-async function planTune(recipe: TuneRecipe, options: Options): Promise<PlannedRun> {
+async function planTune(recipe: TuneRecipe, options: PlanOptions): Promise<PlannedRun> {
   const { keeps } = options;
   const model = await studentAt(recipe.from, options);
   const pictures = picturesOf(recipe);
@@ -248,7 +217,7 @@ async function planTune(recipe: TuneRecipe, options: Options): Promise<PlannedRu
     task,
     optimiser: recipe.optimiser,
     preparation: [...pictures].flatMap(([key, picture]) => [
-      { name: `latents ${key}`, program: encodeLtx(model, picture, keeps), runs: runs(key) },
+      { name: `latents ${key}`, program: encodeLtx(model.vae.config, picture, keeps), runs: runs(key) },
       { name: `captions ${key}`, program: text, runs: runs(key) },
     ]),
     beside: () => [],
