@@ -135,7 +135,7 @@ const full: StudyPreset = {
   seeds: [1, 2, 3, 4, 5, 6, 7, 8],
   prompts: 120,
   samples: 8,
-  sampler: { steps: 12, shift: 2, scale: 2 },
+  sampler: { steps: 12, shift: 3, scale: 1.5 },
   clips: 120,
   stopping: ["G1", "G2", "G3", "G4", "G5", "G6"],
 };

@@ -61,8 +61,12 @@ test.each([
   },
 );
 
-test("a recipe that starts from nothing is not planned", async () => {
-  await expect(plan(recipe("mini-vae"))).rejects.toThrow("recipes of the kind vae are not planned");
+test("a recipe that starts from nothing is planned by its crops, and what is frozen has no moments", async () => {
+  const { phases, parameters, trained, stateBytes, notes } = await plan(recipe("mini-vae"));
+  expect(phases.map(({ name, runs }) => [name, runs])).toEqual([["step 2x17x96x96", 800]]);
+  expect(trained).toBeLessThan(parameters);
+  expect(stateBytes).toBe(16 * trained + 4 * (parameters - trained));
+  expect(notes).toEqual([]);
 });
 
 const heads = { heads: 2, keyHeads: 1, headWidth: 8, width: 16, inner: 16, epsilon: 1e-5, layers: 1 };
