@@ -102,7 +102,7 @@ const tiny: StudyPreset = {
 const text = { layers: 1, width: 96, heads: 4, inner: 192 };
 
 /**
- * Large figures of few kinds, so that detectors read all of them at 32 rows and models of two million weights learn them
+ * Large figures of few kinds, so that detectors read all of them at 32 rows and models of three million weights learn them
  * (docs/study/plan.md). Blocks have 8 x 8 x 4: a linear autoencoder of 16 x 16 x 4 loses too much of what clips show. Students are
  * wider than their tokens have channels, or they could not hand the noise on.
  */

@@ -35,7 +35,7 @@ export function report(preset: StudyPreset, lines: readonly ResultLine[], sheets
     "The claims under test are those of Tables 4 and 5 of Turbo2K (arXiv 2504.14470): that distillation with teacher and",
     "student at one timestep beats a teacher fixed at t = 0.1, which beats fine-tuning on data; and that features at",
     "t = 0.1 guide the second stage better than latents, and better than features at its own timestep. Numbers here are of",
-    "plane figures and of models of about a million weights, and comparable with no others.",
+    "plane figures and of models of a few million weights, and comparable with no others.",
     "",
     ...gates(lines),
     ...trainings(lines),
