@@ -86,7 +86,7 @@ export function determinismGate(isEqual: boolean, steps: number): GateLine {
     kind: "gate",
     gate: "G6",
     passed: isEqual,
-    asked: "two runs of A1 with one seed end in the same bits",
+    asked: "two runs of A1 with one seed end in the same loss and the same weights",
     found: `${isEqual ? "equal" : "different"} after ${steps} steps`,
   };
 }

@@ -31,7 +31,7 @@ export function report(preset: StudyPreset, lines: readonly ResultLine[], sheets
     "",
     `Status: ${standing(seedsOf(lines, ["A0", "A1"]).length)}. ${verdict(preset, lines)}`,
     "",
-    "Made by `turbo2k study report`; the plan is [plan.md](plan.md), every result a line of `results.jsonl`.",
+    `Made by \`turbo2k study report\`; the plan is [plan.md](plan.md), every result a line of [${preset.name}.jsonl](${preset.name}.jsonl).`,
     "The claims under test are those of Tables 4 and 5 of Turbo2K (arXiv 2504.14470): that distillation with teacher and",
     "student at one timestep beats a teacher fixed at t = 0.1, which beats fine-tuning on data; and that features at",
     "t = 0.1 guide the second stage better than latents, and better than features at its own timestep. Numbers here are of",

@@ -51,9 +51,9 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
       const trained = await train(study, base, run);
       return { ...trained, seconds: trained.seconds + (seen?.seconds ?? 0) };
     };
-    for (const seed of study.seeds)
-      for (const [arm, { strategy, secondsOf }] of Object.entries<DistillArm>(distillArms)) {
-        if (!strategy) continue;
+    for (const [arm, { strategy, secondsOf }] of Object.entries<DistillArm>(distillArms)) {
+      if (!strategy) continue;
+      for (const seed of study.seeds) {
         const steps = secondsOf ? stepsFor(study, secondsOf, seed) : preset.steps.arm;
         const trained = await trainOne(arm as DistillArmName, strategy, seed, steps);
         await study.once(`arm ${arm} ${seed}`, async () => {
@@ -61,6 +61,7 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
           return smallLine(study, { arm, seed, trained, frames });
         });
       }
+    }
     const { strategy } = distillArms.A3;
     drafting = (await trainOne("A3", strategy, preset.seeds[0]!, preset.steps.arm)).values;
   } finally {

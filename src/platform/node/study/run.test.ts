@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -37,6 +37,11 @@ test("the tiny study runs end to end in two shares of its seeds, and another run
     "draft-layout",
   ]);
   for (const { rows } of linesOf(lines, "probe")) for (const row of rows) expect(row.every(Number.isFinite)).toBe(true);
+
+  // Finished trainings keep small weights, and nothing to go on from.
+  const kept = await readdir(join(home, "runs", "teacher"));
+  expect(kept).toContain("weights.safetensors");
+  expect(kept).not.toContain("snapshot.safetensors");
 
   const before = await readFile(join(home, "results.jsonl"), "utf8");
   const found: string[] = [];

@@ -1,4 +1,4 @@
-/** Runs a study: what all arms share, the gates, then the arms seed by seed. What is done already is not done again. */
+/** Runs a study: what all arms share, the gates, then arm by arm. What is done already is not done again. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../../../base/errors.ts";

@@ -2,14 +2,18 @@
 
 import { join } from "node:path";
 import { CancelledError } from "../../../base/errors.ts";
-import type { HostTensor } from "../../../tensor/dtype.ts";
+import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { type OptimiserSettings, type Task, Trainer } from "../../../training/trainer.ts";
+import { readFloat32 } from "../../../weights/safetensors.ts";
+import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
+import { writeSafetensorsFile } from "../files/atomic-file.ts";
 import { isThere } from "../files/is-there.ts";
+import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { RunFolder } from "../training/run-folder.ts";
 
 export interface Trained {
-  /** Running averages of the weights, as a finished model has them. */
+  /** Running averages of the weights, rounded to f16, as a finished model has them. */
   readonly values: Map<string, HostTensor>;
   readonly steps: number;
   /** Of all steps, compilation included. */
@@ -29,12 +33,15 @@ export interface TrainArmOptions {
 /** Seconds between snapshots. */
 const often = 60;
 
+/** A finished training leaves `weights.safetensors`, small enough to be carried to another machine, and no snapshot. */
 export async function trainArm(
   path: string,
   task: Task,
   runtime: Runtime,
   { optimiser, recipe, report = () => {}, signal }: TrainArmOptions,
 ): Promise<Trained> {
+  const done = join(path, "weights.safetensors");
+  if (await isThere(done)) return readTrained(done);
   const folder = new RunFolder(path);
   const trainer = await open(folder, task, runtime, { optimiser, recipe });
   try {
@@ -50,14 +57,36 @@ export async function trainArm(
     }
     const history = await folder.history();
     const last = history.slice(-Math.max(1, Math.floor(history.length / 10)));
-    return {
+    await keepTrained(done, {
       values: await trainer.weights(),
       steps: task.steps,
       seconds: history.reduce((sum, { seconds }) => sum + seconds, 0),
       loss: last.reduce((sum, { loss }) => sum + loss, 0) / last.length,
-    };
+    });
+    await folder.dropSnapshot();
+    return readTrained(done);
   } finally {
     trainer.dispose();
+  }
+}
+
+function keepTrained(path: string, { values, steps, seconds, loss }: Trained): Promise<void> {
+  const halves = [...values].map(
+    ([name, { data, shape }]) => [name, storeFloat32(data as Float32Array, shape, "F16")] as const,
+  );
+  const metadata = { steps: String(steps), seconds: String(seconds), loss: String(loss) };
+  return writeSafetensorsFile(path, new Map(halves), { metadata });
+}
+
+async function readTrained(path: string): Promise<Trained> {
+  const { checkpoint } = await openCheckpointPath(path);
+  try {
+    const values = new Map<string, HostTensor>();
+    for (const [name, entry] of checkpoint.tensors) values.set(name, hostTensor(await readFloat32(entry), entry.shape));
+    const figure = (name: string) => Number(checkpoint.metadata[name]);
+    return { values, steps: figure("steps"), seconds: figure("seconds"), loss: figure("loss") };
+  } finally {
+    await checkpoint.close();
   }
 }
 

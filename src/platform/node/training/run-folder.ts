@@ -105,6 +105,11 @@ export class RunFolder {
     }
   }
 
+  /** Of a run that will not go on. */
+  async dropSnapshot(): Promise<void> {
+    await rm(this.#snapshot, { force: true });
+  }
+
   /** Drops reports behind `step`: a resumed run writes them again. */
   async forgetAfter(step: number): Promise<void> {
     const lines = (await this.history(step)).map((report) => `${JSON.stringify(report)}\n`);
