@@ -53,14 +53,13 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
     };
     for (const [arm, { strategy, secondsOf }] of Object.entries<DistillArm>(distillArms)) {
       if (!strategy) continue;
-      for (const seed of study.seeds) {
-        const steps = secondsOf ? stepsFor(study, secondsOf, seed) : preset.steps.arm;
-        const trained = await trainOne(arm as DistillArmName, strategy, seed, steps);
+      for (const seed of study.seeds)
         await study.once(`arm ${arm} ${seed}`, async () => {
+          const steps = secondsOf ? stepsFor(study, secondsOf, seed) : preset.steps.arm;
+          const trained = await trainOne(arm as DistillArmName, strategy, seed, steps);
           const { frames } = await smallClips(study, studentModel(workshop, trained.values), study.asked);
           return smallLine(study, { arm, seed, trained, frames });
         });
-      }
     }
     const { strategy } = distillArms.A3;
     drafting = (await trainOne("A3", strategy, preset.seeds[0]!, preset.steps.arm)).values;

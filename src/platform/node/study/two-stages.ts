@@ -37,9 +37,9 @@ export async function drawDrafts(study: Study, values: Values): Promise<{ gate: 
 export async function refine(study: Study, drafts: Drafts): Promise<void> {
   const { preset } = study.workshop;
   for (const seed of study.seeds)
-    for (const [arm, { guidance, modelOf = arm, oracle }] of Object.entries<HrArm>(hrArms)) {
-      const trained = guidance && (await train(study, drafts, { name: modelOf, guidance, seed }));
+    for (const [arm, { guidance, modelOf = arm, oracle }] of Object.entries<HrArm>(hrArms))
       await study.once(`arm ${arm} ${seed}`, async () => {
+        const trained = guidance && (await train(study, drafts, { name: modelOf, guidance, seed }));
         const latents = oracle ? await truths(study) : drafts.latents;
         const request = trained && { guidance, values: trained.values, drafts: latents };
         const frames = request
@@ -47,7 +47,6 @@ export async function refine(study: Study, drafts: Drafts): Promise<void> {
           : enlarged(drafts.frames, preset.detail);
         return largeLine(study, { arm, seed, trained, frames }, drafts.frames);
       });
-    }
   const isWanted = (probe: string) => !study.results.find(`probe ${probe}`);
   for (const line of await probeDrafts(study, drafts.model, isWanted))
     await study.once(`probe ${line.probe}`, async () => line);
