@@ -71,6 +71,7 @@ export function distillRecipe(
     weight: arm.weight,
     loss: "velocity",
     taps: { student: -1, teacher: -1 },
+    centre: false,
     frames: "nearest",
     guidance: 1,
     draws: preset.draws,

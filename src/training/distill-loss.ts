@@ -8,6 +8,13 @@ export function similarity(a: Tensor, b: Tensor): Tensor {
   return a.mul(b).sum(-1).mul(length(a)).mul(length(b)).mean();
 }
 
+/**
+ * Features [B, N, C] without what all clips of the batch have in common at a place. That is most of what the cosine of
+ * features as they are sees: those of another clip come to 0.87 where the right ones come to 0.92 (docs/study). Not of the
+ * paper.
+ */
+export const centred = (features: Tensor): Tensor => features.sub(features.mean(0, true));
+
 export type DiffusionForm = "velocity" | "epsilon";
 
 /**

@@ -9,7 +9,7 @@ import { tapIndex } from "../pipelines/hunyuan.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
-import { diffusionLoss, similarity } from "./distill-loss.ts";
+import { centred, diffusionLoss, similarity } from "./distill-loss.ts";
 import { Projector, type TokenPlaces } from "./distill-projector.ts";
 import { type Draw, drawOf, type FeatureSource, heldOutDraws } from "./distill-teacher.ts";
 import { bucketAt } from "./draws.ts";
@@ -106,7 +106,7 @@ export class DistillTask implements Task {
   loss(bucket: string): { loss: Tensor; report: Record<string, Tensor> } {
     const { key, ...shape } = this.#shapeOf(bucket);
     const { fps, compression, teacher, channelWeights } = this.data;
-    const { weight, frames, loss: form } = this.recipe;
+    const { weight, frames, centre, loss: form } = this.recipe;
     let states: Tensor | undefined;
     const afterBlock = (x: Tensor, index: number): Tensor => {
       if (index === this.#tap) states = x;
@@ -119,7 +119,8 @@ export class DistillTask implements Task {
     if (!teacher || !projector || !states) return { loss: diffusion, report: { diffusion } };
     const to = teacher.places(key);
     const projected = projector.forward(states, { grid: shape.grid, span: compression }, to, frames);
-    const cosine = similarity(projected, input("teacher", [shape.batch, tokensOf(to.grid), teacher.width]));
+    const seen = input("teacher", [shape.batch, tokensOf(to.grid), teacher.width]);
+    const cosine = similarity(projected, centre && shape.batch > 1 ? centred(seen) : seen);
     return { loss: diffusion.sub(cosine.mul(weight)), report: { diffusion, similarity: cosine } };
   }
 

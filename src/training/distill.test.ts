@@ -10,7 +10,7 @@ import { mount } from "../tensor/mount.ts";
 import { buildProgram } from "../tensor/program.ts";
 import { gradients } from "../tensor/reverse.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
-import { diffusionLoss, similarity } from "./distill-loss.ts";
+import { centred, diffusionLoss, similarity } from "./distill-loss.ts";
 import { Projector, spaceWeights, timeWeights } from "./distill-projector.ts";
 import { DistillTask } from "./distill-task.ts";
 import type { Draw, FeatureSource } from "./distill-teacher.ts";
@@ -88,6 +88,22 @@ describe("the losses", () => {
       const moved = async (by: number) => (await at(a.map((v, j) => (j === i ? v + by : v)))).loss!.data[0]!;
       expect((await moved(step)) - (await moved(-step))).toBeCloseTo(2 * step * slope!.data[i]!, 7);
     }
+  });
+
+  test("centred, features of other clips are no likeness, and what all have alike is none", async () => {
+    const shape = [2, 1, 3];
+    const own = [1, 2, -1, -1, -2, 1];
+    const features = hostTensor(
+      Float32Array.from(own, (value, i) => value + [50, 50, 50][i % 3]!),
+      shape,
+    );
+    const x = input("x", shape);
+    const cosines = { plain: similarity(x, input("y", shape)), centre: similarity(x, centred(input("y", shape))) };
+    const right = await evaluate(cosines, { x: hostTensor(Float32Array.from(own), shape), y: features });
+    expect(right["centre"]!.data[0]).toBeCloseTo(1, 6);
+    const shared = await evaluate(cosines, { x: hostTensor(new Float32Array(6).fill(1), shape), y: features });
+    expect(shared["plain"]!.data[0]).toBeGreaterThan(0.99);
+    expect(Math.abs(shared["centre"]!.data[0]!)).toBeLessThan(1e-6);
   });
 
   test("the literal epsilon form is the velocity form times (1 - σ)²", async () => {
@@ -288,6 +304,13 @@ test("a student that counts time from its first frame, as LTX-Video does from 0.
   };
   const [late, early] = [await lossOf(true), await lossOf(false)];
   expect(Math.abs(late - early)).toBeGreaterThan(1e-6);
+});
+
+test("centring is of a batch: a clip alone has nothing to differ from", () => {
+  const size = (centre: boolean, bucket: string) =>
+    buildProgram({ loss: task({ centre }).loss(bucket).loss }).nodes.length;
+  expect(size(true, "64x64x9 4")).toBeGreaterThan(size(false, "64x64x9 4"));
+  expect(size(true, "64x64x9 1")).toBe(size(false, "64x64x9 1"));
 });
 
 test("a tap that does not exist is named", () => {

@@ -54,6 +54,8 @@ export const distill = z.strictObject({
   taps: z
     .strictObject({ student: z.int().default(-1), teacher: z.int().default(-1) })
     .default({ student: -1, teacher: -1 }),
+  /** Compare with what a clip's features differ by from the rest of its batch: see `centred`. */
+  centre: z.boolean().default(false),
   /** How the student's frames become the teacher's: see `timeWeights`. */
   frames: z.enum(["nearest", "linear"]).default("nearest"),
   /** Guidance scale that a guidance-distilled teacher is told. */
