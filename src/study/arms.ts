@@ -6,6 +6,8 @@ export interface DistillArm {
   readonly about: string;
   /** How it goes on from the base checkpoint; the base itself does not. */
   readonly strategy?: DistillRecipe["strategy"];
+  /** Compares blocks halfway (`preset.middle`), the teacher's centred, with this λ, in place of last blocks as they are. */
+  readonly middle?: { readonly weight: number };
   /** Trains for as many seconds as another arm took, its teacher's time included, rather than as many steps. */
   readonly secondsOf?: string;
 }
@@ -17,6 +19,9 @@ export const distillArms = {
   A3: { about: "teacher and student at one t", strategy: "synchronised" },
   A4: { about: "control: features of another clip", strategy: "shuffled" },
   A5: { about: "control: data only for the seconds of A3", strategy: "data-only", secondsOf: "A3" },
+  A6: { about: "exploratory: A3 at middle blocks, centred, λ = 2", strategy: "synchronised", middle: { weight: 2 } },
+  A7: { about: "exploratory: A2 likewise", strategy: "fixed", middle: { weight: 2 } },
+  A8: { about: "exploratory: A4 likewise", strategy: "shuffled", middle: { weight: 2 } },
 } as const satisfies Record<string, DistillArm>;
 
 export interface HrArm {
@@ -40,6 +45,16 @@ export const hrArms = {
 
 export type DistillArmName = keyof typeof distillArms;
 export type HrArmName = keyof typeof hrArms;
+
+/** Of arms that were added when A1 to A4 of the pilot were known. */
+export const explored = [
+  ["A6", "A1"],
+  ["A6", "A3"],
+  ["A6", "A7"],
+  ["A6", "A8"],
+  ["A7", "A1"],
+  ["A8", "A1"],
+] as const;
 
 /** Planned contrasts by family; Holm's adjustment is within one. All else is exploratory. */
 export const contrasts = {

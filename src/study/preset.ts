@@ -22,6 +22,8 @@ export interface StudyPreset extends StudyWorld {
     readonly text: TeacherText;
     readonly pooled: TextSize;
   };
+  /** Blocks about halfway, for arms that compare those. */
+  readonly middle: { readonly student: number; readonly teacher: number };
   /** Most words of a caption, the end included. */
   readonly words: number;
   /** Clips that all arms draw from, and draws (noise, level, wording) of each in distillation. */
@@ -84,6 +86,7 @@ const tiny: StudyPreset = {
     text: { ...thin, keyHeads: 1 },
     pooled: thin,
   },
+  middle: { student: 0, teacher: 0 },
   words: 32,
   pool: 6,
   draws: 1,
@@ -124,6 +127,7 @@ const full: StudyPreset = {
     text: { ...text, keyHeads: 2 },
     pooled: text,
   },
+  middle: { student: 1, teacher: 3 },
   words: 32,
   pool: 10_000,
   draws: 2,

@@ -58,7 +58,14 @@ export function baseRecipe(preset: StudyPreset): FlowRecipe {
 /** Draws, teacher's noise and features are those of `seeds.draws` in all arms and seeds: a finite pool, the same for all. */
 export function distillRecipe(
   preset: StudyPreset,
-  arm: { name: string; strategy: DistillRecipe["strategy"]; seed: number; weight: number; steps: number },
+  arm: {
+    name: string;
+    strategy: DistillRecipe["strategy"];
+    seed: number;
+    weight: number;
+    steps: number;
+    isMiddle: boolean;
+  },
 ): DistillRecipe {
   const { fps: _, defaults: __, ...rest } = shared(preset, arm.name.toLowerCase(), arm.seed, arm.steps);
   return {
@@ -70,8 +77,8 @@ export function distillRecipe(
     fixedSigma: 0.1,
     weight: arm.weight,
     loss: "velocity",
-    taps: { student: -1, teacher: -1 },
-    centre: false,
+    taps: arm.isMiddle ? preset.middle : { student: -1, teacher: -1 },
+    centre: arm.isMiddle,
     frames: "nearest",
     guidance: 1,
     draws: preset.draws,

@@ -33,6 +33,13 @@ test("planned contrasts of arms that are there, in points, and no others", () =>
   expect(text).not.toContain("A3 - A2");
 });
 
+test("contrasts that were not planned stand apart, unadjusted", () => {
+  const lines = [1, 2].flatMap((seed) => [arm("A1", seed, [0.2, 0.4]), arm("A6", seed, [0.25, 0.45])]);
+  const [before, after] = report(studyPresets.pilot, lines, none).split("Not planned") as [string, string];
+  expect(before).not.toContain("A6 - A1");
+  expect(after).toContain("| A6 - A1 | mean | 5.0 | 5.0 to 5.0 | 0.500 |\n");
+});
+
 test("a failed gate is the first thing said", () => {
   const gate: ResultLine = draftGate([{ prompt: 0, heldOut: false, figures: { joint: 0.2 } }]);
   expect(gate).toMatchObject({ gate: "G4", passed: false });

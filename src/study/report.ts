@@ -1,6 +1,6 @@
 /** A study's results as Markdown: whichever way they came out, and how much they can bear. */
 import { type Contrast, contrast, holm } from "../metrics/contrast.ts";
-import { contrasts, distillArms, hrArms } from "./arms.ts";
+import { contrasts, distillArms, explored, hrArms } from "./arms.ts";
 import type { StudyPreset } from "./preset.ts";
 import { linesOf, meanFigure, type ProbeLine, type ResultLine, seedsOf, tableOf } from "./results.ts";
 
@@ -136,6 +136,7 @@ function family(
     ...table(head, rows),
     "",
     ...planned(name, lines),
+    ...(name === "A" ? exploratory(lines) : []),
     ...(sheet
       ? [
           `The first samples, uncurated, middle frames; columns ${sheet.arms.join(", ")}.`,
@@ -150,15 +151,22 @@ function family(
 /** Figures that planned contrasts are of. */
 const outcomes = { A: ["mean"], B: ["fine", "structure", "detail"] } as const;
 
+type Pair = readonly [string, string];
+
+function contrastsOf(pairs: readonly Pair[], figure: string, lines: readonly ResultLine[]) {
+  const present = pairs.filter((pair) => seedsOf(lines, pair).length > 0);
+  return present.map((pair): { pair: Pair; found: Contrast } => {
+    const seeds = seedsOf(lines, pair);
+    const [a, b] = [tableOf(lines, pair[0], figure, seeds), tableOf(lines, pair[1], figure, seeds)];
+    return { pair, found: contrast(a, b) };
+  });
+}
+
 function planned(name: "A" | "B", lines: readonly ResultLine[]): string[] {
   const rows = outcomes[name].flatMap((figure) => {
-    const pairs = contrasts[name].filter((pair) => seedsOf(lines, pair).length > 0);
-    const found = pairs.map(([better, worse]) => {
-      const seeds = seedsOf(lines, [better, worse]);
-      return contrast(tableOf(lines, better, figure, seeds), tableOf(lines, worse, figure, seeds));
-    });
-    const adjusted = holm(found.map(({ p }) => p));
-    return found.map((one, i) => contrastRow(pairs[i]!, figure, one, adjusted[i]!));
+    const all = contrastsOf(contrasts[name], figure, lines);
+    const adjusted = holm(all.map(({ found }) => found.p));
+    return all.map(({ pair, found }, i) => [...contrastRow(pair, figure, found), short(adjusted[i]!)]);
   });
   if (!rows.length) return [];
   return [
@@ -170,16 +178,24 @@ function planned(name: "A" | "B", lines: readonly ResultLine[]): string[] {
   ];
 }
 
+function exploratory(lines: readonly ResultLine[]): string[] {
+  const rows = ["mean", "structure"].flatMap((figure) =>
+    contrastsOf(explored, figure, lines).map(({ pair, found }) => contrastRow(pair, figure, found)),
+  );
+  if (!rows.length) return [];
+  return [
+    "Not planned: contrasts of arms that were added when A1 to A4 were known, not adjusted.",
+    "",
+    ...table(["contrast", "figure", "difference", "95 % interval", "p"], rows),
+    "",
+  ];
+}
+
 const isShare = (figure: string): boolean => figure !== "detail";
 
-function contrastRow(
-  [a, b]: readonly [string, string],
-  figure: string,
-  { value, low, high, p }: Contrast,
-  adjusted: number,
-): string[] {
+function contrastRow([a, b]: Pair, figure: string, { value, low, high, p }: Contrast): string[] {
   const show = isShare(figure) ? percent : short;
-  return [`${a} - ${b}`, figure, show(value), `${show(low)} to ${show(high)}`, short(p), short(adjusted)];
+  return [`${a} - ${b}`, figure, show(value), `${show(low)} to ${show(high)}`, short(p)];
 }
 
 function sizes(lines: readonly ResultLine[]): string[] {

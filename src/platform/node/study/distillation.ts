@@ -1,4 +1,4 @@
-/** Arms A1 to A5, and what probes see of them. */
+/** Arms A1 to A8, and what probes see of them. */
 import { Random } from "../../../base/philox.ts";
 import { studyAt, studyCaption } from "../../../data/world/study.ts";
 import { type DistillArm, type DistillArmName, distillArms } from "../../../study/arms.ts";
@@ -13,6 +13,7 @@ import type { Foundation } from "./foundation.ts";
 import {
   type DistillRun,
   distillTask,
+  type FeatureKind,
   type Features,
   openFeatures,
   studentModel,
@@ -30,39 +31,30 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
   const opened = new Opened();
   let drafting: Values;
   try {
-    const open = async (level: "synchronised" | "fixed"): Promise<Features> => {
-      const features = opened.keep(await openFeatures(study, teacher, level));
-      const what = `features, ${level}`;
-      const steps = preset.pool * preset.draws;
-      const { seconds } = await study.once(`training ${what}`, async () => {
-        return { kind: "training", what, steps, seconds: features.seconds, loss: null };
-      });
-      return { ...features, seconds };
-    };
-    const features = { synchronised: await open("synchronised"), fixed: await open("fixed") };
+    const featuresFor = openLazily(study, teacher, opened);
     const weights = {
-      fixed: await weightOf(study, "A2", base, features.fixed),
-      synchronised: await weightOf(study, "A3", base, features.synchronised),
+      fixed: await weightOf(study, "A2", base, featuresFor),
+      synchronised: await weightOf(study, "A3", base, featuresFor),
     };
-    const trainOne = async (arm: DistillArmName, strategy: DistillRun["strategy"], seed: number, steps: number) => {
-      const level = strategy === "fixed" ? "fixed" : "synchronised";
-      const seen = strategy === "data-only" ? undefined : features[level];
-      const run = { name: arm, strategy, seed, weight: weights[level], steps, features: seen };
+    const trainOne = async (name: DistillArmName, seed: number, steps = preset.steps.arm): Promise<Trained> => {
+      const { strategy = "data-only", middle }: DistillArm = distillArms[name];
+      const features = await featuresFor({ strategy, middle });
+      const weight = middle?.weight ?? weights[levelOf(strategy)];
+      const run = { name, strategy, seed, weight, isMiddle: middle !== undefined, steps, features };
       const trained = await train(study, base, run);
-      return { ...trained, seconds: trained.seconds + (seen?.seconds ?? 0) };
+      return { ...trained, seconds: trained.seconds + (features?.seconds ?? 0) };
     };
     for (const [arm, { strategy, secondsOf }] of Object.entries<DistillArm>(distillArms)) {
       if (!strategy) continue;
       for (const seed of study.seeds)
         await study.once(`arm ${arm} ${seed}`, async () => {
           const steps = secondsOf ? stepsFor(study, secondsOf, seed) : preset.steps.arm;
-          const trained = await trainOne(arm as DistillArmName, strategy, seed, steps);
+          const trained = await trainOne(arm as DistillArmName, seed, steps);
           const { frames } = await smallClips(study, studentModel(workshop, trained.values), study.asked);
           return smallLine(study, { arm, seed, trained, frames });
         });
     }
-    const { strategy } = distillArms.A3;
-    drafting = (await trainOne("A3", strategy, preset.seeds[0]!, preset.steps.arm)).values;
+    drafting = (await trainOne("A3", preset.seeds[0]!)).values;
   } finally {
     await opened.close();
   }
@@ -72,7 +64,32 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
   return drafting;
 }
 
-interface Run extends Pick<Parameters<typeof distillTask>[2], "name" | "strategy" | "seed" | "weight" | "steps"> {
+const levelOf = (strategy: DistillRun["strategy"]) => (strategy === "fixed" ? "fixed" : "synchronised");
+
+type FeaturesFor = (arm: Pick<DistillArm, "strategy" | "middle">) => Promise<Features | undefined>;
+
+/** A teacher's features, opened when an arm first asks for them; how long they took is charged to every arm that sees them. */
+function openLazily(study: Study, teacher: Parameters<typeof openFeatures>[1], opened: Opened): FeaturesFor {
+  const { pool, draws } = study.workshop.preset;
+  const open = async (what: string, kind: FeatureKind): Promise<Features> => {
+    const features = opened.keep(await openFeatures(study, teacher, kind));
+    const { seconds } = await study.once(`training ${what}`, async () => {
+      return { kind: "training", what, steps: pool * draws, seconds: features.seconds, loss: null };
+    });
+    return { ...features, seconds };
+  };
+  const known = new Map<string, Promise<Features>>();
+  return async ({ strategy = "data-only", middle }) => {
+    if (strategy === "data-only") return undefined;
+    const kind = { strategy: levelOf(strategy), isMiddle: middle !== undefined } as const;
+    const what = `features, ${kind.strategy}${kind.isMiddle ? ", middle block" : ""}`;
+    const features = known.get(what) ?? open(what, kind);
+    known.set(what, features);
+    return features;
+  };
+}
+
+interface Run extends Pick<DistillRun, "name" | "strategy" | "seed" | "weight" | "isMiddle" | "steps"> {
   readonly features: Features | undefined;
 }
 
@@ -89,16 +106,17 @@ function stepsFor({ results }: Study, arm: string, seed: number): number {
 }
 
 /** λ of an arm by mean accuracy on validation prompts, with a seed that is not reported. */
-async function weightOf(study: Study, arm: "A2" | "A3", base: Values, features: Features): Promise<number> {
+async function weightOf(study: Study, arm: "A2" | "A3", base: Values, featuresFor: FeaturesFor): Promise<number> {
   const { workshop, results } = study;
   const { preset } = workshop;
   if (preset.weights.length === 1) return preset.weights[0]!;
   const asked = askAll(validation(preset), 1);
+  const { strategy } = distillArms[arm];
+  const tuning = { strategy, seed: seeds.tuning, isMiddle: false, steps: preset.steps.arm };
+  const features = await featuresFor({ strategy });
   for (const weight of preset.weights)
     await study.once(`tuning ${arm} ${weight}`, async () => {
-      const { strategy } = distillArms[arm];
-      const run = { name: `${arm}-tuning-${weight}`, strategy, seed: seeds.tuning, weight, steps: preset.steps.arm };
-      const { values } = await train(study, base, { ...run, features });
+      const { values } = await train(study, base, { ...tuning, name: `${arm}-tuning-${weight}`, weight, features });
       const { frames } = await smallClips(study, studentModel(workshop, values), asked);
       const mean = meanFigure(measureSmallClips(asked, frames, preset.detail), "mean");
       return { kind: "tuning", arm, weight, mean };

@@ -107,15 +107,20 @@ export interface Features {
   dispose(): Promise<void>;
 }
 
+export interface FeatureKind {
+  readonly strategy: "synchronised" | "fixed";
+  readonly isMiddle: boolean;
+}
+
 /** The teacher's features of the whole pool at the students' noise levels, or at 0.1; kept on disk. */
 export function openFeatures(
   { workshop, pool }: TrainContext,
   teacher: HunyuanModel & { readonly hash: string },
-  strategy: "synchronised" | "fixed",
+  kind: FeatureKind,
 ): Promise<Features> {
   const { preset, runtime } = workshop;
   const { teachers, request } = pool;
-  const recipe = distillRecipe(preset, { name: "features", strategy, seed: seeds.draws, weight: 1, steps: 1 });
+  const recipe = distillRecipe(preset, { name: "features", ...kind, seed: seeds.draws, weight: 1, steps: 1 });
   const sets = new Map([[setKey(workshop), teachers]]);
   return openTogether(async (opened) => {
     const prompts = opened.keep(openPrompts(teacher, runtime));
@@ -126,7 +131,7 @@ export function openFeatures(
         seed: seeds.draws,
         block: recipe.taps.teacher,
         guidance: recipe.guidance,
-        sigmaOf: strategy === "fixed" ? () => recipe.fixedSigma : (sigma) => sigma,
+        sigmaOf: kind.strategy === "fixed" ? () => recipe.fixedSigma : (sigma) => sigma,
       }),
     );
     const started = performance.now();
@@ -146,6 +151,7 @@ export interface DistillRun {
   readonly strategy: DistillRecipe["strategy"];
   readonly seed: number;
   readonly weight: number;
+  readonly isMiddle: boolean;
   readonly steps: number;
   readonly start: Values;
   readonly features: DistillTeacher | undefined;
