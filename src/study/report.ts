@@ -120,18 +120,14 @@ function family(
       short(mean(({ kid }) => kid)),
     ];
   });
+  const compared = present.map(([arm]) => arm).filter((arm) => contrasts[name].flat().some((one) => one === arm));
   const head = ["arm", "", "seeds", "steps", "seconds", ...shares, ...figures, "KID, random features"];
   const meaning = [...shares, ...figures].map((figure) => `${figure}: ${legend[figure]}`).join("; ");
   const sheet = sheets[name];
   return [
     `## ${title}`,
     "",
-    `${standing(
-      seedsOf(
-        lines,
-        present.map(([arm]) => arm),
-      ).length,
-    )}; ${preset.prompts} prompts, ${preset.samples} samples of each. Shares in percent. ${meaning}.`,
+    `${standing(seedsOf(lines, compared).length)}; ${preset.prompts} prompts, ${preset.samples} samples of each. Shares in percent. ${meaning}.`,
     "",
     ...table(head, rows),
     "",
