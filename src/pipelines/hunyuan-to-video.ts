@@ -2,9 +2,9 @@
 import { gaussian } from "../base/philox.ts";
 import { tokenGrid, tokensOf } from "../models/hunyuan/rope.ts";
 import { HunyuanTransformer } from "../models/hunyuan/transformer.ts";
-import { euler } from "../samplers/euler.ts";
-import { guide } from "../samplers/guidance.ts";
+import { combine, guidanceAt, isGuided } from "../samplers/guidance.ts";
 import { denoised } from "../samplers/process.ts";
+import { sample } from "../samplers/sampler.ts";
 import { sizeOf } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { buildProgram } from "../tensor/program.ts";
@@ -14,7 +14,7 @@ import { CodecRunner } from "./codec-runner.ts";
 import { type HunyuanModel, hunyuanFeeds, hunyuanInputs, latentGrid } from "./hunyuan.ts";
 import { openPrompts } from "./hunyuan-text.ts";
 import type { VideoSize } from "./latents.ts";
-import { sigmasOf } from "./model.ts";
+import { guidanceOf, sigmasOf } from "./model.ts";
 
 export interface HunyuanRequest extends VideoSize {
   readonly prompt: string;
@@ -23,17 +23,18 @@ export interface HunyuanRequest extends VideoSize {
   readonly guidanceScale?: number;
 }
 
-/** One video with classifier-free guidance. */
+/** One video, with the guidance and the sampler of the teacher's settings. Perturbed guidance (`stg`) is for LTX-Video models. */
 export async function hunyuanToVideo(model: HunyuanModel, runtime: Runtime, request: HunyuanRequest): Promise<Frame[]> {
   const { settings, transformer, codec } = model;
-  const { steps = settings.steps, guidanceScale = settings.guidanceScale } = request;
+  const { prompt, seed, steps = settings.steps, guidanceScale = settings.guidanceScale } = request;
   const { config } = transformer;
   const grid = latentGrid(request, codec);
   // Guidance-distilled weights are told the scale; the others are asked twice.
-  const guided = guidanceScale !== 1 && !config.guidance;
+  const guidance = guidanceOf(settings, request);
+  const guided = guidance.some(isGuided) && !config.guidance;
   const shape = { batch: guided ? 2 : 1, grid, words: settings.textLength };
   const text = openPrompts(model, runtime);
-  const prompts = await text.encode(guided ? ["", request.prompt] : [request.prompt]);
+  const prompts = await text.encode(guided ? ["", prompt] : [prompt]);
   text.dispose();
   const velocity = mount(new HunyuanTransformer(config)).forward(hunyuanInputs(config, shape));
   const executable = await runtime.compile(buildProgram({ velocity }, { keep: runtime.keeps }), {
@@ -45,17 +46,16 @@ export async function hunyuanToVideo(model: HunyuanModel, runtime: Runtime, requ
     const sigmas = new Array<number>(shape.batch).fill(sigma);
     const feeds = hunyuanFeeds(config, shape, { latents, sigmas, prompts, guidance: guidanceScale });
     const v = (await executable.run(feeds))["velocity"]!.data as Float32Array;
-    if (!guided) return denoised(x, v, sigma);
-    return denoised(x, guide(v.subarray(x.length), v.subarray(0, x.length), guidanceScale), sigma);
+    const conditional = v.subarray(-x.length);
+    const unconditional = guided ? v.subarray(0, x.length) : undefined;
+    return denoised(x, combine({ conditional, unconditional }, guidanceAt(guidance, sigma)), sigma);
   };
-  let x: Float32Array = gaussian(
-    config.channels * sizeOf([grid.frames, grid.height, grid.width]),
-    request.seed,
-    "latents",
-  );
+  const noise = (of: string) => gaussian(config.channels * sizeOf([grid.frames, grid.height, grid.width]), seed, of);
+  let x: Float32Array = noise("latents");
   const levels = sigmasOf(settings.schedule, steps, tokensOf(tokenGrid(grid, config)));
   try {
-    for await (const step of euler(denoise, x, levels)) x = step.x;
+    const taken = sample(settings.sampler ?? "euler", denoise, x, levels, (index) => noise(`step ${index}`));
+    for await (const step of taken) x = step.x;
   } finally {
     executable.dispose();
   }

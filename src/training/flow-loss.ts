@@ -10,21 +10,13 @@ export interface LossWeights {
 
 /**
  * Mean squared error of velocities [B, N, C]. Weights of channels do not move the optimum, only what is learned first; what those
- * of tokens do stands at `tokenWeights`.
+ * of tokens do stands at `tokenWeights` (object-weights.ts).
  */
 export function velocityLoss(predicted: Tensor, target: Tensor, { channels, tokens }: LossWeights = {}): Tensor {
   let error = predicted.sub(target).square();
   if (channels) error = error.mul(constant(hostTensor(channels, [1, 1, channels.length])));
   return (tokens ? error.mul(tokens) : error).mean();
 }
-
-/**
- * Weights of a clip's tokens, from how much of each objects cover. They grow as noise falls: where an object is has to be known
- * from what the network sees, or it would learn to see more of them than there are.
- * @param weight of a token that an object fills, without noise; 1 elsewhere and where all is noise
- */
-export const tokenWeights = (covered: Float32Array, sigma: number, weight: number): Float32Array =>
-  covered.map((share) => 1 + (weight - 1) * (1 - sigma) * share);
 
 /**
  * Weights of latent channels for `velocityLoss`: a power of what each does to pixels, scaled to the mean 1. Power 0 weighs all alike,

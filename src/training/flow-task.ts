@@ -1,16 +1,17 @@
 /** Flow matching on cached latents of captioned clips; text encoder and transformer learn together. */
 import type { Random } from "../base/philox.ts";
-import { type Grid, tokensOf } from "../models/ltx/rope.ts";
+import type { Grid } from "../models/ltx/rope.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
 import { T5Encoder } from "../models/t5/encoder.ts";
 import type { TextTokenizer } from "../models/t5/tokenizer.ts";
-import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
+import type { HostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
-import { input, type Tensor } from "../tensor/tensor.ts";
-import { bucketAt, drawSeen, type Seen } from "./draws.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { bucketAt, drawSeen } from "./draws.ts";
 import { initialFlowWeights } from "./flow-initial.ts";
-import { tokenWeights, velocityLoss } from "./flow-loss.ts";
+import { velocityLoss } from "./flow-loss.ts";
 import { modelConfigs } from "./flow-model.ts";
+import { objectWeights, objectWeightsInput } from "./object-weights.ts";
 import type { FlowRecipe } from "./recipe.ts";
 import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
@@ -89,7 +90,7 @@ export class FlowTask implements Task {
     const shape = this.#shapeOf(bucket);
     const { predicted, target } = studentGraph(this.model, shape, positions, around);
     const channels = this.data.channelWeights;
-    const tokens = this.recipe.objectWeight ? input("weights", [shape.batch, tokensOf(shape.grid), 1]) : undefined;
+    const tokens = objectWeightsInput(this.recipe.objectWeight, shape.batch, shape.set);
     return { loss: velocityLoss(predicted, target, { channels, tokens }), report: {} };
   }
 
@@ -98,29 +99,20 @@ export class FlowTask implements Task {
     const { recipe } = this;
     const seen = drawSeen(set, batch, batchRandom(recipe.seed, step), recipe);
     const items = await flowItems(set, seen, recipe.seed, `flow-noise-${step}`);
-    return { ...studentFeeds(items, shape, this.data.tokenizer), ...(await this.#weights(set, seen)) };
-  }
-
-  async #weights(set: LatentSet, seen: readonly Seen[]): Promise<Record<string, HostTensor>> {
-    const weight = this.recipe.objectWeight;
-    if (!weight) return {};
-    const tokens = tokensOf(set.grid);
-    const out = new Float32Array(seen.length * tokens).fill(1);
-    for (const [i, { clip, sigma }] of seen.entries()) {
-      const covered = await set.objects?.(clip);
-      if (covered) out.set(tokenWeights(covered, sigma, weight), i * tokens);
-    }
-    return { weights: hostTensor(out, [seen.length, tokens, 1]) };
+    return {
+      ...studentFeeds(items, shape, this.data.tokenizer),
+      ...(await objectWeights(recipe.objectWeight, set, seen)),
+    };
   }
 
   get validation(): Validation | undefined {
-    const { seed, validation } = this.recipe;
+    const { seed, validation, objectWeight } = this.recipe;
     if (!validation) return undefined;
     const { set, ...shape } = this.#shapeOf(validationBucket);
     const batch: Validation["batch"] = async (clip, sigma) => {
       const seen = [heldOutDraw(set, clip, sigma, seed)];
       const items = await flowItems(set, seen, seed, `held-out-${clip}`);
-      return { ...studentFeeds(items, shape, this.data.tokenizer), ...(await this.#weights(set, seen)) };
+      return { ...studentFeeds(items, shape, this.data.tokenizer), ...(await objectWeights(objectWeight, set, seen)) };
     };
     return { ...validation, batch };
   }

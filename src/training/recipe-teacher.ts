@@ -1,6 +1,6 @@
 /** Recipes of heterogeneous distillation: a HunyuanVideo-style teacher, and the training of a student with it. */
 import { z } from "zod";
-import { channelPower, count, defaults, matching, picture, textEncoder } from "./recipe-parts.ts";
+import { channelPower, count, defaults, matching, objectWeight, picture, textEncoder } from "./recipe-parts.ts";
 
 /** HxW pixels by T frames, for example 8x8x4. */
 const cell = z
@@ -17,6 +17,7 @@ export const teacher = z.strictObject({
   /** A linear autoencoder fitted to clips when training starts, or the folder of a trained one. */
   codec: z.union([z.strictObject({ cell, channels: count, clips: count.default(200) }), z.string()]),
   channelPower,
+  objectWeight,
   transformer: z.strictObject({
     doubleBlocks: count,
     singleBlocks: count,

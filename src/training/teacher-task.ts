@@ -12,6 +12,7 @@ import { input, type Tensor } from "../tensor/tensor.ts";
 import { bucketAt, drawSeen, type Seen } from "./draws.ts";
 import { velocityLoss } from "./flow-loss.ts";
 import type { LatentSet } from "./flow-task.ts";
+import { objectWeights, objectWeightsInput } from "./object-weights.ts";
 import type { TeacherRecipe } from "./recipe.ts";
 import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
@@ -66,8 +67,11 @@ export class TeacherTask implements Task {
     const predicted = transformer.forward({ ...inputs, text, pooled }, aroundBlocks(this.recipe));
     const target = input("target", predicted.shape);
     const tokens = (x: Tensor) => x.reshape(shape.batch, this.data.channels, tokensOf(shape.grid)).permute(0, 2, 1);
-    const channels = this.data.channelWeights;
-    return { loss: velocityLoss(tokens(predicted), tokens(target), { channels }), report: {} };
+    const weights = {
+      channels: this.data.channelWeights,
+      tokens: objectWeightsInput(this.recipe.objectWeight, shape.batch, shape.set),
+    };
+    return { loss: velocityLoss(tokens(predicted), tokens(target), weights), report: {} };
   }
 
   async batch(step: number): Promise<Record<string, HostTensor>> {
@@ -91,6 +95,7 @@ export class TeacherTask implements Task {
     const items = await flowItems(set, seen, this.recipe.seed, stream);
     const { latents, target } = latentFeeds(items, set.grid);
     const shape = [items.length, channels, frames, height, width];
+    const weights = await objectWeights(this.recipe.objectWeight, set, seen);
     const captions = items.map(({ caption }) => caption);
     const { ids, mask } = wordsOf(captions, this.recipe.text.tokens, tokenizer);
     return {
@@ -100,6 +105,7 @@ export class TeacherTask implements Task {
       ids,
       textMask: mask,
       end: endOf(ids, this.model.clip.config),
+      ...weights,
     };
   }
 }

@@ -35,6 +35,11 @@ export interface OpenedClips {
 
 export async function openClips(recipe: Recipe, options: ClipsOptions): Promise<OpenedClips> {
   const opened = await openAll(recipe, options);
+  if ("objectWeight" in recipe && recipe.objectWeight && !opened.clips.objects)
+    throw new InputError("where objects are is known of rendered clips only", {
+      where: "objectWeight",
+      hint: "leave it out with a folder of clips",
+    });
   if (recipe.kind === "vae" || !recipe.validation) return opened;
   const { picture } = validationBucketOf<{ picture: Picture; weight: number }>(recipe);
   const { rest, held } = opened.clips.split(recipe.validation.clips, picture);

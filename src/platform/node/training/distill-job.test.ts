@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, readlink, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
+import { hunyuanToVideo } from "../../../pipelines/hunyuan-to-video.ts";
 import { relativeError } from "../../../testing/relative-error.ts";
 import { parseRecipe } from "../../../training/recipe.ts";
 import { f16ToF32, f32ToF16 } from "../../../weights/half.ts";
@@ -101,6 +102,37 @@ test(
     }),
   180_000,
 );
+
+test("a teacher's objects weigh more, and it samples with the guidance and the sampler of its settings", () =>
+  inFolder(async (home) => {
+    const guidance = [
+      { from: 0.5, scale: 1 },
+      { from: 0, scale: 100 },
+    ];
+    const defaults = { ...teacher.defaults, steps: 3, guidance, sampler: "stochastic" };
+    const recipe = parseRecipe({ ...teacher, objectWeight: 8, defaults }, "test");
+    const job = await openJob(recipe, openOrt(), { base: home, cache: join(home, "runs/latents") });
+    const weights = (await job.task.batch(1))["weights"]!;
+    expect(weights.shape).toEqual([2, expect.any(Number), 1]);
+    expect(Math.min(...(weights.data as Float32Array))).toBe(1);
+    expect(Math.max(...(weights.data as Float32Array))).toBeGreaterThan(1.5);
+    await job.dispose();
+
+    await run(home, { ...teacher, defaults } as never);
+    const model = await openTeacher(join(home, "runs/teacher/model"));
+    expect(model.settings).toMatchObject({ guidance, sampler: "stochastic" });
+    const sample = async (change: object) => {
+      const settings = { ...model.settings, ...change };
+      const request = { prompt: "a red ball", seed: 1, width: 64, height: 64, frames: 9 };
+      const frames = await hunyuanToVideo({ ...model, settings }, openOrt(), request);
+      return Buffer.concat(frames.map(({ data }) => data));
+    };
+    const own = await sample({});
+    expect(own.equals(await sample({ guidance: [...guidance] }))).toBe(true);
+    expect(own.equals(await sample({ guidance: undefined }))).toBe(false);
+    expect(own.equals(await sample({ sampler: "euler" }))).toBe(false);
+    await model.close();
+  }));
 
 test("a teacher that is none is refused before anything is encoded, and nothing stays open", () =>
   inFolder(async (home) => {

@@ -1,7 +1,7 @@
 import { cp, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { CheckpointError, InputError } from "../../../base/errors.ts";
+import { CheckpointError } from "../../../base/errors.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
 import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
@@ -29,11 +29,6 @@ export async function flowJob(
   options: ClipsOptions,
   opened: Opened,
 ): Promise<OpenedJob> {
-  if (recipe.objectWeight && !clips.clips.objects)
-    throw new InputError("where objects are is known of rendered clips only", {
-      where: "objectWeight",
-      hint: "leave it out with a folder of clips",
-    });
   const vaeFolder = resolve(options.base, recipe.vae);
   const { source } = opened.keep(await openLatentSource(vaeFolder));
   const file = buildWordTokenizer(clips.words);

@@ -71,7 +71,7 @@ export async function teacherJob(
 }
 
 function settingsOf({ name, defaults, fps, text, world }: TeacherRecipe): Settings {
-  const { picture, steps, guidanceScale, shift } = defaults;
+  const { picture, shift, ...rest } = defaults;
   const schedule = { kind: "uniform", shift } as const;
-  return { name, ...picture, fps, steps, guidanceScale, textLength: text.tokens, schedule, world };
+  return { name, ...picture, fps, ...rest, textLength: text.tokens, schedule, world };
 }
