@@ -15,6 +15,7 @@ import { type Draw, drawOf, type FeatureSource, heldOutDraws } from "./distill-t
 import { bucketAt } from "./draws.ts";
 import type { LatentSet } from "./flow-task.ts";
 import { initialWeights } from "./initial.ts";
+import { objectWeights, objectWeightsInput } from "./object-weights.ts";
 import type { DistillRecipe } from "./recipe.ts";
 import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
@@ -104,9 +105,9 @@ export class DistillTask implements Task {
 
   /** Eq. 4: L = L_diff + λ L_dis. */
   loss(bucket: string): { loss: Tensor; report: Record<string, Tensor> } {
-    const { key, ...shape } = this.#shapeOf(bucket);
-    const { fps, compression, teacher, channelWeights } = this.data;
-    const { weight, frames, centre, loss: form } = this.recipe;
+    const { key, set, ...shape } = this.#shapeOf(bucket);
+    const { fps, compression, teacher, channelWeights: channels } = this.data;
+    const { weight, frames, centre, loss: form, objectWeight } = this.recipe;
     let states: Tensor | undefined;
     const afterBlock = (x: Tensor, index: number): Tensor => {
       if (index === this.#tap) states = x;
@@ -114,7 +115,8 @@ export class DistillTask implements Task {
     };
     const options = { afterBlock, ...aroundBlocks(this.recipe) };
     const { predicted, target } = studentGraph(this.model, shape, { fps, compression }, options);
-    const diffusion = diffusionLoss(predicted, target, form, channelWeights);
+    const tokens = objectWeightsInput(objectWeight, shape.batch, set);
+    const diffusion = diffusionLoss(predicted, target, form, { channels, tokens });
     const { projector } = this.model;
     if (!teacher || !projector || !states) return { loss: diffusion, report: { diffusion } };
     const to = teacher.places(key);
@@ -165,6 +167,7 @@ export class DistillTask implements Task {
     );
     return {
       ...studentFeeds(await flowItems(set, draws, recipe.seed, stream), shape, data.tokenizer),
+      ...(await objectWeights(recipe.objectWeight, set, draws)),
       ...(recipe.loss === "epsilon" && { cleanShare }),
       ...(data.teacher && { teacher: await data.teacher.features.read(key, seen) }),
     };

@@ -106,22 +106,29 @@ describe("the losses", () => {
     expect(Math.abs(shared["centre"]!.data[0]!)).toBeLessThan(1e-6);
   });
 
-  test("the literal epsilon form is the velocity form times (1 - σ)²", async () => {
-    const shape = [2, 2, 3];
-    const [predicted, target] = [input("p", shape), input("t", shape)];
-    const values = { p: hostTensor(gaussian(12, 1, "p"), shape), t: hostTensor(gaussian(12, 1, "t"), shape) };
-    const sigmas = [0.25, 0.9];
-    const cleanShare = hostTensor(
-      sigmas.map((sigma) => 1 - sigma),
-      [2, 1, 1],
-    );
-    const literal = diffusionLoss(predicted, target, "epsilon");
-    const { literal: got } = await evaluate({ literal }, { ...values, cleanShare });
-    let expected = 0;
-    for (let i = 0; i < 12; i++)
-      expected += (1 - sigmas[Math.floor(i / 6)]!) ** 2 * ((values.p.data[i]! - values.t.data[i]!) ** 2 / 12);
-    expect(got!.data[0]).toBeCloseTo(expected, 6);
-  });
+  test.each([undefined, [1, 8, 3, 1]])(
+    "the literal epsilon form is the velocity form times (1 - σ)², tokens %j",
+    async (weights) => {
+      const shape = [2, 2, 3];
+      const [predicted, target] = [input("p", shape), input("t", shape)];
+      const values = { p: hostTensor(gaussian(12, 1, "p"), shape), t: hostTensor(gaussian(12, 1, "t"), shape) };
+      const sigmas = [0.25, 0.9];
+      const cleanShare = hostTensor(
+        sigmas.map((sigma) => 1 - sigma),
+        [2, 1, 1],
+      );
+      const literal = diffusionLoss(predicted, target, "epsilon", { tokens: weights && input("w", [2, 2, 1]) });
+      const w = hostTensor(weights ?? [1, 1, 1, 1], [2, 2, 1]);
+      const { literal: got } = await evaluate({ literal }, { ...values, cleanShare, ...(weights && { w }) });
+      let expected = 0;
+      for (let i = 0; i < 12; i++)
+        expected +=
+          (weights?.[Math.floor(i / 3)] ?? 1) *
+          (1 - sigmas[Math.floor(i / 6)]!) ** 2 *
+          ((values.p.data[i]! - values.t.data[i]!) ** 2 / 12);
+      expect(got!.data[0]).toBeCloseTo(expected, 6);
+    },
+  );
 });
 
 const base = {

@@ -40,6 +40,7 @@ export const distill = z.strictObject({
   student: z.string(),
   teacher: z.string(),
   channelPower,
+  objectWeight,
   /**
    * What the student is shown: the teacher's features at its own noise level, at one fixed level, none at all, or (a
    * control) those of another clip of the batch.

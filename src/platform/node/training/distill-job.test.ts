@@ -67,7 +67,7 @@ test(
       const live = await run(home, { ...distill, strategy: "synchronised" } as never);
       expect(live.length).toBe(4);
       // The same run again, stopped in the middle, with features on disk: a damaged shard is made again.
-      const kept = { ...distill, name: "kept", strategy: "synchronised", draws: 2 };
+      const kept = { ...distill, name: "kept", strategy: "synchronised", draws: 2, objectWeight: 8 };
       const first = await run(home, kept, { steps: 2 });
       const folders = (await readdir(join(home, "runs/latents"))).filter((name) => name.startsWith("features-64x64x9"));
       const shard = join(home, "runs/latents", folders[0]!, "rows-0.safetensors");
