@@ -1,4 +1,5 @@
 import { InputError } from "../base/errors.ts";
+import type { HostTensor } from "../tensor/dtype.ts";
 import { type Dtype, dtypeBytes, elementCount } from "./dtype.ts";
 import { f32ToBf16, f32ToF16 } from "./half.ts";
 
@@ -22,6 +23,17 @@ export function storeFloat32(
 ): TensorData<ArrayBufferView> {
   const convert = { F32: (x: Float32Array) => x, F16: f32ToF16, BF16: f32ToBf16 }[dtype];
   return { dtype, shape, data: convert(data) };
+}
+
+/** Values as they are to be stored, whole numbers as they are. */
+export function storeValues(
+  values: ReadonlyMap<string, HostTensor>,
+  dtype: "F32" | "F16" = "F32",
+  rename: (name: string) => string = (name) => name,
+): Map<string, TensorData<ArrayBufferView>> {
+  const store = ({ data, shape }: HostTensor): TensorData<ArrayBufferView> =>
+    data instanceof Int32Array ? { dtype: "I32", shape, data } : storeFloat32(data as Float32Array, shape, dtype);
+  return new Map([...values].map(([name, value]) => [rename(name), store(value)]));
 }
 
 /** A whole file in memory. The same tensors and metadata give the same bytes, whatever their order. */

@@ -15,7 +15,7 @@ import * as t5Weights from "../../../models/t5/weights.ts";
 import type { Statistics } from "../../../pipelines/latents.ts";
 import type { Settings } from "../../../pipelines/model.ts";
 import type { HostTensor } from "../../../tensor/dtype.ts";
-import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
+import { storeFloat32, storeValues } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
 
 type Values = ReadonlyMap<string, HostTensor>;
@@ -30,9 +30,7 @@ export async function saveModule(
 ): Promise<void> {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
-  const tensors = new Map(
-    [...values].map(([path, { data, shape }]) => [rename(path), storeFloat32(data as Float32Array, shape, "F16")]),
-  );
+  const tensors = storeValues(values, "F16", rename);
   for (const [name, data] of extra) tensors.set(name, storeFloat32(data, [data.length]));
   await writeSafetensorsFile(join(folder, file), tensors, { metadata: { format: "pt" } });
 }

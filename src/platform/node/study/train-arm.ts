@@ -6,7 +6,7 @@ import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { type OptimiserSettings, type Task, Trainer } from "../../../training/trainer.ts";
 import { readFloat32 } from "../../../weights/safetensors.ts";
-import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
+import { storeValues } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
 import { isThere } from "../files/is-there.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
@@ -71,11 +71,8 @@ export async function trainArm(
 }
 
 function keepTrained(path: string, { values, steps, seconds, loss }: Trained): Promise<void> {
-  const halves = [...values].map(
-    ([name, { data, shape }]) => [name, storeFloat32(data as Float32Array, shape, "F16")] as const,
-  );
   const metadata = { steps: String(steps), seconds: String(seconds), loss: String(loss) };
-  return writeSafetensorsFile(path, new Map(halves), { metadata });
+  return writeSafetensorsFile(path, storeValues(values, "F16"), { metadata });
 }
 
 async function readTrained(path: string): Promise<Trained> {

@@ -9,7 +9,7 @@ import { contactSheet, type SheetClip } from "../../../video/contact-sheet.ts";
 import { type PlotSeries, plotLines } from "../../../video/plot.ts";
 import { encodePng } from "../../../video/png.ts";
 import { readFloat32, readTensor } from "../../../weights/safetensors.ts";
-import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
+import { storeValues } from "../../../weights/safetensors-writer.ts";
 import { writeFileAtomically, writeSafetensorsFile } from "../files/atomic-file.ts";
 import { isThere } from "../files/is-there.ts";
 import { readJsonLines } from "../files/json-lines.ts";
@@ -78,7 +78,7 @@ export class RunFolder {
 
   /** Everything needed to go on to the same bits, replacing the previous one at once. */
   async saveSnapshot(values: ReadonlyMap<string, HostTensor>, step: number): Promise<void> {
-    await writeSafetensorsFile(this.#snapshot, stored(values), {
+    await writeSafetensorsFile(this.#snapshot, storeValues(values), {
       metadata: { step: String(step) },
     });
   }
@@ -157,13 +157,4 @@ function heldOutSeries(reports: readonly StepReport[]): PlotSeries[] {
     name: `held out, t ${level}`,
     points: looked.map(({ step, validation }) => [step, validation![level]?.["loss"] ?? Number.NaN] as const),
   }));
-}
-
-function stored(values: ReadonlyMap<string, HostTensor>) {
-  return new Map(
-    [...values].map(([name, { data, shape }]) => [
-      name,
-      data instanceof Int32Array ? ({ dtype: "I32", shape, data } as const) : storeFloat32(data as Float32Array, shape),
-    ]),
-  );
 }

@@ -11,7 +11,7 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import { peftTensors } from "../../../training/lora.ts";
 import type { TuneRecipe } from "../../../training/recipe-tune.ts";
 import { captionAt, TuneTask } from "../../../training/tune-task.ts";
-import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
+import { storeValues } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
 import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
@@ -84,10 +84,7 @@ export async function tuneJob(
         scale,
         diffusersName,
       );
-      const stored = [...tensors].map(
-        ([name, { data, shape }]) => [name, storeFloat32(data as Float32Array, shape, "F16")] as const,
-      );
-      await writeSafetensorsFile(join(folder, "adapter_model.safetensors"), new Map(stored), {
+      await writeSafetensorsFile(join(folder, "adapter_model.safetensors"), storeValues(tensors, "F16"), {
         metadata: { format: "pt" },
       });
       const { rank } = recipe.lora;
