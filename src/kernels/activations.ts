@@ -40,6 +40,13 @@ export const geluKernel = defineKernel<object>({
         )
         .sigmoid(),
     ),
+  // Values of the sigmoid are cheaper to make again than to keep: runtimes then have one operation for the way there.
+  pullback: (g, out, [x]) => {
+    const square = x!.square();
+    const gate = x!.mul(square.mul(slope * cubic).add(slope)).sigmoid();
+    const steepness = square.mul(3 * slope * cubic).add(slope);
+    return [g.mul(gate.add(out.sub(out.mul(gate)).mul(steepness)))];
+  },
   samples: [{ shapes: [[3, 17]] }],
   tolerance: { f32: 1e-5, f16: 3e-3 },
   fast: { ort: ortForm({ lower: (emit, [x]) => emit.node("Gelu", [x!.name], { approximate: "tanh" }) }) },
