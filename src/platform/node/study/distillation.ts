@@ -29,7 +29,6 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
   const { preset } = workshop;
   const teacher = teacherModel(workshop, teacherValues);
   const opened = new Opened();
-  let drafting: Values;
   try {
     const featuresFor = openLazily(study, teacher, opened);
     const weights = {
@@ -54,14 +53,20 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
           return smallLine(study, { arm, seed, trained, frames });
         });
     }
-    drafting = (await trainOne("A3", preset.seeds[0]!)).values;
+    const ofFirst = async (arm: DistillArmName) => (await trainOne(arm, preset.seeds[0]!)).values;
+    const students = {
+      A0: async () => base,
+      A1: () => ofFirst("A1"),
+      A3: () => ofFirst("A3"),
+      A6: () => ofFirst("A6"),
+    };
+    const isWanted = (probe: string) => !results.find(`probe ${probe}`);
+    for (const line of await probeDistillation(study, teacher, students, isWanted))
+      await study.once(`probe ${line.probe}`, async () => line);
+    return await ofFirst("A3");
   } finally {
     await opened.close();
   }
-  const isWanted = (probe: string) => !results.find(`probe ${probe}`);
-  for (const line of await probeDistillation(study, teacher, base, drafting, isWanted))
-    await study.once(`probe ${line.probe}`, async () => line);
-  return drafting;
 }
 
 const levelOf = (strategy: DistillRun["strategy"]) => (strategy === "fixed" ? "fixed" : "synchronised");

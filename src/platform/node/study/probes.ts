@@ -3,13 +3,10 @@
 import { joined } from "../../../base/joined.ts";
 import { Random } from "../../../base/philox.ts";
 import { studyCaption } from "../../../data/world/study.ts";
-import { renderStudy } from "../../../data/world/study-render.ts";
 import { StudyClips } from "../../../data/world/study-source.ts";
 import { linearCka } from "../../../metrics/cka.ts";
 import { probe } from "../../../metrics/ridge-probe.ts";
-import { tokensOf } from "../../../models/ltx/rope.ts";
-import { proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
-import { featureProgram, type HunyuanModel, hunyuanFeeds } from "../../../pipelines/hunyuan.ts";
+import { featureProgram, type HunyuanModel, hunyuanFeeds, tapIndex } from "../../../pipelines/hunyuan.ts";
 import { openPrompts } from "../../../pipelines/hunyuan-text.ts";
 import { wordsOf } from "../../../pipelines/words.ts";
 import { addNoise } from "../../../samplers/process.ts";
@@ -17,6 +14,7 @@ import { noiseOf } from "../../../study/guided.ts";
 import { picturesOf } from "../../../study/preset.ts";
 import { seeds } from "../../../study/recipes.ts";
 import type { ProbeLine } from "../../../study/results.ts";
+import type { TokenPlaces } from "../../../training/distill-projector.ts";
 import { teacherPlaces } from "../../../training/distill-teacher.ts";
 import { type Drafter, FrozenDraft } from "../../../training/hr-draft.ts";
 import { planarToFrames } from "../../../video/frame.ts";
@@ -25,10 +23,11 @@ import type { Values } from "../training/job.ts";
 import { studentModel, type TrainContext } from "./models.ts";
 import type { Workshop } from "./workshop.ts";
 
-const levels = [0.1, 0.3, 0.5, 0.7, 0.9];
+/** Noise levels that are looked at. */
+export const levels = [0.1, 0.3, 0.5, 0.7, 0.9];
 
 /** True clips that no model was trained on. */
-function probeClips({ preset }: Workshop) {
+export function probeClips({ preset }: Workshop) {
   const source = new StudyClips(seeds.pool + 3, preset);
   const { small } = picturesOf(preset);
   return Array.from({ length: preset.clips }, (_, index) => {
@@ -38,10 +37,10 @@ function probeClips({ preset }: Workshop) {
   });
 }
 
-type ProbeClip = ReturnType<typeof probeClips>[number];
+export type ProbeClip = ReturnType<typeof probeClips>[number];
 
-/** Last-block states [clips, N, W] of a student at a noise level. */
-async function studentStates(workshop: Workshop, model: Drafter, clips: readonly ProbeClip[], block: number) {
+/** States [clips, N, W] of a student's block at a noise level. */
+export async function studentStates(workshop: Workshop, model: Drafter, clips: readonly ProbeClip[], block: number) {
   const { student, preset, runtime } = workshop;
   const grid = student.grid(picturesOf(preset).small);
   const draft = new FrozenDraft(model, runtime, [block]);
@@ -74,12 +73,13 @@ function framesFrom(pixels: Float32Array, { preset }: Workshop) {
   return planarToFrames(pixels, frames, height, width);
 }
 
-async function teacherStates(workshop: Workshop, model: HunyuanModel, clips: readonly ProbeClip[]) {
+/** States [clips, N, W] of a teacher's block at a noise level. */
+async function teacherStates(workshop: Workshop, model: HunyuanModel, clips: readonly ProbeClip[], block: number) {
   const { teacher, preset, runtime } = workshop;
   const grid = teacher.grid(picturesOf(preset).small);
   const shape = { batch: 1, grid, words: preset.words };
   const { weights } = model.transformer;
-  const program = await runtime.compile(featureProgram(model, shape, [-1], runtime.keeps), { weights });
+  const program = await runtime.compile(featureProgram(model, shape, [block], runtime.keeps), { weights });
   const prompts = openPrompts(model, runtime);
   const clean: Float32Array[] = [];
   for (const { pixels } of clips) clean.push(await teacher.encode(framesFrom(await pixels(), workshop)));
@@ -103,50 +103,78 @@ async function teacherStates(workshop: Workshop, model: HunyuanModel, clips: rea
   };
 }
 
-/** CKA of teacher and student over both noise levels, before and after distillation; attributes in the teacher over its level. */
+/** Blocks that are compared: those of the paper's reading, and those of arms with a `middle`. */
+const depths = [
+  { of: "cka", about: "last blocks" },
+  { of: "cka-middle", about: "blocks halfway" },
+] as const;
+
+/**
+ * CKA of the teacher and of each student over both noise levels; attributes in the teacher over its level.
+ * @param students by arm; opened only where a probe of theirs is wanted
+ */
 export async function probeDistillation(
   { workshop }: TrainContext,
   teacher: HunyuanModel,
-  base: Values,
-  distilled: Values,
+  students: Readonly<Record<string, () => Promise<Values>>>,
   isWanted: (probe: string) => boolean,
 ): Promise<ProbeLine[]> {
-  const names = ["cka-A0", "cka-A3", "teacher-attributes"].filter(isWanted);
-  if (!names.length) return [];
   const clips = probeClips(workshop);
-  const seen = await teacherStates(workshop, teacher, clips);
-  const students = new Map([
-    ["cka-A0", base],
-    ["cka-A3", distilled],
-  ]);
   const lines: ProbeLine[] = [];
-  const ofTeacher: Float32Array[][] = [];
-  for (const sigma of levels) ofTeacher.push(await seen.at(sigma));
-  for (const [name, values] of students) {
-    if (!names.includes(name)) continue;
-    const model = studentModel(workshop, values);
-    const last = model.transformer.config.layers - 1;
-    const states = await studentStates(workshop, model, clips, last);
-    const to = { grid: states.grid, span: workshop.student.codec.compression };
-    const mine: Float32Array[] = [];
-    for (const sigma of levels) mine.push(joined(await states.at(sigma)));
-    const theirs = ofTeacher.map((all) => joined(all.map((one) => pooled(one, seen.width, seen.places, to))));
-    const rows = theirs.map((data) =>
-      mine.map((own) => linearCka({ width: seen.width, data }, { width: states.width, data: own })),
-    );
-    states.dispose();
-    const about = "linear CKA of last blocks: rows by the teacher's t, columns by the student's";
-    lines.push({
-      kind: "probe",
-      probe: name,
-      about,
-      columns: levels.map(String),
-      rows: rows.map((row, i) => [levels[i]!, ...row]),
-    });
+  for (const { of, about } of depths) {
+    const blocks = of === "cka" ? { student: -1, teacher: -1 } : workshop.preset.middle;
+    const arms = Object.keys(students).filter((arm) => isWanted(`${of}-${arm}`));
+    const attributesToo = of === "cka" && isWanted("teacher-attributes");
+    if (!arms.length && !attributesToo) continue;
+    const seen = await teacherStates(workshop, teacher, clips, blocks.teacher);
+    const ofTeacher: Float32Array[][] = [];
+    for (const sigma of levels) ofTeacher.push(await seen.at(sigma));
+    seen.dispose();
+    for (const arm of arms) {
+      const rows = await alignment(workshop, await students[arm]!(), clips, blocks.student, { ...seen, ofTeacher });
+      lines.push({
+        kind: "probe",
+        probe: `${of}-${arm}`,
+        about: `linear CKA of ${about}: rows by the teacher's t, columns by the student's`,
+        columns: levels.map(String),
+        rows,
+      });
+    }
+    if (attributesToo) lines.push(attributes(clips, ofTeacher, seen.width));
   }
-  if (names.includes("teacher-attributes")) lines.push(attributes(clips, ofTeacher, seen.width));
-  seen.dispose();
   return lines;
+}
+
+interface TeacherSeen {
+  readonly places: TokenPlaces;
+  readonly width: number;
+  /** By noise level, then clip. */
+  readonly ofTeacher: readonly (readonly Float32Array[])[];
+}
+
+/** Rows of CKA by the teacher's noise level, which comes first, with columns by the student's. */
+async function alignment(
+  workshop: Workshop,
+  values: Values,
+  clips: readonly ProbeClip[],
+  block: number,
+  { places, width, ofTeacher }: TeacherSeen,
+): Promise<number[][]> {
+  const model = studentModel(workshop, values);
+  const states = await studentStates(
+    workshop,
+    model,
+    clips,
+    tapIndex(block, model.transformer.config.layers, "student"),
+  );
+  const to = { grid: states.grid, span: workshop.student.codec.compression };
+  const mine: Float32Array[] = [];
+  for (const sigma of levels) mine.push(joined(await states.at(sigma)));
+  states.dispose();
+  return ofTeacher.map((all, row) => {
+    const theirs = { width, data: joined(all.map((one) => pooled(one, width, places, to))) };
+    return [levels[row]!, ...mine.map((data) => linearCka(theirs, { width: states.width, data }))];
+  });
 }
 
 const asked = {
@@ -176,46 +204,4 @@ function meanState(states: Float32Array, width: number): Float32Array {
   const tokens = states.length / width;
   for (const [i, value] of states.entries()) out[i % width]! += value / tokens;
   return out;
-}
-
-/** Where figures are, token by token, in the features that the drafting model hands over, over the noise level. */
-export async function probeDrafts(
-  { workshop }: TrainContext,
-  draft: Drafter,
-  isWanted: (probe: string) => boolean,
-): Promise<ProbeLine[]> {
-  if (!isWanted("draft-layout")) return [];
-  const clips = probeClips(workshop);
-  const taps = proportionalTaps(draft.transformer.config.layers);
-  const labels = clips.flatMap(({ scene }) => layout(workshop, scene));
-  const rows: number[][] = levels.map((level) => [level]);
-  for (const tap of taps) {
-    const states = await studentStates(workshop, draft, clips, tap);
-    const fitted = (clips.length >> 1) * tokensOf(states.grid);
-    for (const [level, sigma] of levels.entries()) {
-      const data = joined(await states.at(sigma));
-      rows[level]!.push(probe({ width: states.width, data }, labels, fitted).accuracy);
-    }
-    states.dispose();
-  }
-  const about = "balanced accuracy of a ridge probe for whether a token shows a figure, by tapped block; 0.5 is chance";
-  return [{ kind: "probe", probe: "draft-layout", about, columns: taps.map((tap) => `block ${tap}`), rows }];
-}
-
-/** 1 for tokens of which at least a quarter shows a figure in some frame. */
-function layout({ preset, student }: Workshop, scene: ProbeClip["scene"]): number[] {
-  const picture = picturesOf(preset).small;
-  const grid = student.grid(picture);
-  const [t, h, w] = student.codec.compression;
-  const { masks } = renderStudy(scene, picture);
-  const counts = new Float64Array(tokensOf(grid));
-  for (const [f, mask] of masks.entries()) {
-    const frame = Math.ceil(f / t);
-    const share = 1 / (h * w * (frame === 0 ? 1 : t));
-    for (const [at, figure] of mask.entries()) {
-      const [y, x] = [Math.floor(at / picture.width / h), Math.floor((at % picture.width) / w)];
-      if (figure) counts[(frame * grid.height + y) * grid.width + x]! += share;
-    }
-  }
-  return Array.from(counts, (share) => Number(share >= 0.25));
 }

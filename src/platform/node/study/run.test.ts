@@ -31,9 +31,8 @@ test("the tiny study runs end to end in two shares of its seeds, and another run
   );
   expect(arms.sort()).toEqual(wanted.sort());
   expect(linesOf(lines, "probe").map(({ probe }) => probe)).toEqual([
-    "cka-A0",
-    "cka-A3",
-    "teacher-attributes",
+    ...["cka-A0", "cka-A1", "cka-A3", "cka-A6", "teacher-attributes"],
+    ...["cka-middle-A0", "cka-middle-A1", "cka-middle-A3", "cka-middle-A6"],
     "draft-layout",
   ]);
   for (const { rows } of linesOf(lines, "probe")) for (const row of rows) expect(row.every(Number.isFinite)).toBe(true);

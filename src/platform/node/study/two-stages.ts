@@ -12,7 +12,7 @@ import type { Values } from "../training/job.ts";
 import { largeClips, largeLine, type Study, smallClips } from "./clips.ts";
 import { measureSmallClips, rowsOf } from "./evaluate.ts";
 import { hrTask, studentModel, trainNamed } from "./models.ts";
-import { probeDrafts } from "./probes.ts";
+import { probeDrafts } from "./probe-drafts.ts";
 import type { Trained } from "./train-arm.ts";
 
 /** What all arms of the second stage share. */
