@@ -1,10 +1,11 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Command, Option } from "commander";
 import { InputError } from "../base/errors.ts";
 import { type BenchRequest, bench, benchCases, type CaseResult } from "../platform/node/bench/bench.ts";
 import { type EfficiencyRequest, efficiency } from "../platform/node/bench/efficiency.ts";
 import { efficiencyTables } from "../platform/node/bench/efficiency-tables.ts";
+import { makeFolder } from "../platform/node/files/make-folder.ts";
 import { devices } from "../schema/request.ts";
 import { quantity } from "../tensor/print.ts";
 import { numberFor, parseList } from "./numbers.ts";
@@ -125,7 +126,7 @@ async function run(
 }
 
 async function write(file: string, text: string, terminal: Printer): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
+  await makeFolder(dirname(file));
   await writeFile(file, `${text}\n`);
   terminal.note(`figures: ${file}`);
 }

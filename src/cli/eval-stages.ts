@@ -1,10 +1,11 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { InputError } from "../base/errors.ts";
 import { type ArmName, arms } from "../pipelines/arms.ts";
 import { hashesOf } from "../pipelines/receipt.ts";
 import { type ArmResult, compareArms } from "../platform/node/evaluate/arms.ts";
+import { makeFolder } from "../platform/node/files/make-folder.ts";
 import { prepare } from "../platform/node/generate/prepare.ts";
 import { encodePng } from "../video/png.ts";
 import { addRequestFlags, requestOf, seeded } from "./request.ts";
@@ -36,7 +37,7 @@ export function addEvalStages(group: Command, terminal: Terminal): void {
       try {
         if (!prepared.request.draft)
           throw new InputError("there is nothing to compare in one stage", { hint: "leave out --stages 1" });
-        await mkdir(output, { recursive: true });
+        await makeFolder(output);
         const results: ArmResult[] = [];
         for await (const { frame, ...result } of compareArms(prepared, arm, terminal.signal)) {
           await writeFile(join(output, `${result.arm}.png`), encodePng(frame));

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { InputError } from "../base/errors.ts";
@@ -9,6 +9,7 @@ import { openOrt } from "../platform/node/devices/ort.ts";
 import { LearnedMetrics } from "../platform/node/evaluate/learned.ts";
 import { compareSets } from "../platform/node/evaluate/sets.ts";
 import { expandVideos, measureVideo, niqeName } from "../platform/node/evaluate/videos.ts";
+import { makeFolder } from "../platform/node/files/make-folder.ts";
 import { limits } from "../schema/request.ts";
 import { numberFor } from "./numbers.ts";
 import type { Terminal } from "./terminal.ts";
@@ -94,7 +95,7 @@ async function run(paths: string[], flags: Flags, terminal: Terminal): Promise<v
   }
   const { json, output, ...settings } = flags;
   const report: Report = { rows, videos, absent, settings };
-  await mkdir(output, { recursive: true });
+  await makeFolder(output);
   await writeFile(join(output, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
   await writeFile(join(output, "report.md"), markdown(report));
   terminal.out(json ? JSON.stringify(report) : `${markdown(report)}\n${join(output, "report.md")}`);

@@ -1,9 +1,10 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { UnsupportedError } from "../base/errors.ts";
 import { presets } from "../data/world/draw.ts";
 import type { WorldPreset } from "../platform/node/evaluate/world.ts";
+import { makeFolder } from "../platform/node/files/make-folder.ts";
 import { contactSheet, type SheetClip } from "../video/contact-sheet.ts";
 import { encodePng } from "../video/png.ts";
 import { addEvalAggregate } from "./eval-aggregate.ts";
@@ -65,7 +66,7 @@ export async function collect<T, R>(
 
 /** Writes figures and a contact sheet; answers the sheet's path. */
 export async function saveResults(folder: string, clips: readonly SheetClip[], results: object): Promise<string> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const sheet = join(folder, "sheet.png");
   await writeFile(sheet, encodePng(contactSheet(clips, { columns: 5 })));
   await writeFile(join(folder, "results.json"), `${JSON.stringify(results, null, 2)}\n`);

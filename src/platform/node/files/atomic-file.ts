@@ -1,7 +1,8 @@
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { DoesNotFitError, TurboError } from "../../../base/errors.ts";
 import { type Metadata, streamSafetensors, type Tensors } from "../../../weights/safetensors-writer.ts";
+import { makeFolder } from "./make-folder.ts";
 
 let counter = 0;
 
@@ -18,7 +19,7 @@ export async function writeFileAtomically(
   const partial = join(folder, `.${basename(path)}.${process.pid}-${counter++}.partial`);
   let handle: FileHandle | undefined;
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     handle = await open(partial, "wx");
     for await (const chunk of chunks) {
       signal?.throwIfAborted();

@@ -9,6 +9,7 @@ import { storeFloat32, type TensorData } from "../../../weights/safetensors-writ
 import { writeFileAtomically, writeSafetensorsFile } from "./atomic-file.ts";
 import { fileSource } from "./file-source.ts";
 import { hashTensors } from "./hash-tensors.ts";
+import { makeFolder } from "./make-folder.ts";
 import { openCheckpointPath } from "./open-checkpoint.ts";
 
 let folder = "";
@@ -167,4 +168,23 @@ test("a set of weights has one hash, whatever the order of its files; quantised 
   expect(await save("b.safetensors", ["y", 2], ["x", 1])).toBe(first);
   expect(await save("c.safetensors", ["x", 1], ["y", 3])).not.toBe(first);
   expect(await hashOf(join(goldenFolder, "gguf", "types.gguf"))).toMatch(/^[0-9a-f]{64}$/);
+});
+
+describe("makeFolder", () => {
+  test("makes what is missing, by several at once too, and answers the topmost that it made", async () => {
+    const [top, deep] = [join(folder, "a"), join(folder, "a", "b", "c")];
+    const made = await Promise.all([makeFolder(deep), makeFolder(deep), makeFolder(deep)]);
+    expect(made).toContain(top);
+    expect(await readdir(join(folder, "a", "b"))).toEqual(["c"]);
+    expect(await makeFolder(deep)).toBeUndefined();
+    expect(await makeFolder(join(deep, "d"))).toBe(join(deep, "d"));
+  });
+
+  test("refuses where a file is in the way, or a folder takes none", async () => {
+    await writeFile(join(folder, "file"), "");
+    await expect(makeFolder(join(folder, "file"))).rejects.toThrow("EEXIST");
+    await expect(makeFolder(join(folder, "file", "under"))).rejects.toThrow(/EEXIST|ENOTDIR/);
+    const parent = process.platform === "linux" ? "/proc/turbo2k/x" : join(folder, "\0");
+    await expect(makeFolder(parent)).rejects.toThrow();
+  });
 });

@@ -1,8 +1,9 @@
 /** The hub's cache on disk, shared with the Python tools: blobs by their hash, snapshots of links to them, refs. */
-import { copyFile, mkdir, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
+import { copyFile, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { writeFileAtomically } from "../files/atomic-file.ts";
 import { isThere } from "../files/is-there.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { weightModules } from "./choose-files.ts";
 import type { ModelId } from "./model-id.ts";
 
@@ -43,7 +44,7 @@ export class ModelCache {
   /** Gives a blob its name in a snapshot: a link, or a copy where the disk knows no links. */
   async link(hash: string, commit: string, path: string): Promise<void> {
     const target = join(this.snapshot(commit), path);
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     if (await isThere(target)) return;
     const made = `${target}.${process.pid}.new`;
     await rm(made, { force: true });

@@ -6,10 +6,11 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CheckpointError, DoesNotFitError } from "../../../base/errors.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { type Asked, PassingError, refusal, unreachable } from "./refusals.ts";
 import type { HubSettings } from "./settings.ts";
 
@@ -38,7 +39,7 @@ const defaultPauses = [1, 2, 4, 8, 15];
 /** @throws CheckpointError where the content is not what the hub lists; TurboError for refusals, after some patience */
 export async function download(file: Download, options: DownloadOptions): Promise<void> {
   const { signal, pauses = defaultPauses } = options;
-  await mkdir(dirname(file.partial), { recursive: true });
+  await makeFolder(dirname(file.partial));
   for (let failures = 0; ; ) {
     const before = await sizeOf(file.partial);
     try {

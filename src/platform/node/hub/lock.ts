@@ -3,10 +3,11 @@
  * create stands for the lock; its owner touches it every few seconds, and an untouched one counts as left behind. A
  * lock that two hold by bad luck costs a download, never a wrong file: names are taken only by what was checked.
  */
-import { mkdir, open, readFile, rm, stat, utimes } from "node:fs/promises";
+import { open, readFile, rm, stat, utimes } from "node:fs/promises";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { makeFolder } from "../files/make-folder.ts";
 
 const beat = 5_000;
 const leftBehind = 30_000;
@@ -24,7 +25,7 @@ export async function withLock<T>(
   work: () => Promise<T>,
   { signal, onWait }: LockOptions = {},
 ): Promise<T> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   for (let waited = false; !(await take(path)); waited = true) {
     if (!waited) onWait?.();
     await sleep(poll, undefined, signal ? { signal } : {});

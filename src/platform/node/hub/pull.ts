@@ -1,9 +1,10 @@
 /** A model of a hub into the cache. */
-import { mkdir, stat, statfs } from "node:fs/promises";
+import { stat, statfs } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { listFiles, modelInfo } from "@huggingface/hub";
 import { CancelledError, CheckpointError, DoesNotFitError } from "../../../base/errors.ts";
 import { isThere } from "../files/is-there.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { ModelCache } from "./cache.ts";
 import { type Choice, chooseFiles } from "./choose-files.ts";
 import { type DownloadOptions, download } from "./download.ts";
@@ -138,7 +139,7 @@ async function stateOf(file: Listed, cache: ModelCache): Promise<{ file: Listed;
 
 /** @throws DoesNotFitError before anything is fetched that would not fit */
 async function checkSpace(folder: string, needed: number, { name }: ModelId): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;
   if (needed <= free) return;

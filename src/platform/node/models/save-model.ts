@@ -1,5 +1,5 @@
 /** Trained models as diffusers folders, in f16. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as ltx from "../../../models/ltx/config.ts";
 import { hrName } from "../../../models/ltx/hr-weights.ts";
@@ -17,6 +17,7 @@ import type { Settings } from "../../../pipelines/model.ts";
 import type { HostTensor } from "../../../tensor/dtype.ts";
 import { storeFloat32, storeValues } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
+import { makeFolder } from "../files/make-folder.ts";
 
 type Values = ReadonlyMap<string, HostTensor>;
 
@@ -28,7 +29,7 @@ export async function saveModule(
   rename: (path: string) => string,
   extra: ReadonlyMap<string, Float32Array> = new Map(),
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeFile(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   const tensors = storeValues(values, "F16", rename);
   for (const [name, data] of extra) tensors.set(name, storeFloat32(data, [data.length]));
@@ -83,7 +84,7 @@ export async function saveStudent(folder: string, parts: Omit<TextToVideoParts, 
 /** Everything of a pipeline but its VAE. */
 export async function saveTextToVideo(folder: string, parts: TextToVideoParts): Promise<void> {
   await saveStudent(folder, parts);
-  await mkdir(join(folder, "tokenizer"), { recursive: true });
+  await makeFolder(join(folder, "tokenizer"));
   await writeFile(join(folder, "tokenizer", "tokenizer.json"), `${JSON.stringify(parts.tokenizer)}\n`);
   await writeFile(join(folder, "model_index.json"), `${JSON.stringify(pipelineIndex, null, 2)}\n`);
 }

@@ -1,5 +1,5 @@
 /** Teachers as folders in the layout of diffusers' HunyuanVideoPipeline, with either kind of autoencoder. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CheckpointError } from "../../../base/errors.ts";
 import * as clip from "../../../models/clip/config.ts";
@@ -22,6 +22,7 @@ import type { HostTensor } from "../../../tensor/dtype.ts";
 import type { Checkpoint } from "../../../weights/checkpoint.ts";
 import { weightsFor } from "../../../weights/weights-of.ts";
 import { hashTensors } from "../files/hash-tensors.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 import { openCodec } from "../training/codec-source.ts";
 import { saveModule } from "./save-model.ts";
@@ -155,7 +156,7 @@ export async function saveTeacher(folder: string, parts: TeacherParts): Promise<
   const clipConfig = clip.toTransformers(pooled.config);
   const clipName = clipWeights.transformersName;
   await saveModule(join(folder, "text_encoder_2"), "model.safetensors", clipConfig, pooled.values, clipName);
-  await mkdir(join(folder, "tokenizer"), { recursive: true });
+  await makeFolder(join(folder, "tokenizer"));
   await writeFile(join(folder, "tokenizer", "tokenizer.json"), `${JSON.stringify(tokenizer)}\n`);
   await writeFile(join(folder, "turbo2k.json"), `${JSON.stringify(settings, null, 2)}\n`);
   await writeFile(join(folder, "model_index.json"), `${JSON.stringify(indexOf(parts), null, 2)}\n`);

@@ -2,7 +2,7 @@
  * Checkpoints with random weights in the layout, the sizes and the dtype that are published, to rehearse what real
  * ones will take.
  */
-import { mkdir, statfs, writeFile } from "node:fs/promises";
+import { statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { DoesNotFitError } from "../../../base/errors.ts";
 import { vocabulary } from "../../../data/world/captions.ts";
@@ -20,6 +20,7 @@ import { sizeOf } from "../../../tensor/dtype.ts";
 import { parametersOf } from "../../../tensor/mount.ts";
 import type { TensorData } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { pipelineIndex } from "../models/save-model.ts";
 import { randomTensor, type Spread } from "./random-weights.ts";
 
@@ -83,14 +84,14 @@ export async function writeRandomCheckpoint(
     moduleOf("vae", "diffusion_pytorch_model", autoencoder, vaeTensors(autoencoder)),
     ...(text ? [moduleOf("text_encoder", "model", text, t5Tensors(text))] : []),
   ];
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await checkDisk(folder, modules);
   for (const module of modules) await writeModule(join(folder, module.folder), module, onFile);
-  await mkdir(join(folder, "tokenizer"), { recursive: true });
+  await makeFolder(join(folder, "tokenizer"));
   const tokenizer = buildWordTokenizer(vocabulary());
   await writeFile(join(folder, "tokenizer", "tokenizer.json"), JSON.stringify(tokenizer));
   for (const [path, content] of Object.entries(pipelineFiles(autoencoder))) {
-    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await makeFolder(dirname(join(folder, path)));
     await writeFile(join(folder, path), `${JSON.stringify(content, null, 2)}\n`);
   }
 }
@@ -119,7 +120,7 @@ async function writeModule(
   { file, config, tensors }: Module,
   onFile: (path: string, bytes: number) => void,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await writeFile(join(folder, "config.json"), `${JSON.stringify(config, null, 2)}\n`);
   const shards = split(tensors);
   const weightMap: Record<string, string> = {};

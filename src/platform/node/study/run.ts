@@ -1,10 +1,11 @@
 /** Runs a study: what all arms share, the gates, then arm by arm. What is done already is not done again. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../../../base/errors.ts";
 import type { StudyPreset } from "../../../study/preset.ts";
 import type { GateLine, ResultLine } from "../../../study/results.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { checkDetectors, checkDistances } from "./check-gates.ts";
 import type { Study } from "./clips.ts";
 import { distil } from "./distillation.ts";
@@ -42,7 +43,7 @@ export async function runStudy(
     throw new InputError(`preset ${preset.name} has no seed ${foreign}`, {
       hint: `its seeds: ${preset.seeds.join(", ")}`,
     });
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await claim(join(folder, "preset.json"), `${JSON.stringify(preset, null, 2)}\n`);
   const results = await ResultsFile.open(join(folder, "results.jsonl"));
   const once: Study["once"] = async (name, make) => {

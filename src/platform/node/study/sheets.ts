@@ -1,11 +1,12 @@
 /** The first samples of every arm, uncurated, side by side. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { blankFrame, drawFrame } from "../../../video/canvas.ts";
 import { contactSheet, type SheetClip } from "../../../video/contact-sheet.ts";
 import type { Frame } from "../../../video/frame.ts";
 import { decodePng, encodePng } from "../../../video/png.ts";
 import { cropFrame } from "../../../video/resize.ts";
+import { makeFolder } from "../files/make-folder.ts";
 
 /** Samples that are shown: the first eight, whatever they look like. */
 export const shown = 8;
@@ -18,7 +19,7 @@ export async function keepSamples(folder: string, arm: string, clips: readonly (
   const { width, height } = frames[0]!;
   const strip = blankFrame(width * frames.length, height);
   for (const [i, frame] of frames.entries()) drawFrame(strip, frame, i * width, 0);
-  await mkdir(join(folder, "samples"), { recursive: true });
+  await makeFolder(join(folder, "samples"));
   await writeFile(pathOf(folder, arm), encodePng(strip));
 }
 

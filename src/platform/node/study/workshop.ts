@@ -1,5 +1,4 @@
 /** What all arms of a study share: autoencoders, words, prompts, and a pool of clips with their latents. */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Picture } from "../../../data/clip-source.ts";
 import { studyPrompts, studyVocabulary } from "../../../data/world/study.ts";
@@ -19,6 +18,7 @@ import type { LatentSet } from "../../../training/flow-task.ts";
 import type { HrSet } from "../../../training/hr-task.ts";
 import { type Frame, framesToPlanar, planarToFrames } from "../../../video/frame.ts";
 import { isThere } from "../files/is-there.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { saveCodec } from "../models/teacher-folder.ts";
 import { codecDecoding, weightsOfChannels } from "../training/channel-effects.ts";
 import { codecLatents, fitCodec, openCodec } from "../training/codec-source.ts";
@@ -137,7 +137,7 @@ async function openCoder(
 ): Promise<Coder> {
   if (!(await isThere(join(folder, "config.json")))) {
     const fitted = await fitCodec({ cell, channels, clips: count }, clips, pictures);
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await saveCodec(folder, fitted, fitted.values);
   }
   const codec = await openCodec(folder);

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../../../base/errors.ts";
 import { studyPrompts } from "../../../data/world/study.ts";
@@ -7,6 +7,7 @@ import type { StudyPreset } from "../../../study/preset.ts";
 import { report } from "../../../study/report.ts";
 import type { ResultLine } from "../../../study/results.ts";
 import { readJsonLines } from "../files/json-lines.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { writeSheet } from "./sheets.ts";
 
 /** Writes `NAME.md`, its results and its sheets from a study's folder; answers the file. */
@@ -17,7 +18,7 @@ export async function writeReport(folder: string, target: string): Promise<strin
   const preset = JSON.parse(text) as StudyPreset;
   const lines = await readJsonLines<ResultLine>(join(folder, "results.jsonl"));
   const captions = studyPrompts(preset).map(({ prompt }) => prompt);
-  await mkdir(target, { recursive: true });
+  await makeFolder(target);
   const sheet = async (family: string, arms: readonly string[]) => {
     const file = `${preset.name}-${family}.png`;
     const shown = await writeSheet(

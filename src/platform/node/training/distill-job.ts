@@ -1,4 +1,4 @@
-import { cp, mkdir } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
 import { tapIndex } from "../../../pipelines/hunyuan.ts";
@@ -8,6 +8,7 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import { DistillTask, type DistillTeacher } from "../../../training/distill-task.ts";
 import { drawSeedOf, LiveTeacher, teacherPlaces } from "../../../training/distill-teacher.ts";
 import type { DistillRecipe } from "../../../training/recipe.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import type { Opened } from "../files/opened.ts";
 import { openEmbeddings } from "../models/embeddings.ts";
 import { openModel } from "../models/open-model.ts";
@@ -69,7 +70,7 @@ export async function distillJob(
     preview: (values) =>
       previewOf(clips.prompts, recipe.preview, (request) => framesOf(textToVideo(modelOf(values), runtime, request))),
     async save(values, folder) {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       for (const part of ["vae", "tokenizer", "model_index.json"])
         await cp(join(home, part), join(folder, part), { recursive: true });
       await saveStudent(folder, {

@@ -1,4 +1,4 @@
-import { cp, mkdir } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { CheckpointError } from "../../../base/errors.ts";
@@ -10,6 +10,7 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import { modelConfigs } from "../../../training/flow-model.ts";
 import { FlowTask } from "../../../training/flow-task.ts";
 import type { FlowRecipe } from "../../../training/recipe.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveTextToVideo } from "../models/save-model.ts";
@@ -68,7 +69,7 @@ export async function flowJob(
         text: { config: configs.text, values: under(values, "text.") },
         transformer: { config: configs.transformer, values: under(values, "transformer.") },
       });
-      await mkdir(join(folder, "vae"), { recursive: true });
+      await makeFolder(join(folder, "vae"));
       await cp(vaeFolder, join(folder, "vae"), { recursive: true });
     },
   };

@@ -1,4 +1,4 @@
-import { cp, mkdir, realpath, rm, writeFile } from "node:fs/promises";
+import { cp, realpath, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
 import { checkTaps, type HrConfig, proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
@@ -14,6 +14,7 @@ import { FrozenDraft } from "../../../training/hr-draft.ts";
 import { bucketKey, type HrBucket, type HrSet, HrTask } from "../../../training/hr-task.ts";
 import type { HrRecipe } from "../../../training/recipe.ts";
 import { heldOut, validationBucketOf } from "../../../training/validation.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveHr } from "../models/save-model.ts";
@@ -60,7 +61,7 @@ export async function hrJob(
         return framesOf(synthesise(trained(values), runtime, { ...request, ...request.made }));
       }),
     async save(values, target) {
-      await mkdir(target, { recursive: true });
+      await makeFolder(target);
       if ((await realpath(target)) !== folder) {
         const isPart = (path: string) => !path.startsWith(join(folder, hrModule));
         await cp(folder, target, { recursive: true, filter: isPart });

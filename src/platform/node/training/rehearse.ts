@@ -1,5 +1,5 @@
 /** Dry runs: a recipe with random weights in place of its models, few layers, small pictures of the world, a step a stage. */
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { stringify } from "yaml";
 import { UnsupportedError } from "../../../base/errors.ts";
@@ -16,6 +16,7 @@ import { mount } from "../../../tensor/mount.ts";
 import { initialWeights } from "../../../training/initial.ts";
 import type { DistillRecipe, HrRecipe } from "../../../training/recipe.ts";
 import { type TeacherConfigs, TeacherNet } from "../../../training/teacher-net.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { saveCodec, saveTeacher } from "../models/teacher-folder.ts";
 import { type Generation, ltx2bOf, writeRandomCheckpoint } from "../rehearsal/write-checkpoint.ts";
 import { under } from "./job.ts";
@@ -77,7 +78,7 @@ export async function rehearse(path: string, folder: string, models: Rehearsed =
   if (recipe.kind === "distill") await writeTeacher(join(folder, "teacher"), models);
   const { folder: _, ...rest } = recipe.kind === "distill" ? smallDistill(recipe) : smallHr(recipe, models);
   const file = join(folder, `${recipe.name}.yaml`);
-  await mkdir(dirname(resolve(file)), { recursive: true });
+  await makeFolder(dirname(resolve(file)));
   await writeFile(file, stringify({ ...rest, world: "mini" }));
   return file;
 }

@@ -1,5 +1,5 @@
 /** What a training run leaves on disk: settings, a log, checkpoints to resume from, weights to use. */
-import { appendFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { CheckpointError, InputError } from "../../../base/errors.ts";
@@ -13,6 +13,7 @@ import { storeValues } from "../../../weights/safetensors-writer.ts";
 import { writeFileAtomically, writeSafetensorsFile } from "../files/atomic-file.ts";
 import { isThere } from "../files/is-there.ts";
 import { readJsonLines } from "../files/json-lines.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 
 /** All that a run needs to go on. */
@@ -42,7 +43,7 @@ export class RunFolder {
   async create(recipe: unknown): Promise<void> {
     for (const left of ["snapshot.safetensors", "log.jsonl", "previews.jsonl", "previews"])
       await rm(join(this.path, left), { recursive: true, force: true });
-    await mkdir(join(this.path, "previews"), { recursive: true });
+    await makeFolder(join(this.path, "previews"));
     await this.keepRecipe(recipe);
   }
 

@@ -1,6 +1,5 @@
 /** Rows of numbers that are costly to make, kept on disk in shards, so that a stopped run goes on where it was. */
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { CancelledError, CheckpointError } from "../../../base/errors.ts";
 import type { Checkpoint } from "../../../weights/checkpoint.ts";
@@ -8,6 +7,7 @@ import { readFloat32, readTensor } from "../../../weights/safetensors.ts";
 import { storeFloat32 } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
 import { isThere } from "../files/is-there.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
 
 /** Rows of a shard, and the most numbers that one holds where that is more than a row: a shard is made in memory. */
@@ -37,7 +37,7 @@ export interface Shards {
 /** Opens rows 0 to count - 1, making those that are not on disk or not whole. */
 export async function openShards(request: ShardRequest): Promise<Shards> {
   const { folder, count, size, report } = request;
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const shardSize = shardRows(size);
   const shards: Checkpoint[] = [];
   const close = async () => {

@@ -1,4 +1,4 @@
-import { cp, mkdir } from "node:fs/promises";
+import { cp } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
@@ -9,6 +9,7 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import type { TeacherRecipe } from "../../../training/recipe.ts";
 import { teacherConfigs } from "../../../training/teacher-net.ts";
 import { TeacherTask } from "../../../training/teacher-task.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import type { Opened } from "../files/opened.ts";
 import { saveCodec, saveTeacher } from "../models/teacher-folder.ts";
 import { codecDecoding, weightsOfChannels } from "./channel-effects.ts";
@@ -63,7 +64,7 @@ export async function teacherJob(
     async save(values, folder) {
       await saveTeacher(folder, { settings, codec, tokenizer: file, ...partsOf(values) });
       const home = join(folder, "vae");
-      await mkdir(home, { recursive: true });
+      await makeFolder(home);
       if (fitted) await saveCodec(home, fitted, fitted.values);
       else await cp(trained, home, { recursive: true });
     },

@@ -1,9 +1,10 @@
 /** What is in a folder of videos and pictures: probed once, several files at a time, and remembered on disk. */
-import { appendFile, mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { appendFile, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { CancelledError, InputError, TurboError } from "../../../base/errors.ts";
 import { parseCaptions, tidy } from "../../../data/user/captions.ts";
 import type { Entry, Rejected } from "../../../data/user/entry.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { fileError } from "../video/file-error.ts";
 import { isPicture, isVideo, pictureKinds, videoKinds } from "../video/kinds.ts";
 import { checkVideo, readImage } from "../video/read.ts";
@@ -34,7 +35,7 @@ export async function scanFolder(folder: string, { index, signal, report }: Scan
       hint: `${[...videoKinds, ...pictureKinds].join(", ")} files are taken, in folders below too`,
     });
   const known = await readIndex(index);
-  await mkdir(dirname(index), { recursive: true });
+  await makeFolder(dirname(index));
   const found: Found[] = [];
   let [next, done] = [0, 0];
   const probeNext = async (): Promise<void> => {

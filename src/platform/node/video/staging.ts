@@ -1,8 +1,9 @@
 import { rmSync } from "node:fs";
-import { link, mkdir, mkdtemp, open, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { link, mkdtemp, open, readdir, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { MediaError } from "../../../base/errors.ts";
 import { isThere } from "../files/is-there.ts";
+import { makeFolder } from "../files/make-folder.ts";
 import { fileError } from "./file-error.ts";
 
 /** Staging folders that still exist: what a process that ends early leaves is removed here. */
@@ -34,7 +35,7 @@ export class Staging {
   static async open(home: string): Promise<Staging> {
     const target = resolve(home);
     try {
-      const made = await mkdir(target, { recursive: true });
+      const made = await makeFolder(target);
       return new Staging(await mkdtemp(join(target, ".turbo2k-")), target, made);
     } catch (cause) {
       throw fileError(cause, home, "write");
