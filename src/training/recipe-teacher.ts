@@ -11,9 +11,11 @@ const cell = z
     return [frames, height, width] as const;
   });
 
-export const teacher = z.strictObject({
+const plainTeacher = z.strictObject({
   kind: z.literal("teacher"),
   ...matching,
+  /** Folder of a teacher of this very shape to go on from, on its own autoencoder. */
+  from: z.string().optional(),
   /** A linear autoencoder fitted to clips when training starts, or the folder of a trained one. */
   codec: z.union([z.strictObject({ cell, channels: count, clips: count.default(200) }), z.string()]),
   channelPower,
@@ -31,6 +33,12 @@ export const teacher = z.strictObject({
   pooled: textEncoder,
   fps: z.number().positive(),
   defaults,
+});
+
+/** Weights that went through one autoencoder's latents mean nothing on those of another, even of one fitted likewise. */
+export const teacher = plainTeacher.refine(({ from, codec }) => from === undefined || typeof codec === "string", {
+  path: ["codec"],
+  message: "must be the folder of the autoencoder that the teacher in `from` was trained on",
 });
 
 export const distill = z.strictObject({

@@ -26,6 +26,8 @@ export interface TeacherData {
   readonly channels: number;
   /** Latents [C, f, h, w] by `pictureKey`. */
   readonly sets: ReadonlyMap<string, LatentSet>;
+  /** Weights to go on from, by field path; fresh ones when left out. */
+  readonly start?: ReadonlyMap<string, HostTensor> | undefined;
   /** `velocityLoss`. */
   readonly channelWeights?: Float32Array | undefined;
 }
@@ -43,8 +45,8 @@ export class TeacherTask implements Task {
     this.steps = stepsOf(recipe.stages);
   }
 
-  initial(): Map<string, HostTensor> {
-    return initialTeacherWeights(this.model, this.recipe.seed);
+  initial(): ReadonlyMap<string, HostTensor> {
+    return this.data.start ?? initialTeacherWeights(this.model, this.recipe.seed);
   }
 
   bucket(step: number): string {

@@ -8,8 +8,9 @@ import { parseRecipe } from "../../../training/recipe.ts";
 import { f16ToF32, f32ToF16 } from "../../../weights/half.ts";
 import { openOrt } from "../devices/ort.ts";
 import { saveTinyModel } from "../generate/testing.ts";
-import { openTeacher } from "../models/teacher-folder.ts";
+import { type OpenedTeacher, openTeacher } from "../models/teacher-folder.ts";
 import { inFolder } from "../video/testing.ts";
+import { valuesOf } from "./job.ts";
 import { type TrainOptions, train } from "./run.ts";
 import { openJob } from "./tasks.ts";
 
@@ -132,6 +133,32 @@ test("a teacher's objects weigh more, and it samples with the guidance and the s
     expect(own.equals(await sample({ guidance: undefined }))).toBe(false);
     expect(own.equals(await sample({ sampler: "euler" }))).toBe(false);
     await model.close();
+  }));
+
+test("a teacher goes on from a finished one, of its own shape and on its own autoencoder", () =>
+  inFolder(async (home) => {
+    await run(home, teacher);
+    const [from, codec] = ["runs/teacher/model", "runs/teacher/model/vae"];
+    const still = { rate: 1e-9, average: 0 };
+    await run(home, { ...teacher, name: "on", from, codec, optimiser: still } as never);
+    const [one, other] = await Promise.all(
+      ["teacher", "on"].map((name) => openTeacher(join(home, "runs", name, "model"))),
+    );
+    const partsOf = ({ transformer, text, codec }: OpenedTeacher) =>
+      Promise.all([transformer, text!.language, text!.clip, codec].map(({ weights }) => valuesOf(weights)));
+    const of = { one: await partsOf(one!), other: await partsOf(other!) };
+    for (const [i, values] of of.one.entries()) {
+      const others = of.other[i]!;
+      expect([...values.keys()]).toEqual([...others.keys()]);
+      for (const [name, { data }] of values)
+        expect(relativeError(others.get(name)!.data, data), name).toBeLessThan(1e-6);
+    }
+    await one!.close();
+    await other!.close();
+    await expect(run(home, { ...teacher, name: "other", from } as never)).rejects.toThrow(/codec: must be the folder/);
+    const pooled = { ...teacher.pooled, layers: 2 };
+    const misfit = run(home, { ...teacher, name: "other", from, codec, pooled } as never);
+    await expect(misfit).rejects.toThrow("another shape than the recipe's");
   }));
 
 test("a teacher that is none is refused before anything is encoded, and nothing stays open", () =>

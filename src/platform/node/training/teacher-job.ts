@@ -1,21 +1,24 @@
 import { cp } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { CheckpointError } from "../../../base/errors.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
 import type { HunyuanModel } from "../../../pipelines/hunyuan.ts";
 import { hunyuanToVideo } from "../../../pipelines/hunyuan-to-video.ts";
 import type { Settings } from "../../../pipelines/model.ts";
+import type { HostTensor } from "../../../tensor/dtype.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import type { TeacherRecipe } from "../../../training/recipe.ts";
-import { teacherConfigs } from "../../../training/teacher-net.ts";
+import { type TeacherConfigs, teacherConfigs } from "../../../training/teacher-net.ts";
 import { TeacherTask } from "../../../training/teacher-task.ts";
 import { makeFolder } from "../files/make-folder.ts";
 import type { Opened } from "../files/opened.ts";
-import { saveCodec, saveTeacher } from "../models/teacher-folder.ts";
+import { openTeacher, saveCodec, saveTeacher } from "../models/teacher-folder.ts";
 import { codecDecoding, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { codecLatents, fitCodec, openCodec } from "./codec-source.ts";
-import { inMemory, type OpenedJob, under, type Values } from "./job.ts";
+import { inMemory, type OpenedJob, under, type Values, valuesOf } from "./job.ts";
 import { previewOf } from "./previews.ts";
 import { openSets, requestsOf } from "./recipe-sets.ts";
 
@@ -37,6 +40,7 @@ export async function teacherJob(
   const file = buildWordTokenizer(clips.words);
   const tokenizer = new TextTokenizer(file);
   const configs = teacherConfigs(recipe, tokenizer.size, codec.channels);
+  const start = recipe.from === undefined ? undefined : await startOf(resolve(options.base, recipe.from), configs);
   const settings = settingsOf(recipe);
   const part = <C>(config: C, values: Values, name: string) => ({ config, values: under(values, `${name}.`) });
   const partsOf = (values: Values) => ({
@@ -58,7 +62,7 @@ export async function teacherJob(
     };
   };
   return {
-    task: new TeacherTask(recipe, { tokenizer, channels: codec.channels, sets, channelWeights: weights }),
+    task: new TeacherTask(recipe, { tokenizer, channels: codec.channels, sets, start, channelWeights: weights }),
     preview: (values) =>
       previewOf(clips.prompts, recipe.preview, (request) => hunyuanToVideo(modelOf(values), runtime, request)),
     async save(values, folder) {
@@ -69,6 +73,26 @@ export async function teacherJob(
       else await cp(trained, home, { recursive: true });
     },
   };
+}
+
+/** A finished teacher's weights as the training names them; refuses one of another shape. */
+async function startOf(folder: string, configs: TeacherConfigs): Promise<Values> {
+  const { text, transformer, close } = await openTeacher(folder);
+  try {
+    const parts = { language: text?.language, clip: text?.clip, transformer };
+    const known = Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part?.config]));
+    if (!isDeepStrictEqual(known, configs))
+      throw new CheckpointError("the teacher to go on from has another shape than the recipe's", {
+        where: folder,
+        hint: "text encoders, transformer and the words of its captions have to be the same",
+      });
+    const values = new Map<string, HostTensor>();
+    for (const [of, part] of Object.entries(parts))
+      for (const [name, value] of await valuesOf(part!.weights)) values.set(`${of}.${name}`, value);
+    return values;
+  } finally {
+    await close();
+  }
 }
 
 function settingsOf({ name, defaults, fps, text, world }: TeacherRecipe): Settings {
