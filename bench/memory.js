@@ -5,8 +5,14 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 
-const [file, flag, output] = process.argv.slice(2);
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { output: { type: "string", short: "o" } },
+});
+const [file] = positionals;
+if (!file) throw new Error("name a file of settings");
 const settings = JSON.parse(readFileSync(file, "utf8"));
 const command = resolve(import.meta.dirname, "../dist/cli/main.js");
 const folder = mkdtempSync(join(tmpdir(), "turbo2k-memory-"));
@@ -21,8 +27,8 @@ const turbo2k = (...args) =>
 
 const results = [];
 try {
-  for (const flags of settings) {
-    const common = ["a red ball moves left", ...flags, "--seed", "1", "--json"];
+  for (const asked of settings) {
+    const common = ["a red ball moves left", ...asked, "--seed", "1", "--json"];
     const plan = turbo2k("plan", ...common);
     const run = turbo2k("generate", ...common, "--no-cache", "-o", join(folder, "out.mp4"), "--force");
     const stages = plan.stages.map(({ name, peakBytes, seconds, holding }) => {
@@ -40,7 +46,7 @@ try {
     const measured = Math.max(...run.stages.map(({ peakBytes }) => peakBytes));
     const load = run.stages.find(({ name }) => name === "load");
     results.push({
-      flags,
+      flags: asked,
       planned,
       measured,
       error: planned / measured - 1,
@@ -50,12 +56,12 @@ try {
     });
     const megabytes = (bytes) => String(Math.round(bytes / 1e6)).padStart(6);
     console.log(
-      `${flags.join(" ")}: planned ${megabytes(planned)} MB, measured ${megabytes(measured)} MB, ${(100 * (planned / measured - 1)).toFixed(1)} %`,
+      `${asked.join(" ")}: planned ${megabytes(planned)} MB, measured ${megabytes(measured)} MB, ${(100 * (planned / measured - 1)).toFixed(1)} %`,
     );
     for (const { name, holding = "", planned: p, measured: m, seconds } of stages)
       console.log(`  ${name.padEnd(8)} ${holding.padEnd(9)} ${megabytes(p)} ${megabytes(m)}  ${seconds?.toFixed(1)} s`);
   }
 } finally {
   rmSync(folder, { recursive: true });
-  if (flag === "-o") writeFileSync(output, `${JSON.stringify(results, null, 1)}\n`);
+  if (flags.output) writeFileSync(flags.output, `${JSON.stringify(results, null, 1)}\n`);
 }
