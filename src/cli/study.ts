@@ -15,6 +15,7 @@ interface Flags {
   readonly output?: string;
   readonly threads: number;
   readonly seeds?: number[];
+  readonly arms?: string[];
   readonly pastGates?: boolean;
 }
 
@@ -39,11 +40,15 @@ export function addStudy(program: Command, terminal: Terminal): void {
     .option("--seeds <list>", "only these of the preset's: what processes beside each other share", (text) =>
       parseList(text, "--seeds", { least: 1, most: 1000, whole: true }),
     )
+    .option("--arms <list>", "only these, for example A5,B4; probes and growing sizes run with all arms", (text) =>
+      text.split(",").map((arm) => arm.trim()),
+    )
     .option("--past-gates", "go on behind a failed gate: a rehearsal from which nothing follows")
-    .action(async ({ preset, output, threads, seeds, pastGates }: Flags) => {
+    .action(async ({ preset, output, threads, seeds, arms, pastGates }: Flags) => {
       const folder = output ?? join("runs", `study-${preset}`);
       const { stopped } = await runStudy(studyPresets[preset], folder, openOrt({ threads }), {
         seeds,
+        arms,
         signal: terminal.signal,
         pastGates: pastGates === true,
         report: (done, count, what) => terminal.progress(what, done, count),

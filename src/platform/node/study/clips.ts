@@ -17,6 +17,8 @@ import type { Trained } from "./train-arm.ts";
 export interface Study extends TrainContext {
   /** Whose arms run here. */
   readonly seeds: readonly number[];
+  /** Those that run here; all, and what is no arm, where undefined. */
+  readonly arms: readonly string[] | undefined;
   readonly results: ResultsFile;
   /** A result of this name: found before, or made and kept now. */
   readonly once: <L extends ResultLine>(name: string, make: () => Promise<L>) => Promise<L>;
@@ -24,6 +26,9 @@ export interface Study extends TrainContext {
   /** All samples of all test prompts. */
   readonly asked: readonly Asked[];
 }
+
+/** Whether an arm runs here. */
+export const isAsked = ({ arms }: Study, arm: string): boolean => !arms || arms.includes(arm);
 
 export const said = (asked: readonly Asked[]) => ({
   captions: asked.map(({ prompt }) => prompt),

@@ -1,4 +1,5 @@
 /** Arms A1 to A8, and what probes see of them. */
+import { InputError } from "../../../base/errors.ts";
 import { Random } from "../../../base/philox.ts";
 import { studyAt, studyCaption } from "../../../data/world/study.ts";
 import { type DistillArm, type DistillArmName, distillArms } from "../../../study/arms.ts";
@@ -7,7 +8,7 @@ import { seeds } from "../../../study/recipes.ts";
 import { type ArmLine, linesOf, meanFigure } from "../../../study/results.ts";
 import { Opened } from "../files/opened.ts";
 import type { Values } from "../training/job.ts";
-import { type Study, smallClips, smallLine } from "./clips.ts";
+import { isAsked, type Study, smallClips, smallLine } from "./clips.ts";
 import { askAll, measureSmallClips, type Prompt } from "./evaluate.ts";
 import type { Foundation } from "./foundation.ts";
 import {
@@ -44,10 +45,10 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
       return { ...trained, seconds: trained.seconds + (features?.seconds ?? 0) };
     };
     for (const [arm, { strategy, secondsOf }] of Object.entries<DistillArm>(distillArms)) {
-      if (!strategy) continue;
+      if (!strategy || !isAsked(study, arm)) continue;
       for (const seed of study.seeds)
         await study.once(`arm ${arm} ${seed}`, async () => {
-          const steps = secondsOf ? stepsFor(study, secondsOf, seed) : preset.steps.arm;
+          const steps = secondsOf ? stepsFor(study, arm, secondsOf, seed) : preset.steps.arm;
           const trained = await trainOne(arm as DistillArmName, seed, steps);
           const { frames } = await smallClips(study, studentModel(workshop, trained.values), study.asked);
           return smallLine(study, { arm, seed, trained, frames });
@@ -60,7 +61,7 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
       A3: () => ofFirst("A3"),
       A6: () => ofFirst("A6"),
     };
-    const isWanted = (probe: string) => !results.find(`probe ${probe}`);
+    const isWanted = (probe: string) => !study.arms && !results.find(`probe ${probe}`);
     for (const line of await probeDistillation(study, teacher, students, isWanted))
       await study.once(`probe ${line.probe}`, async () => line);
     return await ofFirst("A3");
@@ -104,9 +105,15 @@ function train(study: Study, start: Values, { features, ...run }: Run): Promise<
 }
 
 /** Steps of A1 that take as long as another arm's did. */
-function stepsFor({ results }: Study, arm: string, seed: number): number {
-  const of = (name: string) => results.find(`arm ${name} ${seed}`) as ArmLine;
-  const [other, plain] = [of(arm), of("A1")];
+function stepsFor({ results }: Study, arm: string, secondsOf: string, seed: number): number {
+  const of = (name: string) => {
+    const line = results.find(`arm ${name} ${seed}`);
+    if (line) return line as ArmLine;
+    throw new InputError(`${arm} trains for the seconds of ${secondsOf}, which has not run with seed ${seed}`, {
+      hint: `A1 and ${secondsOf} first`,
+    });
+  };
+  const [other, plain] = [of(secondsOf), of("A1")];
   return Math.max(other.steps, Math.round((other.seconds / plain.seconds) * plain.steps));
 }
 

@@ -15,7 +15,12 @@ beforeAll(async () => {
 afterAll(() => rm(home, { recursive: true, force: true }));
 const runtime = openOrt({ threads: 1 });
 
-test("the tiny study runs end to end in two shares of its seeds, and another run finds all of it done", async () => {
+test("the tiny study runs end to end in shares of its arms and seeds, and another run finds all of it done", async () => {
+  const { lines: few } = await runStudy(studyPresets.tiny, home, runtime, { seeds: [2], arms: ["A1", "B2"] });
+  expect(linesOf(few, "arm").map(({ arm, seed }) => `${arm} ${seed}`)).toEqual(["A0 1", "A0 2", "A1 2", "B2 2"]);
+  expect(linesOf(few, "probe")).toEqual([]);
+  const early = runStudy(studyPresets.tiny, home, runtime, { seeds: [2], arms: ["A5"] });
+  await expect(early).rejects.toThrow("A5 trains for the seconds of A3, which has not run with seed 2");
   await runStudy(studyPresets.tiny, home, runtime, { seeds: [2] });
   const share = await readFile(join(home, "results.jsonl"), "utf8");
   const { stopped, lines } = await runStudy(studyPresets.tiny, home, runtime);
@@ -49,6 +54,8 @@ test("the tiny study runs end to end in two shares of its seeds, and another run
   expect(await readFile(join(home, "results.jsonl"), "utf8")).toBe(before);
   const other = runStudy({ ...studyPresets.tiny, prompts: 3 }, home, runtime);
   await expect(other).rejects.toThrow("holds a study of another preset");
+  const unknown = runStudy(studyPresets.tiny, home, runtime, { arms: ["A1", "A12"] });
+  await expect(unknown).rejects.toThrow("there is no arm A12");
   const seeds = runStudy(studyPresets.tiny, home, runtime, { seeds: [3] });
   await expect(seeds).rejects.toThrow("preset tiny has no seed 3");
 

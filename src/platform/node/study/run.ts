@@ -2,6 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../../../base/errors.ts";
+import { distillArms, hrArms } from "../../../study/arms.ts";
 import type { StudyPreset } from "../../../study/preset.ts";
 import type { GateLine, ResultLine } from "../../../study/results.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
@@ -19,6 +20,8 @@ export interface StudyOptions {
   readonly signal?: AbortSignal | undefined;
   /** Those of the preset's seeds whose arms run here (all): processes beside each other take their shares in one folder. */
   readonly seeds?: readonly number[] | undefined;
+  /** Arms that run here (all). Probes and growing sizes run with all of them only. */
+  readonly arms?: readonly string[] | undefined;
   /** Go on behind a gate that failed: a rehearsal of what comes after, from which nothing follows. */
   readonly pastGates?: boolean;
   readonly report?: (done: number, count: number, what: string) => void;
@@ -36,12 +39,17 @@ export async function runStudy(
   preset: StudyPreset,
   folder: string,
   runtime: Runtime,
-  { seeds = preset.seeds, signal, pastGates = false, report = () => {}, found = () => {} }: StudyOptions = {},
+  { seeds = preset.seeds, arms, signal, pastGates = false, report = () => {}, found = () => {} }: StudyOptions = {},
 ): Promise<StudyOutcome> {
   const foreign = seeds.find((seed) => !preset.seeds.includes(seed));
   if (foreign !== undefined)
     throw new InputError(`preset ${preset.name} has no seed ${foreign}`, {
       hint: `its seeds: ${preset.seeds.join(", ")}`,
+    });
+  const unknown = arms?.find((arm) => !(arm in distillArms || arm in hrArms));
+  if (unknown !== undefined)
+    throw new InputError(`there is no arm ${unknown}`, {
+      hint: Object.keys({ ...distillArms, ...hrArms }).join(", "),
     });
   await makeFolder(folder);
   await claim(join(folder, "preset.json"), `${JSON.stringify(preset, null, 2)}\n`);
@@ -66,7 +74,7 @@ export async function runStudy(
     const shared = { report, ...(signal && { signal }) };
     pool = await openPool(workshop, { folder: join(folder, "latents"), ...shared });
     const asked = askAll(workshop.prompts, preset.samples);
-    const study: Study = { workshop, pool, folder, seeds, results, once, distances, asked, ...shared };
+    const study: Study = { workshop, pool, folder, seeds, arms, results, once, distances, asked, ...shared };
     const foundation = await layFoundation(study);
     stopped = failed(foundation.gates);
     if (stopped) return outcome(stopped);

@@ -9,7 +9,7 @@ import type { Drafter } from "../../../training/hr-draft.ts";
 import type { Frame } from "../../../video/frame.ts";
 import { resizeFrame } from "../../../video/resize.ts";
 import type { Values } from "../training/job.ts";
-import { largeClips, largeLine, type Study, smallClips } from "./clips.ts";
+import { isAsked, largeClips, largeLine, type Study, smallClips } from "./clips.ts";
 import { measureSmallClips, rowsOf } from "./evaluate.ts";
 import { hrTask, studentModel, trainNamed } from "./models.ts";
 import { probeDrafts } from "./probe-drafts.ts";
@@ -36,8 +36,9 @@ export async function drawDrafts(study: Study, values: Values): Promise<{ gate: 
 
 export async function refine(study: Study, drafts: Drafts): Promise<void> {
   const { preset } = study.workshop;
+  const arms = Object.entries<HrArm>(hrArms).filter(([arm]) => isAsked(study, arm));
   for (const seed of study.seeds)
-    for (const [arm, { guidance, modelOf = arm, oracle }] of Object.entries<HrArm>(hrArms))
+    for (const [arm, { guidance, modelOf = arm, oracle }] of arms)
       await study.once(`arm ${arm} ${seed}`, async () => {
         const trained = guidance && (await train(study, drafts, { name: modelOf, guidance, seed }));
         const latents = oracle ? await truths(study) : drafts.latents;
@@ -47,6 +48,7 @@ export async function refine(study: Study, drafts: Drafts): Promise<void> {
           : enlarged(drafts.frames, preset.detail);
         return largeLine(study, { arm, seed, trained, frames }, drafts.frames);
       });
+  if (study.arms) return;
   const isWanted = (probe: string) => !study.results.find(`probe ${probe}`);
   for (const line of await probeDrafts(study, drafts.model, isWanted))
     await study.once(`probe ${line.probe}`, async () => line);
