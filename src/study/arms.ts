@@ -46,12 +46,14 @@ export const hrArms = {
 export type DistillArmName = keyof typeof distillArms;
 export type HrArmName = keyof typeof hrArms;
 
-/** Of arms that were added when A1 to A4 of the pilot were known. */
+/** Added when A1 to A4 of the pilot were known. */
 export const explored = [
   ["A6", "A1"],
   ["A6", "A3"],
   ["A6", "A7"],
   ["A6", "A8"],
+  ["A6", "A5"],
+  ["A5", "A3"],
   ["A7", "A1"],
   ["A8", "A1"],
 ] as const;

@@ -180,7 +180,7 @@ function exploratory(lines: readonly ResultLine[]): string[] {
   );
   if (!rows.length) return [];
   return [
-    "Not planned: contrasts of arms that were added when A1 to A4 were known, not adjusted.",
+    "Not planned: contrasts that were added when A1 to A4 were known, not adjusted.",
     "",
     ...table(["contrast", "figure", "difference", "95 % interval", "p"], rows),
     "",
