@@ -23,28 +23,31 @@ export const silu = (x: Tensor): Tensor => call(siluKernel, [x], {});
 const slope = 2 * Math.sqrt(2 / Math.PI);
 const cubic = 0.044715;
 
+/** What GELU lets through of x: the sigmoid of `slope` x + `slope` `cubic` x³. */
+const gateOf = (x: Tensor): Tensor =>
+  x
+    .mul(
+      x
+        .square()
+        .mul(slope * cubic)
+        .add(slope),
+    )
+    .sigmoid();
+
 /**
  * The tanh form of GELU, ½x(1 + tanh(√(2/π)(x + 0.044715x³))), written as x · sigmoid of twice the tanh's argument
  * (Hendrycks and Gimpel 2016, section 2).
  */
 export const geluKernel = defineKernel<object>({
   name: "gelu",
-  definition: ([x]) =>
-    x!.mul(
-      x!
-        .mul(
-          x!
-            .square()
-            .mul(slope * cubic)
-            .add(slope),
-        )
-        .sigmoid(),
-    ),
-  // Values of the sigmoid are cheaper to make again than to keep: runtimes then have one operation for the way there.
+  definition: ([x]) => x!.mul(gateOf(x!)),
+  // Runtimes that have one operation for the way there make the gate again for the way back.
   pullback: (g, out, [x]) => {
-    const square = x!.square();
-    const gate = x!.mul(square.mul(slope * cubic).add(slope)).sigmoid();
-    const steepness = square.mul(3 * slope * cubic).add(slope);
+    const gate = gateOf(x!);
+    const steepness = x!
+      .square()
+      .mul(3 * slope * cubic)
+      .add(slope);
     return [g.mul(gate.add(out.sub(out.mul(gate)).mul(steepness)))];
   },
   samples: [{ shapes: [[3, 17]] }],

@@ -64,7 +64,7 @@ export function distillRecipe(
     seed: number;
     weight: number;
     steps: number;
-    isMiddle: boolean;
+    isMiddle?: boolean;
   },
 ): DistillRecipe {
   const { fps: _, defaults: __, ...rest } = shared(preset, arm.name.toLowerCase(), arm.seed, arm.steps);
@@ -78,7 +78,7 @@ export function distillRecipe(
     weight: arm.weight,
     loss: "velocity",
     taps: arm.isMiddle ? preset.middle : { student: -1, teacher: -1 },
-    centre: arm.isMiddle,
+    centre: arm.isMiddle ?? false,
     frames: "nearest",
     guidance: 1,
     draws: preset.draws,

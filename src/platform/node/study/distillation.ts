@@ -124,7 +124,7 @@ async function weightOf(study: Study, arm: "A2" | "A3", base: Values, featuresFo
   if (preset.weights.length === 1) return preset.weights[0]!;
   const asked = askAll(validation(preset), 1);
   const { strategy } = distillArms[arm];
-  const tuning = { strategy, seed: seeds.tuning, isMiddle: false, steps: preset.steps.arm };
+  const tuning = { strategy, seed: seeds.tuning, steps: preset.steps.arm };
   const features = await featuresFor({ strategy });
   for (const weight of preset.weights)
     await study.once(`tuning ${arm} ${weight}`, async () => {

@@ -71,15 +71,7 @@ async function checkDeterminism(study: Study, start: Values): Promise<GateLine> 
   const { workshop, pool } = study;
   const steps = Math.min(20, workshop.preset.steps.arm);
   const run = (name: string): Promise<Trained> => {
-    const arm = {
-      name,
-      strategy: "data-only",
-      seed: workshop.preset.seeds[0]!,
-      weight: 0,
-      isMiddle: false,
-      steps,
-      start,
-    } as const;
+    const arm = { name, strategy: "data-only", seed: workshop.preset.seeds[0]!, weight: 0, steps, start } as const;
     return trainNamed(study, name, distillTask(workshop, pool, { ...arm, features: undefined }));
   };
   const [a, b] = [await run("same-a"), await run("same-b")];

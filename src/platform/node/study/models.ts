@@ -151,7 +151,8 @@ export interface DistillRun {
   readonly strategy: DistillRecipe["strategy"];
   readonly seed: number;
   readonly weight: number;
-  readonly isMiddle: boolean;
+  /** Blocks halfway, centred, rather than last blocks as they are. */
+  readonly isMiddle?: boolean;
   readonly steps: number;
   readonly start: Values;
   readonly features: DistillTeacher | undefined;

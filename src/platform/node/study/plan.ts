@@ -82,7 +82,7 @@ export async function planStudy(preset: StudyPreset, runtime: Runtime): Promise<
       },
     },
   };
-  const arm = { seed: 1, weight: 0.5, isMiddle: false, steps: preset.steps.arm, start };
+  const arm = { seed: 1, weight: 0.5, steps: preset.steps.arm, start };
   const plain = Object.values(distillArms).filter((one) => "strategy" in one && one.strategy === "data-only").length;
   const taught = Object.values(distillArms).filter((one) => "strategy" in one && one.strategy !== "data-only").length;
   const tunings = preset.weights.length > 1 ? 2 * preset.weights.length : 0;

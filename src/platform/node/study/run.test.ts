@@ -54,8 +54,8 @@ test("the tiny study runs end to end in shares of its arms and seeds, and anothe
   expect(await readFile(join(home, "results.jsonl"), "utf8")).toBe(before);
   const other = runStudy({ ...studyPresets.tiny, prompts: 3 }, home, runtime);
   await expect(other).rejects.toThrow("holds a study of another preset");
-  const unknown = runStudy(studyPresets.tiny, home, runtime, { arms: ["A1", "A12"] });
-  await expect(unknown).rejects.toThrow("there is no arm A12");
+  const unknown = runStudy(studyPresets.tiny, home, runtime, { arms: ["A1", "toString"] });
+  await expect(unknown).rejects.toThrow("there is no arm toString");
   const seeds = runStudy(studyPresets.tiny, home, runtime, { seeds: [3] });
   await expect(seeds).rejects.toThrow("preset tiny has no seed 3");
 

@@ -46,11 +46,9 @@ export async function runStudy(
     throw new InputError(`preset ${preset.name} has no seed ${foreign}`, {
       hint: `its seeds: ${preset.seeds.join(", ")}`,
     });
-  const unknown = arms?.find((arm) => !(arm in distillArms || arm in hrArms));
-  if (unknown !== undefined)
-    throw new InputError(`there is no arm ${unknown}`, {
-      hint: Object.keys({ ...distillArms, ...hrArms }).join(", "),
-    });
+  const known = Object.keys({ ...distillArms, ...hrArms });
+  const unknown = arms?.find((arm) => !known.includes(arm));
+  if (unknown !== undefined) throw new InputError(`there is no arm ${unknown}`, { hint: known.join(", ") });
   await makeFolder(folder);
   await claim(join(folder, "preset.json"), `${JSON.stringify(preset, null, 2)}\n`);
   const results = await ResultsFile.open(join(folder, "results.jsonl"));

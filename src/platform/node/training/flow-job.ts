@@ -1,10 +1,8 @@
 import { cp } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { isDeepStrictEqual } from "node:util";
-import { CheckpointError } from "../../../base/errors.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
-import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
+import type { TextToVideoModel } from "../../../pipelines/model.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { modelConfigs } from "../../../training/flow-model.ts";
@@ -16,7 +14,8 @@ import { openModel } from "../models/open-model.ts";
 import { saveTextToVideo } from "../models/save-model.ts";
 import { decodingOf, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
-import { inMemory, type OpenedJob, studentValues, under, type Values } from "./job.ts";
+import { valuesToGoOn } from "./go-on.ts";
+import { inMemory, type OpenedJob, settingsOf, under, type Values } from "./job.ts";
 import { compressionOf, latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
 import { framesOf, previewOf } from "./previews.ts";
@@ -75,24 +74,11 @@ export async function flowJob(
   };
 }
 
-/** A finished model's weights as the training names them; refuses one of another shape. */
 async function startOf(folder: string, configs: ReturnType<typeof modelConfigs>): Promise<Values> {
   const model = await openModel(folder);
   try {
-    const known = [model.text.config, model.transformer.config];
-    if (!isDeepStrictEqual(known, [configs.text, configs.transformer]))
-      throw new CheckpointError("the model to go on from has another shape than the recipe's", {
-        where: folder,
-        hint: "text, transformer, the words of its captions and the channels of its latents have to be the same",
-      });
-    return await studentValues(model);
+    return await valuesToGoOn(folder, { text: model.text, transformer: model.transformer }, configs);
   } finally {
     await model.close();
   }
-}
-
-function settingsOf({ name, defaults, fps, text, world }: FlowRecipe): Settings {
-  const { picture, shift, ...rest } = defaults;
-  const schedule = { kind: "uniform", shift } as const;
-  return { name, ...picture, fps, ...rest, textLength: text.tokens, schedule, world };
 }

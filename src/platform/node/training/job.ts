@@ -1,6 +1,7 @@
-import type { TextToVideoModel } from "../../../pipelines/model.ts";
+import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
 import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
 import { type Weights, weightInMemory } from "../../../tensor/runtime.ts";
+import type { FlowRecipe, TeacherRecipe } from "../../../training/recipe.ts";
 import type { Task } from "../../../training/trainer.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
 import { bf16ToF32, f16ToF32 } from "../../../weights/half.ts";
@@ -41,10 +42,21 @@ export async function valuesOf(weights: Weights): Promise<Map<string, HostTensor
   return values;
 }
 
-/** Text encoder and transformer in f32, as trainings of both name their weights. */
-export async function studentValues(model: Pick<TextToVideoModel, "text" | "transformer">): Promise<Values> {
+/** The same of several modules, by their names. */
+export async function valuesOfParts(parts: Readonly<Record<string, { readonly weights: Weights }>>): Promise<Values> {
   const values = new Map<string, HostTensor>();
-  for (const part of ["text", "transformer"] as const)
-    for (const [name, value] of await valuesOf(model[part].weights)) values.set(`${part}.${name}`, value);
+  for (const [part, { weights }] of Object.entries(parts))
+    for (const [name, value] of await valuesOf(weights)) values.set(`${part}.${name}`, value);
   return values;
+}
+
+/** Text encoder and transformer, as trainings of both name their weights. */
+export const studentValues = ({ text, transformer }: Pick<TextToVideoModel, "text" | "transformer">): Promise<Values> =>
+  valuesOfParts({ text, transformer });
+
+/** What a model that was trained by flow matching does when nothing else is asked. */
+export function settingsOf({ name, defaults, fps, text, world }: FlowRecipe | TeacherRecipe): Settings {
+  const { picture, shift, ...rest } = defaults;
+  const schedule = { kind: "uniform", shift } as const;
+  return { name, ...picture, fps, ...rest, textLength: text.tokens, schedule, world };
 }

@@ -1,13 +1,9 @@
 import { cp } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { isDeepStrictEqual } from "node:util";
-import { CheckpointError } from "../../../base/errors.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
 import type { HunyuanModel } from "../../../pipelines/hunyuan.ts";
 import { hunyuanToVideo } from "../../../pipelines/hunyuan-to-video.ts";
-import type { Settings } from "../../../pipelines/model.ts";
-import type { HostTensor } from "../../../tensor/dtype.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import type { TeacherRecipe } from "../../../training/recipe.ts";
 import { type TeacherConfigs, teacherConfigs } from "../../../training/teacher-net.ts";
@@ -18,7 +14,8 @@ import { openTeacher, saveCodec, saveTeacher } from "../models/teacher-folder.ts
 import { codecDecoding, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { codecLatents, fitCodec, openCodec } from "./codec-source.ts";
-import { inMemory, type OpenedJob, under, type Values, valuesOf } from "./job.ts";
+import { valuesToGoOn } from "./go-on.ts";
+import { inMemory, type OpenedJob, settingsOf, under, type Values } from "./job.ts";
 import { previewOf } from "./previews.ts";
 import { openSets, requestsOf } from "./recipe-sets.ts";
 
@@ -75,28 +72,11 @@ export async function teacherJob(
   };
 }
 
-/** A finished teacher's weights as the training names them; refuses one of another shape. */
 async function startOf(folder: string, configs: TeacherConfigs): Promise<Values> {
   const { text, transformer, close } = await openTeacher(folder);
   try {
-    const parts = { language: text?.language, clip: text?.clip, transformer };
-    const known = Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, part?.config]));
-    if (!isDeepStrictEqual(known, configs))
-      throw new CheckpointError("the teacher to go on from has another shape than the recipe's", {
-        where: folder,
-        hint: "text encoders, transformer and the words of its captions have to be the same",
-      });
-    const values = new Map<string, HostTensor>();
-    for (const [of, part] of Object.entries(parts))
-      for (const [name, value] of await valuesOf(part!.weights)) values.set(`${of}.${name}`, value);
-    return values;
+    return await valuesToGoOn(folder, { language: text?.language, clip: text?.clip, transformer }, configs);
   } finally {
     await close();
   }
-}
-
-function settingsOf({ name, defaults, fps, text, world }: TeacherRecipe): Settings {
-  const { picture, shift, ...rest } = defaults;
-  const schedule = { kind: "uniform", shift } as const;
-  return { name, ...picture, fps, ...rest, textLength: text.tokens, schedule, world };
 }
