@@ -32,6 +32,8 @@ export interface HrArm {
   readonly modelOf?: string;
   /** Guided by what the low-resolution model sees in the true clip, rather than in its own draft. */
   readonly oracle?: true;
+  /** Trains as many times the preset's steps, of the first seed alone. */
+  readonly longer?: number;
 }
 
 export const hrArms = {
@@ -41,6 +43,9 @@ export const hrArms = {
   B3: { about: "features at the t of the high resolution", guidance: "features-synced" },
   B4: { about: "features at t = 0.1", guidance: "features" },
   B5: { about: "oracle: features at t = 0.1 of the true clip", guidance: "features", modelOf: "B4", oracle: true },
+  B6: { about: "exploratory: B4 for seven times its steps", guidance: "features", longer: 7 },
+  B7: { about: "exploratory: B2 likewise", guidance: "latents", longer: 7 },
+  B8: { about: "exploratory: oracle of B6", guidance: "features", modelOf: "B6", longer: 7, oracle: true },
 } as const satisfies Record<string, HrArm>;
 
 export type DistillArmName = keyof typeof distillArms;

@@ -89,10 +89,15 @@ export function distillRecipe(
 
 export function hrRecipe(
   preset: StudyPreset,
-  arm: { name: string; guidance: HrConfig["guidance"]; seed: number },
+  arm: { name: string; guidance: HrConfig["guidance"]; seed: number; longer?: number | undefined },
 ): HrRecipe {
   const { small, large } = picturesOf(preset);
-  const { fps: _, defaults, stages, ...rest } = shared(preset, arm.name.toLowerCase(), arm.seed, preset.steps.hr);
+  const {
+    fps: _,
+    defaults,
+    stages,
+    ...rest
+  } = shared(preset, arm.name.toLowerCase(), arm.seed, preset.steps.hr * (arm.longer ?? 1));
   return {
     kind: "high-resolution",
     ...rest,

@@ -190,13 +190,15 @@ export interface HrRun {
   readonly name: string;
   readonly guidance: HrConfig["guidance"];
   readonly seed: number;
+  /** Trains as many times the preset's steps. */
+  readonly longer?: number | undefined;
   readonly draft: Drafter;
   /** The draft's values. */
   readonly start: Values;
 }
 
-export function hrTask(sizes: Sizes, { large }: Latents, { name, guidance, seed, draft, start }: HrRun) {
-  const recipe = hrRecipe(sizes.preset, { name, guidance, seed });
+export function hrTask(sizes: Sizes, { large }: Latents, { name, guidance, seed, longer, draft, start }: HrRun) {
+  const recipe = hrRecipe(sizes.preset, { name, guidance, seed, longer });
   const config = hrConfig(draft, guidance);
   const usesFeatures = guidance === "features" || guidance === "features-synced";
   const frozen = new FrozenDraft(draft, sizes.runtime, usesFeatures ? config.taps : []);

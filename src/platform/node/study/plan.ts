@@ -4,7 +4,7 @@ import { wholeOf } from "../../../models/ltx/resize.ts";
 import { tokensOf } from "../../../models/ltx/rope.ts";
 import { pcaCodec } from "../../../pipelines/codec.ts";
 import { latentGrid } from "../../../pipelines/hunyuan.ts";
-import { distillArms, hrArms } from "../../../study/arms.ts";
+import { distillArms, type HrArm, hrArms } from "../../../study/arms.ts";
 import { picturesOf, type StudyPreset } from "../../../study/preset.ts";
 import { hostTensor } from "../../../tensor/dtype.ts";
 import { parametersOf } from "../../../tensor/mount.ts";
@@ -99,7 +99,8 @@ export async function planStudy(preset: StudyPreset, runtime: Runtime): Promise<
     taught * seeds + tunings,
     distillTask(sizes, latents, { ...arm, name: "A3", strategy: "synchronised", features }),
   );
-  const guided = Object.values(hrArms).filter((one) => "guidance" in one && !("modelOf" in one)).length;
+  const guided = Object.values<HrArm>(hrArms).filter(({ guidance, modelOf }) => guidance && !modelOf);
+  const runs = guided.reduce((sum, { longer }) => sum + (longer ?? seeds), 0);
   const hr = hrTask(sizes, latents, {
     name: "B4",
     guidance: "features",
@@ -107,7 +108,7 @@ export async function planStudy(preset: StudyPreset, runtime: Runtime): Promise<
     draft: studentModel(sizes, start),
     start,
   });
-  await time("second stage", tokensOf(whole.grid), guided * seeds, hr);
+  await time("second stage", tokensOf(whole.grid), runs, hr);
   hr.dispose();
   return out;
 }

@@ -38,9 +38,10 @@ export async function refine(study: Study, drafts: Drafts): Promise<void> {
   const { preset } = study.workshop;
   const arms = Object.entries<HrArm>(hrArms).filter(([arm]) => isAsked(study, arm));
   for (const seed of study.seeds)
-    for (const [arm, { guidance, modelOf = arm, oracle }] of arms)
+    for (const [arm, { guidance, modelOf = arm, oracle, longer }] of arms) {
+      if (longer && seed !== preset.seeds[0]) continue;
       await study.once(`arm ${arm} ${seed}`, async () => {
-        const trained = guidance && (await train(study, drafts, { name: modelOf, guidance, seed }));
+        const trained = guidance && (await train(study, drafts, { name: modelOf, guidance, seed, longer }));
         const latents = oracle ? await truths(study) : drafts.latents;
         const request = trained && { guidance, values: trained.values, drafts: latents };
         const frames = request
@@ -48,6 +49,7 @@ export async function refine(study: Study, drafts: Drafts): Promise<void> {
           : enlarged(drafts.frames, preset.detail);
         return largeLine(study, { arm, seed, trained, frames }, drafts.frames);
       });
+    }
   if (study.arms) return;
   const isWanted = (probe: string) => !study.results.find(`probe ${probe}`);
   for (const line of await probeDrafts(study, drafts.model, isWanted))
@@ -55,7 +57,7 @@ export async function refine(study: Study, drafts: Drafts): Promise<void> {
   await growDirectly(study, drafts.model);
 }
 
-type HrRun = Pick<Parameters<typeof hrTask>[2], "name" | "guidance" | "seed">;
+type HrRun = Pick<Parameters<typeof hrTask>[2], "name" | "guidance" | "seed" | "longer">;
 
 async function train(study: Study, { model, values }: Drafts, run: HrRun): Promise<Trained> {
   const training = hrTask(study.workshop, study.pool, { ...run, draft: model, start: values });

@@ -84,10 +84,11 @@ async function loadVae(
 ): Promise<{ values: Values; statistics: Statistics }> {
   const { source, close } = await openLatentSource(folder);
   try {
-    if (!isDeepStrictEqual(toDiffusers(plain(source.config)), toDiffusers(plain(config))) || !within(source.config, config))
+    const known = toDiffusers(source.config);
+    if (![config, plain(config)].some((one) => isDeepStrictEqual(known, toDiffusers(one))))
       throw new InputError("the autoencoder to go on from is of another model than the recipe's", {
         where: folder,
-        hint: "make `model` in the recipe equal to the one that it was trained with; only `layers` may have grown",
+        hint: "make `model` in the recipe equal to the one that it was trained with",
       });
     const fresh = identityResnets(new LtxVae(config), seed);
     return { values: new Map([...fresh, ...(await valuesOf(source.weights))]), statistics: source.statistics };
@@ -95,12 +96,6 @@ async function loadVae(
     await close();
   }
 }
-
-/** Whether no level of `inner` has more resnets than the same level of `outer`. */
-const within = (inner: LtxVaeConfig, outer: LtxVaeConfig): boolean =>
-  (["encoder", "decoder"] as const).every((half) =>
-    inner[half].layers.every((count, level) => count <= outer[half].layers[level]!),
-  );
 
 /** A model without its resnets. */
 function plain({ encoder, decoder, ...rest }: LtxVaeConfig): LtxVaeConfig {
