@@ -51,17 +51,25 @@ export const hrArms = {
 export type DistillArmName = keyof typeof distillArms;
 export type HrArmName = keyof typeof hrArms;
 
-/** Added when A1 to A4 of the pilot were known. */
-export const explored = [
-  ["A6", "A1"],
-  ["A6", "A3"],
-  ["A6", "A7"],
-  ["A6", "A8"],
-  ["A6", "A5"],
-  ["A5", "A3"],
-  ["A7", "A1"],
-  ["A8", "A1"],
-] as const;
+/** Added when A1 to A4 of the pilot were known, and B0 to B5. */
+export const explored = {
+  A: [
+    ["A6", "A1"],
+    ["A6", "A3"],
+    ["A6", "A7"],
+    ["A6", "A8"],
+    ["A6", "A5"],
+    ["A5", "A3"],
+    ["A7", "A1"],
+    ["A8", "A1"],
+  ],
+  B: [
+    ["B6", "B7"],
+    ["B6", "B4"],
+    ["B7", "B2"],
+    ["B6", "B0"],
+  ],
+} as const;
 
 /** Planned contrasts by family; Holm's adjustment is within one. All else is exploratory. */
 export const contrasts = {

@@ -132,7 +132,7 @@ function family(
     ...table(head, rows),
     "",
     ...planned(name, lines),
-    ...(name === "A" ? exploratory(lines) : []),
+    ...exploratory(name, lines),
     ...(sheet
       ? [
           `The first samples, uncurated, middle frames; columns ${sheet.arms.join(", ")}.`,
@@ -174,13 +174,17 @@ function planned(name: "A" | "B", lines: readonly ResultLine[]): string[] {
   ];
 }
 
-function exploratory(lines: readonly ResultLine[]): string[] {
-  const rows = ["mean", "structure"].flatMap((figure) =>
-    contrastsOf(explored, figure, lines).map(({ pair, found }) => contrastRow(pair, figure, found)),
+/** Figures that contrasts which were not planned are of. */
+const looked = { A: ["mean", "structure"], B: ["fine", "structure", "detail"] } as const;
+const known = { A: "A1 to A4", B: "B0 to B5" } as const;
+
+function exploratory(name: "A" | "B", lines: readonly ResultLine[]): string[] {
+  const rows = looked[name].flatMap((figure) =>
+    contrastsOf(explored[name], figure, lines).map(({ pair, found }) => contrastRow(pair, figure, found)),
   );
   if (!rows.length) return [];
   return [
-    "Not planned: contrasts that were added when A1 to A4 were known, not adjusted.",
+    `Not planned: contrasts that were added when ${known[name]} were known, not adjusted.`,
     "",
     ...table(["contrast", "figure", "difference", "95 % interval", "p"], rows),
     "",
