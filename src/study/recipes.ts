@@ -89,15 +89,10 @@ export function distillRecipe(
 
 export function hrRecipe(
   preset: StudyPreset,
-  arm: { name: string; guidance: HrConfig["guidance"]; seed: number; longer?: number | undefined },
+  arm: { name: string; guidance: HrConfig["guidance"]; seed: number; steps: number },
 ): HrRecipe {
   const { small, large } = picturesOf(preset);
-  const {
-    fps: _,
-    defaults,
-    stages,
-    ...rest
-  } = shared(preset, arm.name.toLowerCase(), arm.seed, preset.steps.hr * (arm.longer ?? 1));
+  const { fps: _, defaults, stages, ...rest } = shared(preset, arm.name.toLowerCase(), arm.seed, arm.steps);
   return {
     kind: "high-resolution",
     ...rest,

@@ -190,15 +190,14 @@ export interface HrRun {
   readonly name: string;
   readonly guidance: HrConfig["guidance"];
   readonly seed: number;
-  /** Trains as many times the preset's steps. */
-  readonly longer?: number | undefined;
+  readonly steps: number;
   readonly draft: Drafter;
   /** The draft's values. */
   readonly start: Values;
 }
 
-export function hrTask(sizes: Sizes, { large }: Latents, { name, guidance, seed, longer, draft, start }: HrRun) {
-  const recipe = hrRecipe(sizes.preset, { name, guidance, seed, longer });
+export function hrTask(sizes: Sizes, { large }: Latents, { name, guidance, seed, steps, draft, start }: HrRun) {
+  const recipe = hrRecipe(sizes.preset, { name, guidance, seed, steps });
   const config = hrConfig(draft, guidance);
   const usesFeatures = guidance === "features" || guidance === "features-synced";
   const frozen = new FrozenDraft(draft, sizes.runtime, usesFeatures ? config.taps : []);

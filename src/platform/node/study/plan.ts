@@ -105,6 +105,7 @@ export async function planStudy(preset: StudyPreset, runtime: Runtime): Promise<
     name: "B4",
     guidance: "features",
     seed: 1,
+    steps: preset.steps.hr,
     draft: studentModel(sizes, start),
     start,
   });

@@ -40,8 +40,9 @@ export async function refine(study: Study, drafts: Drafts): Promise<void> {
   for (const seed of study.seeds)
     for (const [arm, { guidance, modelOf = arm, oracle, longer }] of arms) {
       if (longer && seed !== preset.seeds[0]) continue;
+      const steps = preset.steps.hr * (longer ?? 1);
       await study.once(`arm ${arm} ${seed}`, async () => {
-        const trained = guidance && (await train(study, drafts, { name: modelOf, guidance, seed, longer }));
+        const trained = guidance && (await train(study, drafts, { name: modelOf, guidance, seed, steps }));
         const latents = oracle ? await truths(study) : drafts.latents;
         const request = trained && { guidance, values: trained.values, drafts: latents };
         const frames = request
@@ -57,7 +58,7 @@ export async function refine(study: Study, drafts: Drafts): Promise<void> {
   await growDirectly(study, drafts.model);
 }
 
-type HrRun = Pick<Parameters<typeof hrTask>[2], "name" | "guidance" | "seed" | "longer">;
+type HrRun = Pick<Parameters<typeof hrTask>[2], "name" | "guidance" | "seed" | "steps">;
 
 async function train(study: Study, { model, values }: Drafts, run: HrRun): Promise<Trained> {
   const training = hrTask(study.workshop, study.pool, { ...run, draft: model, start: values });
