@@ -36,6 +36,22 @@ export function initialHrWeights(model: HrTransformer, transformer: Values, seed
   return values;
 }
 
+/**
+ * A trained second stage beside another draft: what the draft's weights have changed is added to those that it began with, as in
+ * task arithmetic (Ilharco et al. 2022, arXiv 2212.04089).
+ * @param trained values by the names of the second stage; `before` and `now` the draft's transformer's, by its own
+ */
+export function followDraft(trained: Values, before: Values, now: Values): Map<string, HostTensor> {
+  const prefix = "transformer.";
+  const moved = ([name, value]: [string, HostTensor]): [string, HostTensor] => {
+    if (!name.startsWith(prefix)) return [name, value];
+    const [from, to] = [before, now].map((values) => values.get(name.slice(prefix.length))!.data);
+    const data = Float32Array.from(value.data, (own, i) => own + to![i]! - from![i]!);
+    return [name, hostTensor(data, value.shape)];
+  };
+  return new Map([...trained].map(moved));
+}
+
 /** An identity [W, W, taps] whose ones lie at tap `at`. */
 function diagonal(width: number, taps: number, at: number): Float32Array {
   const out = new Float32Array(width * width * taps);

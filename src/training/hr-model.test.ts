@@ -18,7 +18,7 @@ import { mount } from "../tensor/mount.ts";
 import { buildProgram } from "../tensor/program.ts";
 import { type Runtime, weightInMemory } from "../tensor/runtime.ts";
 import { constant, type Tensor } from "../tensor/tensor.ts";
-import { initialHrWeights } from "./hr-initial.ts";
+import { followDraft, initialHrWeights } from "./hr-initial.ts";
 import { initialWeights } from "./initial.ts";
 
 const transformer: LtxConfig = {
@@ -132,6 +132,28 @@ describe("the high-resolution model at the first training step", () => {
       Math.sqrt(tap.slice(at * width, (at + 1) * width).reduce((a, x) => a + x * x, 0) / width);
     // The top left cell lies left of and above the first cell's centre.
     for (let c = 0; c < width; c++) expect(guide![c]).toBeCloseTo(tap[c]! / size(0), 5);
+  });
+});
+
+describe("a trained second stage beside another draft", () => {
+  test("takes over what the draft has changed, and keeps what it learned", async () => {
+    const hr = mount(new HrTransformer(config));
+    const trained = new Map(
+      [...stirred(hr)].map(([name, { data, shape }]) => [
+        name,
+        hostTensor(data.map((x, i) => x + 0.01 * Math.sin(i)) as Float32Array, shape),
+      ]),
+    );
+    const now = new Map(
+      [...base].map(([name, { data, shape }], k) => [name, hostTensor(data.map((x) => x + k) as Float32Array, shape)]),
+    );
+    const moved = followDraft(trained, base, now);
+    expect([...moved.keys()]).toEqual([...trained.keys()]);
+    const changes = new Map([...base.keys()].map((name, k) => [`transformer.${name}`, k]));
+    for (const [name, { data }] of moved)
+      for (const [i, x] of data.entries())
+        expect(x - trained.get(name)!.data[i]!).toBeCloseTo(changes.get(name) ?? 0, 4);
+    expect(followDraft(trained, base, base)).toEqual(trained);
   });
 });
 

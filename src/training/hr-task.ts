@@ -46,6 +46,8 @@ export interface HrData {
   readonly draft: Pick<FrozenDraft, "run"> & { readonly model: DraftModel & Pick<TextToVideoModel, "tokenizer"> };
   /** Values of the low-resolution transformer, to start from. */
   readonly start: ReadonlyMap<string, HostTensor>;
+  /** Values of a trained second stage to go on from instead. */
+  readonly trained?: ReadonlyMap<string, HostTensor> | undefined;
   /** By `bucketKey`. */
   readonly sets: ReadonlyMap<string, HrSet>;
   /** `velocityLoss` */
@@ -72,7 +74,8 @@ export class HrTask implements Task {
   }
 
   initial(): Map<string, HostTensor> {
-    return initialHrWeights(this.model, this.data.start, this.recipe.seed);
+    const { trained, start } = this.data;
+    return trained ? new Map(trained) : initialHrWeights(this.model, start, this.recipe.seed);
   }
 
   bucket(step: number): string {

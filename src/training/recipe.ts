@@ -110,6 +110,8 @@ const hr = z.strictObject({
   ...matching,
   /** Folder of the finished low-resolution model, relative to the recipe; its autoencoder and text encoder are used as they are. */
   model: z.string(),
+  /** Folder of a model whose second stage has this shape, to go on from; it follows what the draft has changed since: `followDraft`. */
+  from: z.string().optional(),
   channelPower,
   /** Size of the low-resolution picture. */
   draft: cells,

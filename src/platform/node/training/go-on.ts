@@ -18,7 +18,7 @@ export async function valuesToGoOn(
   if (!isDeepStrictEqual(known, { ...configs }))
     throw new CheckpointError("the model to go on from has another shape than the recipe's", {
       where: folder,
-      hint: "text, transformer, the words of its captions and the channels of its latents have to be the same",
+      hint: "layers, widths, words of captions and channels of latents have to be the same; of a second stage also what guides it",
     });
   return valuesOfParts(parts as Record<string, Part<unknown>>);
 }

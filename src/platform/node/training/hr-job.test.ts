@@ -13,6 +13,7 @@ import { saveTinyModel } from "../generate/testing.ts";
 import { openModel } from "../models/open-model.ts";
 import { readReceipt } from "../video/read.ts";
 import { hrSet } from "./hr-cache.ts";
+import { valuesOf } from "./job.ts";
 import { latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
 
@@ -57,6 +58,14 @@ const losses = async (output: string) =>
     .split("\n")
     .map((line) => (JSON.parse(line) as { loss: number }).loss);
 
+/** Stored values of a run's second stage. */
+async function secondStage(output: string): Promise<Map<string, Float32Array>> {
+  const model = await openModel(path(`${output}/model`));
+  const values = await valuesOf(model.hr!.weights);
+  await model.close();
+  return new Map([...values].map(([name, { data }]) => [name, data as Float32Array]));
+}
+
 describe("the second stage", () => {
   test("trains from one frame to more, resumes to the same bits, and makes videos", async () => {
     const whole = await train({}, "whole");
@@ -99,6 +108,21 @@ describe("the second stage", () => {
     const model = await openModel(path(`${form}/model`));
     await model.close();
     expect(model.hr!.config).toMatchObject({ form, conv, moments });
+  });
+
+  test("goes on from a trained second stage, and refuses one of another shape", async () => {
+    const still = { optimiser: { rate: 1e-12, warmup: 0, final: 1 }, stages: [{ ...recipe.stages[1]!, steps: 1 }] };
+    expect(await train({ stages: recipe.stages.slice(1) }, "first")).toMatchObject({ code: 0 });
+    expect(await train({ from: "first/model", ...still }, "second")).toMatchObject({ code: 0 });
+    expect(await train(still, "anew")).toMatchObject({ code: 0 });
+    const [first, second, anew] = await Promise.all(["first", "second", "anew"].map(secondStage));
+    for (const [name, values] of first!) expect(relativeError(second!.get(name)!, values), name).toBeLessThan(1e-6);
+    expect([...first!].some(([name, values]) => relativeError(anew!.get(name)!, values) > 1e-3)).toBe(true);
+    expect(await train({ from: "first/model", moments: 3, ...still }, "other")).toEqual({
+      ...{ code: 3, out: "" },
+      err: expect.stringContaining("another shape than the recipe's"),
+    });
+    expect(await train({ from: "tiny", ...still }, "none-there")).toMatchObject({ code: 3 });
   });
 
   test.each([

@@ -11,6 +11,7 @@ import { synthesise } from "../../../pipelines/synthesise.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import type { LatentSet } from "../../../training/flow-task.ts";
 import { FrozenDraft } from "../../../training/hr-draft.ts";
+import { followDraft } from "../../../training/hr-initial.ts";
 import { bucketKey, type HrBucket, type HrSet, HrTask } from "../../../training/hr-task.ts";
 import type { HrRecipe } from "../../../training/recipe.ts";
 import { heldOut, validationBucketOf } from "../../../training/validation.ts";
@@ -20,8 +21,9 @@ import { openModel } from "../models/open-model.ts";
 import { saveHr } from "../models/save-model.ts";
 import { decodingOf, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
+import { valuesToGoOn } from "./go-on.ts";
 import { hrSet } from "./hr-cache.ts";
-import { inMemory, type OpenedJob, type Values, valuesOf } from "./job.ts";
+import { inMemory, type OpenedJob, under, type Values, valuesOf } from "./job.ts";
 import { type LatentSource, latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
 import { framesOf, previewOf } from "./previews.ts";
@@ -46,19 +48,21 @@ export async function hrJob(
   const draft = { ...model, compression: compression(model.vae.config) };
   const frozen = opened.keep(new FrozenDraft(draft, runtime, usesFeatures ? config.taps : []));
   const settings = settingsOf(recipe, model);
-  const trained = (values: Values): TextToVideoModel => ({
+  const modelOf = (values: Values): TextToVideoModel => ({
     ...model,
     settings,
     hr: { config, weights: inMemory(values) },
   });
   const start = await valuesOf(model.transformer.weights);
+  const trained =
+    recipe.from === undefined ? undefined : await secondStageOf(resolve(base, recipe.from), config, start);
   const weights = await weightsOfChannels(() => decodingOf(source), runtime, recipe.channelPower, options.note);
   return {
-    task: new HrTask(recipe, { config, draft: frozen, start, sets, channelWeights: weights }),
+    task: new HrTask(recipe, { config, draft: frozen, start, trained, sets, channelWeights: weights }),
     preview: (values) =>
       previewOf(clips.prompts, recipe.preview, (asked) => {
-        const request = resolveRequest({ ...asked, stages: 2 }, trained(values));
-        return framesOf(synthesise(trained(values), runtime, { ...request, ...request.made }));
+        const request = resolveRequest({ ...asked, stages: 2 }, modelOf(values));
+        return framesOf(synthesise(modelOf(values), runtime, { ...request, ...request.made }));
       }),
     async save(values, target) {
       await makeFolder(target);
@@ -72,6 +76,17 @@ export async function hrJob(
       await writeFile(join(target, "turbo2k.json"), `${JSON.stringify(settings, null, 2)}\n`);
     },
   };
+}
+
+/** The second stage of a finished model, moved to the draft `now`. */
+async function secondStageOf(folder: string, config: HrConfig, now: Values): Promise<Values> {
+  const model = await openModel(folder);
+  try {
+    const trained = under(await valuesToGoOn(folder, { hr: model.hr }, { hr: config }), "hr.");
+    return followDraft(trained, await valuesOf(model.transformer.weights), now);
+  } finally {
+    await model.close();
+  }
 }
 
 interface SetsOptions extends Omit<ClipsOptions, "base"> {
