@@ -29,8 +29,8 @@ test("recipes that start from nothing are planned, on the autoencoder that the r
   });
   expect(out).toMatch(/mini-vae\.yaml: 10\.41 M parameters/);
   expect(out).toMatch(/mini\.yaml: 4\.30 M parameters, 4\.30 M trained/);
-  expect(out).toMatch(/ {2}latents 512x288x25 /);
-  expect(out).toMatch(/ {2}step 512x288x25 2 /);
+  expect(out).toMatch(/ {2}latents 512x288x49 /);
+  expect(out).toMatch(/ {2}step 512x288x49 2 /);
   expect(out).toMatch(/mini-teacher\.yaml: 7\.\d+ M parameters/);
 });
 
