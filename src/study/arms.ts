@@ -10,6 +10,8 @@ export interface DistillArm {
   readonly middle?: { readonly weight: number };
   /** Trains for as many seconds as another arm took, its teacher's time included, rather than as many steps. */
   readonly secondsOf?: string;
+  /** Trains as many times the preset's steps, on as many times its draws, of the first seed alone. */
+  readonly longer?: number;
 }
 
 export const distillArms = {
@@ -22,6 +24,13 @@ export const distillArms = {
   A6: { about: "exploratory: A3 at middle blocks, centred, λ = 2", strategy: "synchronised", middle: { weight: 2 } },
   A7: { about: "exploratory: A2 likewise", strategy: "fixed", middle: { weight: 2 } },
   A8: { about: "exploratory: A4 likewise", strategy: "shuffled", middle: { weight: 2 } },
+  A9: {
+    about: "exploratory: A6 for eight times its steps",
+    strategy: "synchronised",
+    middle: { weight: 2 },
+    longer: 8,
+  },
+  A10: { about: "exploratory: A1 likewise", strategy: "data-only", longer: 8 },
 } as const satisfies Record<string, DistillArm>;
 
 export interface HrArm {
@@ -34,6 +43,8 @@ export interface HrArm {
   readonly oracle?: true;
   /** Trains as many times the preset's steps, of the first seed alone. */
   readonly longer?: number;
+  /** Whose drafts it refines and whose weights it starts from (A3 of the first seed); another than A3 for the first seed alone. */
+  readonly drafter?: DistillArmName;
 }
 
 export const hrArms = {
@@ -46,6 +57,17 @@ export const hrArms = {
   B6: { about: "exploratory: B4 for seven times its steps", guidance: "features", longer: 7 },
   B7: { about: "exploratory: B2 likewise", guidance: "latents", longer: 7 },
   B8: { about: "exploratory: oracle of B6", guidance: "features", modelOf: "B6", longer: 7, oracle: true },
+  B9: { about: "exploratory: B0 of A9's drafts", drafter: "A9" },
+  B10: { about: "exploratory: B6 of A9's drafts", guidance: "features", longer: 7, drafter: "A9" },
+  B11: { about: "exploratory: B7 of A9's drafts", guidance: "latents", longer: 7, drafter: "A9" },
+  B12: {
+    about: "exploratory: oracle of B10",
+    guidance: "features",
+    modelOf: "B10",
+    longer: 7,
+    oracle: true,
+    drafter: "A9",
+  },
 } as const satisfies Record<string, HrArm>;
 
 export type DistillArmName = keyof typeof distillArms;
@@ -62,12 +84,19 @@ export const explored = {
     ["A5", "A3"],
     ["A7", "A1"],
     ["A8", "A1"],
+    ["A9", "A10"],
+    ["A9", "A6"],
+    ["A10", "A1"],
   ],
   B: [
     ["B6", "B7"],
     ["B6", "B4"],
     ["B7", "B2"],
     ["B6", "B0"],
+    ["B10", "B11"],
+    ["B10", "B6"],
+    ["B11", "B7"],
+    ["B10", "B9"],
   ],
 } as const;
 

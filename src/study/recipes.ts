@@ -65,6 +65,8 @@ export function distillRecipe(
     weight: number;
     steps: number;
     isMiddle?: boolean;
+    /** Times the preset's draws. */
+    longer?: number;
   },
 ): DistillRecipe {
   const { fps: _, defaults: __, ...rest } = shared(preset, arm.name.toLowerCase(), arm.seed, arm.steps);
@@ -81,7 +83,7 @@ export function distillRecipe(
     centre: arm.isMiddle ?? false,
     frames: "nearest",
     guidance: 1,
-    draws: preset.draws,
+    draws: preset.draws * (arm.longer ?? 1),
     drawSeed: seeds.draws,
     trainText: false,
   };

@@ -1,4 +1,4 @@
-/** Arms A1 to A8, and what probes see of them. */
+/** Arms of distillation, and what probes see of them. */
 import { InputError } from "../../../base/errors.ts";
 import { Random } from "../../../base/philox.ts";
 import { studyAt, studyCaption } from "../../../data/world/study.ts";
@@ -24,8 +24,12 @@ import {
 import { probeDistillation } from "./probes.ts";
 import type { Trained } from "./train-arm.ts";
 
-/** Answers the model that drafts for the second stage: A3 of the first seed, as the paper's is the synchronised one. */
-export async function distil(study: Study, { teacher: teacherValues, base }: Foundation): Promise<Values> {
+/** Answers models that draft for the second stage, those of the first seed. */
+export async function distil(
+  study: Study,
+  { teacher: teacherValues, base }: Foundation,
+  drafters: readonly DistillArmName[],
+): Promise<ReadonlyMap<DistillArmName, Values>> {
   const { workshop, results } = study;
   const { preset } = workshop;
   const teacher = teacherModel(workshop, teacherValues);
@@ -36,23 +40,26 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
       fixed: await weightOf(study, "A2", base, featuresFor),
       synchronised: await weightOf(study, "A3", base, featuresFor),
     };
-    const trainOne = async (name: DistillArmName, seed: number, steps = preset.steps.arm): Promise<Trained> => {
-      const { strategy = "data-only", middle }: DistillArm = distillArms[name];
-      const features = await featuresFor({ strategy, middle });
+    const trainOne = async (name: DistillArmName, seed: number, given?: number): Promise<Trained> => {
+      const { strategy = "data-only", middle, longer = 1 }: DistillArm = distillArms[name];
+      const features = await featuresFor({ strategy, middle, longer });
       const weight = middle?.weight ?? weights[levelOf(strategy)];
-      const run = { name, strategy, seed, weight, isMiddle: middle !== undefined, steps, features };
+      const steps = given ?? preset.steps.arm * longer;
+      const run = { name, strategy, seed, weight, isMiddle: middle !== undefined, longer, steps, features };
       const trained = await train(study, base, run);
       return { ...trained, seconds: trained.seconds + (features?.seconds ?? 0) };
     };
-    for (const [arm, { strategy, secondsOf }] of Object.entries<DistillArm>(distillArms)) {
+    for (const [arm, { strategy, secondsOf, longer }] of Object.entries<DistillArm>(distillArms)) {
       if (!strategy || !isAsked(study, arm)) continue;
-      for (const seed of study.seeds)
+      for (const seed of study.seeds) {
+        if (longer && seed !== preset.seeds[0]) continue;
         await study.once(`arm ${arm} ${seed}`, async () => {
-          const steps = secondsOf ? stepsFor(study, arm, secondsOf, seed) : preset.steps.arm;
+          const steps = secondsOf ? stepsFor(study, arm, secondsOf, seed) : undefined;
           const trained = await trainOne(arm as DistillArmName, seed, steps);
           const { frames } = await smallClips(study, studentModel(workshop, trained.values), study.asked);
           return smallLine(study, { arm, seed, trained, frames });
         });
+      }
     }
     const ofFirst = async (arm: DistillArmName) => (await trainOne(arm, preset.seeds[0]!)).values;
     const students = {
@@ -64,7 +71,9 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
     const isWanted = (probe: string) => !study.arms && !results.find(`probe ${probe}`);
     for (const line of await probeDistillation(study, teacher, students, isWanted))
       await study.once(`probe ${line.probe}`, async () => line);
-    return await ofFirst("A3");
+    const values = new Map<DistillArmName, Values>();
+    for (const arm of drafters) values.set(arm, await ofFirst(arm));
+    return values;
   } finally {
     await opened.close();
   }
@@ -72,30 +81,31 @@ export async function distil(study: Study, { teacher: teacherValues, base }: Fou
 
 const levelOf = (strategy: DistillRun["strategy"]) => (strategy === "fixed" ? "fixed" : "synchronised");
 
-type FeaturesFor = (arm: Pick<DistillArm, "strategy" | "middle">) => Promise<Features | undefined>;
+type FeaturesFor = (arm: Pick<DistillArm, "strategy" | "middle" | "longer">) => Promise<Features | undefined>;
 
 /** A teacher's features, opened when an arm first asks for them; how long they took is charged to every arm that sees them. */
 function openLazily(study: Study, teacher: Parameters<typeof openFeatures>[1], opened: Opened): FeaturesFor {
   const { pool, draws } = study.workshop.preset;
   const open = async (what: string, kind: FeatureKind): Promise<Features> => {
     const features = opened.keep(await openFeatures(study, teacher, kind));
+    const steps = pool * draws * (kind.longer ?? 1);
     const { seconds } = await study.once(`training ${what}`, async () => {
-      return { kind: "training", what, steps: pool * draws, seconds: features.seconds, loss: null };
+      return { kind: "training", what, steps, seconds: features.seconds, loss: null };
     });
     return { ...features, seconds };
   };
   const known = new Map<string, Promise<Features>>();
-  return async ({ strategy = "data-only", middle }) => {
+  return async ({ strategy = "data-only", middle, longer = 1 }) => {
     if (strategy === "data-only") return undefined;
-    const kind = { strategy: levelOf(strategy), isMiddle: middle !== undefined } as const;
-    const what = `features, ${kind.strategy}${kind.isMiddle ? ", middle block" : ""}`;
+    const kind = { strategy: levelOf(strategy), isMiddle: middle !== undefined, longer } as const;
+    const what = `features, ${kind.strategy}${kind.isMiddle ? ", middle block" : ""}${longer > 1 ? `, ${longer} times the draws` : ""}`;
     const features = known.get(what) ?? open(what, kind);
     known.set(what, features);
     return features;
   };
 }
 
-interface Run extends Pick<DistillRun, "name" | "strategy" | "seed" | "weight" | "isMiddle" | "steps"> {
+interface Run extends Pick<DistillRun, "name" | "strategy" | "seed" | "weight" | "isMiddle" | "longer" | "steps"> {
   readonly features: Features | undefined;
 }
 

@@ -110,6 +110,8 @@ export interface Features {
 export interface FeatureKind {
   readonly strategy: "synchronised" | "fixed";
   readonly isMiddle: boolean;
+  /** Of as many times the preset's draws. */
+  readonly longer?: number;
 }
 
 /** The teacher's features of the whole pool at the students' noise levels, or at 0.1; kept on disk. */
@@ -153,6 +155,8 @@ export interface DistillRun {
   readonly weight: number;
   /** Blocks halfway, centred, rather than last blocks as they are. */
   readonly isMiddle?: boolean;
+  /** On as many times the preset's draws. */
+  readonly longer?: number;
   readonly steps: number;
   readonly start: Values;
   readonly features: DistillTeacher | undefined;

@@ -4,7 +4,7 @@ import { wholeOf } from "../../../models/ltx/resize.ts";
 import { tokensOf } from "../../../models/ltx/rope.ts";
 import { pcaCodec } from "../../../pipelines/codec.ts";
 import { latentGrid } from "../../../pipelines/hunyuan.ts";
-import { distillArms, type HrArm, hrArms } from "../../../study/arms.ts";
+import { type DistillArm, distillArms, type HrArm, hrArms } from "../../../study/arms.ts";
 import { picturesOf, type StudyPreset } from "../../../study/preset.ts";
 import { hostTensor } from "../../../tensor/dtype.ts";
 import { parametersOf } from "../../../tensor/mount.ts";
@@ -83,24 +83,26 @@ export async function planStudy(preset: StudyPreset, runtime: Runtime): Promise<
     },
   };
   const arm = { seed: 1, weight: 0.5, steps: preset.steps.arm, start };
-  const plain = Object.values(distillArms).filter((one) => "strategy" in one && one.strategy === "data-only").length;
-  const taught = Object.values(distillArms).filter((one) => "strategy" in one && one.strategy !== "data-only").length;
+  const runsOf = (arms: readonly { readonly longer?: number }[]) =>
+    arms.reduce((sum, { longer }) => sum + (longer ?? seeds), 0);
+  const learning = Object.values<DistillArm>(distillArms).filter(({ strategy }) => strategy);
+  const plain = learning.filter(({ strategy }) => strategy === "data-only");
+  const taught = learning.filter(({ strategy }) => strategy !== "data-only");
   const tunings = preset.weights.length > 1 ? 2 * preset.weights.length : 0;
   const tokens = tokensOf(latents.small.grid);
   await time(
     "arm on data",
     tokens,
-    plain * seeds,
+    runsOf(plain),
     distillTask(sizes, latents, { ...arm, name: "A1", strategy: "data-only", features: undefined }),
   );
   await time(
     "arm with features",
     tokens,
-    taught * seeds + tunings,
+    runsOf(taught) + tunings,
     distillTask(sizes, latents, { ...arm, name: "A3", strategy: "synchronised", features }),
   );
   const guided = Object.values<HrArm>(hrArms).filter(({ guidance, modelOf }) => guidance && !modelOf);
-  const runs = guided.reduce((sum, { longer }) => sum + (longer ?? seeds), 0);
   const hr = hrTask(sizes, latents, {
     name: "B4",
     guidance: "features",
@@ -109,7 +111,7 @@ export async function planStudy(preset: StudyPreset, runtime: Runtime): Promise<
     draft: studentModel(sizes, start),
     start,
   });
-  await time("second stage", tokensOf(whole.grid), runs, hr);
+  await time("second stage", tokensOf(whole.grid), runsOf(guided), hr);
   hr.dispose();
   return out;
 }

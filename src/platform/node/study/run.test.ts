@@ -35,7 +35,8 @@ test("the tiny study runs end to end in shares of its arms and seeds, and anothe
     [1, 2].flatMap((seed) => Array.from({ length: family === "A" ? 9 : 6 }, (_, n) => `${family}${n} ${seed}`)),
   );
   // Long arms are of the first seed alone.
-  expect(arms.sort()).toEqual([...wanted, "B6 1", "B7 1", "B8 1"].sort());
+  const long = ["A9", "A10", "B6", "B7", "B8", "B9", "B10", "B11", "B12"].map((arm) => `${arm} 1`);
+  expect(arms.sort()).toEqual([...wanted, ...long].sort());
   expect(linesOf(lines, "probe").map(({ probe }) => probe)).toEqual([
     ...["cka-A0", "cka-A1", "cka-A3", "cka-A6", "teacher-attributes"],
     ...["cka-middle-A0", "cka-middle-A1", "cka-middle-A3", "cka-middle-A6"],

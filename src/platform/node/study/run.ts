@@ -13,7 +13,7 @@ import { distil } from "./distillation.ts";
 import { askAll, Distances } from "./evaluate.ts";
 import { layFoundation } from "./foundation.ts";
 import { ResultsFile } from "./results-file.ts";
-import { drawDrafts, refine } from "./two-stages.ts";
+import { draftersOf, drawLazily, judgeDrafts, refine } from "./two-stages.ts";
 import { openPool, openWorkshop, type Pool } from "./workshop.ts";
 
 export interface StudyOptions {
@@ -76,8 +76,8 @@ export async function runStudy(
     const foundation = await layFoundation(study);
     stopped = failed(foundation.gates);
     if (stopped) return outcome(stopped);
-    const { gate, drafts } = await drawDrafts(study, await distil(study, foundation));
-    stopped = failed([gate]);
+    const drafts = drawLazily(study, await distil(study, foundation, draftersOf(study)));
+    stopped = failed([await judgeDrafts(study, drafts)]);
     if (!stopped) await refine(study, drafts);
     return outcome(stopped);
   } finally {

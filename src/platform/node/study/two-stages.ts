@@ -1,6 +1,6 @@
-/** Drafts and their gate, arms B0 to B5, and the drafting model run directly at growing sizes. */
+/** Drafts and their gate, arms of the second stage, and the drafting model run directly at growing sizes. */
 import { studyFrames } from "../../../data/world/study-source.ts";
-import { type HrArm, hrArms } from "../../../study/arms.ts";
+import { type DistillArmName, type HrArm, hrArms } from "../../../study/arms.ts";
 import { draftGate } from "../../../study/gates.ts";
 import { measureSmall } from "../../../study/measure.ts";
 import { picturesOf } from "../../../study/preset.ts";
@@ -15,7 +15,10 @@ import { hrTask, studentModel, trainNamed } from "./models.ts";
 import { probeDrafts } from "./probe-drafts.ts";
 import type { Trained } from "./train-arm.ts";
 
-/** What all arms of the second stage share. */
+/** As the paper's is: synchronised. */
+const mainDrafter = "A3";
+
+/** What arms of the second stage share. */
 export interface Drafts {
   readonly model: Drafter;
   readonly values: Values;
@@ -24,24 +27,43 @@ export interface Drafts {
   readonly frames: readonly Frame[][];
 }
 
-export async function drawDrafts(study: Study, values: Values): Promise<{ gate: GateLine; drafts: Drafts }> {
-  const { workshop, asked } = study;
-  const model = studentModel(workshop, values);
-  const clips = await smallClips(study, model, asked);
-  const gate = await study.once("gate G4", async () =>
-    draftGate(measureSmallClips(asked, clips.frames, workshop.preset.detail)),
-  );
-  return { gate, drafts: { model, values, ...clips } };
+/** The students whose drafts arms that run here refine, and the one that the gate judges. */
+export function draftersOf(study: Study): DistillArmName[] {
+  const arms = Object.entries<HrArm>(hrArms).filter(([arm]) => isAsked(study, arm));
+  return [...new Set<DistillArmName>([mainDrafter, ...arms.map(([, { drafter = mainDrafter }]) => drafter)])];
 }
 
-export async function refine(study: Study, drafts: Drafts): Promise<void> {
+export type DraftsOf = (drafter?: DistillArmName) => Promise<Drafts>;
+
+/** Drafts of students, drawn when first asked for. */
+export function drawLazily(study: Study, students: ReadonlyMap<DistillArmName, Values>): DraftsOf {
+  const draw = async (values: Values): Promise<Drafts> => {
+    const model = studentModel(study.workshop, values);
+    return { model, values, ...(await smallClips(study, model, study.asked)) };
+  };
+  const drawn = new Map<DistillArmName, Promise<Drafts>>();
+  return (drafter = mainDrafter) => {
+    const drafts = drawn.get(drafter) ?? draw(students.get(drafter)!);
+    drawn.set(drafter, drafts);
+    return drafts;
+  };
+}
+
+export const judgeDrafts = (study: Study, draftsOf: DraftsOf): Promise<GateLine> =>
+  study.once("gate G4", async () => {
+    const { frames } = await draftsOf();
+    return draftGate(measureSmallClips(study.asked, frames, study.workshop.preset.detail));
+  });
+
+export async function refine(study: Study, draftsOf: DraftsOf): Promise<void> {
   const { preset } = study.workshop;
   const arms = Object.entries<HrArm>(hrArms).filter(([arm]) => isAsked(study, arm));
   for (const seed of study.seeds)
-    for (const [arm, { guidance, modelOf = arm, oracle, longer }] of arms) {
-      if (longer && seed !== preset.seeds[0]) continue;
+    for (const [arm, { guidance, modelOf = arm, oracle, longer, drafter }] of arms) {
+      if ((longer || drafter) && seed !== preset.seeds[0]) continue;
       const steps = preset.steps.hr * (longer ?? 1);
       await study.once(`arm ${arm} ${seed}`, async () => {
+        const drafts = await draftsOf(drafter);
         const trained = guidance && (await train(study, drafts, { name: modelOf, guidance, seed, steps }));
         const latents = oracle ? await truths(study) : drafts.latents;
         const request = trained && { guidance, values: trained.values, drafts: latents };
@@ -53,9 +75,10 @@ export async function refine(study: Study, drafts: Drafts): Promise<void> {
     }
   if (study.arms) return;
   const isWanted = (probe: string) => !study.results.find(`probe ${probe}`);
-  for (const line of await probeDrafts(study, drafts.model, isWanted))
+  const { model } = await draftsOf();
+  for (const line of await probeDrafts(study, model, isWanted))
     await study.once(`probe ${line.probe}`, async () => line);
-  await growDirectly(study, drafts.model);
+  await growDirectly(study, model);
 }
 
 type HrRun = Pick<Parameters<typeof hrTask>[2], "name" | "guidance" | "seed" | "steps">;
