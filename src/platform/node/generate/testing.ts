@@ -92,12 +92,12 @@ export async function saveTinyUpsampler(folder: string): Promise<void> {
 }
 
 /** Writes the folder of a model whose videos are noise, but the same for the same seed. */
-export async function saveTinyModel(folder: string, change: Partial<Settings> = {}): Promise<void> {
+export async function saveTinyModel(folder: string, change: Partial<Settings> = {}, seed = 1): Promise<void> {
   const statistics = { mean: new Float32Array(16), deviation: new Float32Array(16).fill(1) };
   await saveVae(join(folder, "vae"), tinyVae, initialWeights(mount(new LtxVae(tinyVae)), 1), statistics);
   const tokenizer = buildWordTokenizer(vocabulary());
   const words = new TextTokenizer(tokenizer).size;
-  const values = initialFlowWeights(new TextToVideoNet(recipe, words, tinyVae.latentChannels), 1);
+  const values = initialFlowWeights(new TextToVideoNet(recipe, words, tinyVae.latentChannels), seed);
   const configs = modelConfigs(recipe, words, tinyVae.latentChannels);
   await saveTextToVideo(folder, {
     settings: { ...settings, ...change },

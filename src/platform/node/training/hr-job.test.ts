@@ -58,13 +58,14 @@ const losses = async (output: string) =>
     .split("\n")
     .map((line) => (JSON.parse(line) as { loss: number }).loss);
 
-/** Stored values of a run's second stage. */
-async function secondStage(output: string): Promise<Map<string, Float32Array>> {
-  const model = await openModel(path(`${output}/model`));
-  const values = await valuesOf(model.hr!.weights);
+/** Stored values of a model's draft or second stage. */
+async function stored(folder: string, part: "transformer" | "hr"): Promise<Map<string, Float32Array>> {
+  const model = await openModel(path(folder));
+  const values = await valuesOf((part === "hr" ? model.hr! : model.transformer).weights);
   await model.close();
   return new Map([...values].map(([name, { data }]) => [name, data as Float32Array]));
 }
+const secondStage = (output: string) => stored(`${output}/model`, "hr");
 
 describe("the second stage", () => {
   test("trains from one frame to more, resumes to the same bits, and makes videos", async () => {
@@ -118,6 +119,17 @@ describe("the second stage", () => {
     const [first, second, anew] = await Promise.all(["first", "second", "anew"].map(secondStage));
     for (const [name, values] of first!) expect(relativeError(second!.get(name)!, values), name).toBeLessThan(1e-6);
     expect([...first!].some(([name, values]) => relativeError(anew!.get(name)!, values) > 1e-3)).toBe(true);
+
+    // Beside a draft of other weights, what differs between the drafts is added.
+    await saveTinyModel(path("later"), {}, 2);
+    expect(await train({ from: "first/model", model: "later", ...still }, "third")).toMatchObject({ code: 0 });
+    const third = await secondStage("third");
+    const [before, now] = [await stored("tiny", "transformer"), await stored("later", "transformer")];
+    for (const [name, values] of first!) {
+      const draft = (of: typeof before) => of.get(name.replace(/^transformer\./, ""));
+      const wanted = values.map((value, i) => value + (draft(now)?.[i] ?? 0) - (draft(before)?.[i] ?? 0));
+      expect(relativeError(third.get(name)!, wanted), name).toBeLessThan(2e-3);
+    }
     expect(await train({ from: "first/model", moments: 3, ...still }, "other")).toEqual({
       ...{ code: 3, out: "" },
       err: expect.stringContaining("another shape than the recipe's"),
