@@ -23,9 +23,11 @@ export interface GuidedOptions extends Pick<DenoiserOptions, "grid" | "fps" | "e
   readonly guidance: readonly GuidanceStage[];
 }
 
-/** Predictions of the dearest step: with the prompt, without it, perturbed. */
-export const mostPredictions = (guidance: readonly GuidanceStage[]): number =>
-  Math.max(...guidance.map((stage) => 1 + Number(isGuided(stage)) + Number(isPerturbed(stage))));
+/** Predictions of a step: with the prompt, without it, perturbed. */
+export const predictionsOf = (stage: GuidanceStage): number => 1 + Number(isGuided(stage)) + Number(isPerturbed(stage));
+
+/** Predictions of the dearest step. */
+export const mostPredictions = (guidance: readonly GuidanceStage[]): number => Math.max(...guidance.map(predictionsOf));
 
 /** Some prompts by their rows, and the blocks that the last of them goes without. */
 interface Run {

@@ -2,11 +2,14 @@
 import { widthOf } from "../models/ltx/config.ts";
 import { type Grid, tokensOf } from "../models/ltx/rope.ts";
 import { compression } from "../models/ltx-vae/config.ts";
+import { guidanceAt } from "../samplers/guidance.ts";
+import { sizeOf } from "../tensor/dtype.ts";
+import type { Program } from "../tensor/program.ts";
 import { velocityProgram } from "./denoiser.ts";
 import { type Draft, givesFeatures } from "./draft.ts";
 import { batchOf, type Execution } from "./execution.ts";
 import { guideProgram } from "./guide.ts";
-import { mostPredictions } from "./guided-denoiser.ts";
+import { mostPredictions, predictionsOf } from "./guided-denoiser.ts";
 import { type Holding, steadyInputs } from "./holding.ts";
 import { gridOf, type VideoSize } from "./latents.ts";
 import {
@@ -15,7 +18,9 @@ import {
   float,
   type PlannedModel,
   type PlannedRequest,
+  peakOf,
   type StagePlan,
+  secondsOf,
   stageOf,
 } from "./plan-stage.ts";
 import { refineProgram } from "./refiner.ts";
@@ -82,8 +87,12 @@ function planPass(
   const grid = gridOf(size, model.vae.config);
   const extraTokens = given.reduce((sum, clip) => sum + extraOf(clip, grid, model), 0);
   const tokens = tokensOf(grid) + extraTokens;
-  const predictions = guidance ? mostPredictions(guidance) : batchOf(guidanceScale, { sequential: false });
-  const batch = sequential ? 1 : predictions;
+  const runs = sigmas.length - 1;
+  const most = guidance ? mostPredictions(guidance) : batchOf(guidanceScale, { sequential: false });
+  const predictions = guidance
+    ? sigmas.slice(0, runs).reduce((sum, sigma) => sum + predictionsOf(guidanceAt(guidance, sigma)), 0)
+    : most * runs;
+  const batch = sequential ? 1 : most;
   const program = velocityProgram(
     model,
     { grid, batch, taps, given: given.length ? { extraTokens } : undefined },
@@ -92,8 +101,9 @@ function planPass(
   const options = {
     ...steady(context),
     weights: model.transformer.weights,
-    runs: sigmas.length - 1,
-    turns: predictions / batch,
+    runs,
+    // Steps of fewer predictions run smaller batches.
+    turns: predictions / (batch * runs),
     extraBytes: copies * tokens * model.transformer.config.channels * float,
     tokens,
   } as const;
@@ -130,34 +140,70 @@ function planTwoStages(context: Context, draft: Draft, sequential: boolean): Sta
   const [small, large] = [gridOf(draft, model.vae.config), gridOf(made, model.vae.config)];
   const many = tokensOf(large);
   const secondBatch = batchOf(guidanceScale, { sequential });
-  const handed = givesFeatures(draft, model) ? taps : [];
+  const isFree = givesFeatures(draft, model);
+  const handed = isFree ? taps : [];
   const first = planPass(context, { ...draft, name: "draft", size: draft, sequential, taps: handed });
   const second = refineProgram({ ...model, hr }, { grid: large, batch: secondBatch }, keeps);
   const latents = (tokens: number) => copies * tokens * transformer.channels * float;
   const guides = taps.length * many * widthOf(transformer) * float;
-  const options = { ...steady(context) } as const;
-  const guide = guidance === "none" ? undefined : guideProgram(hr.config, small, large, keeps);
-  return (holding) => [
-    ...first(holding),
-    ...(!guide
-      ? []
-      : [
-          stageOf("guide", guide, context, {
-            holding: "widened",
-            weights: hr.weights,
-            runs: 1,
-            extraBytes: guides,
-            tokens: many,
-          }),
-        ]),
-    stageOf("refine", second, context, {
-      ...options,
+  const isSynced = guidance === "features-synced";
+  const upsampling = guidance === "none" ? undefined : guideProgram(hr.config, small, large, keeps);
+  const features =
+    isSynced || (guidance === "features" && !isFree)
+      ? velocityProgram(model, { grid: small, batch: 1, taps }, keeps)
+      : undefined;
+  const runs = sigmas.length - 1;
+  return (holding) => {
+    const refine = stageOf("refine", second, context, {
+      ...steady(context),
       holding,
       weights: hr.weights,
-      runs: sigmas.length - 1,
+      runs,
       turns: turnsOf(guidanceScale, secondBatch),
       extraBytes: latents(many) + guides,
       tokens: many,
-    }),
-  ];
+    });
+    if (!upsampling) return [...first(holding), refine];
+    const times = isSynced ? runs : 1;
+    const upsample = stageOf("guide", upsampling, context, {
+      holding: "widened",
+      weights: hr.weights,
+      runs: times,
+      extraBytes: guides,
+      tokens: many,
+    });
+    if (!features) return [...first(holding), upsample, refine];
+    const seen = stageOf("draft", features, context, {
+      ...steady(context),
+      holding,
+      weights: model.transformer.weights,
+      runs: times,
+      // Beside the opened upsampler.
+      extraBytes: latents(tokensOf(small)) + weightBytes(upsampling),
+      tokens: tokensOf(small),
+    });
+    // Guides of each step's own level are made while it refines, and all three programs stay open.
+    if (isSynced) return [...first(holding), joined(refine, [seen, upsample], "beside", context)];
+    return [...first(holding), joined(upsample, [seen], "in turn", context), refine];
+  };
+}
+
+const weightBytes = ({ nodes, parameters }: Program): number =>
+  [...parameters.values()].reduce((sum, at) => sum + float * sizeOf(nodes[at]!.shape), 0);
+
+/** A stage with others that run as part of it. */
+function joined(
+  stage: StagePlan,
+  others: readonly StagePlan[],
+  how: "beside" | "in turn",
+  { baseBytes }: Context,
+): StagePlan {
+  const all = [stage, ...others];
+  const sum = (of: (one: StagePlan) => number) => all.reduce((total, one) => total + of(one), 0);
+  return {
+    ...stage,
+    flops: sum(({ flops }) => flops),
+    seconds: secondsOf(all),
+    peakBytes: how === "in turn" ? peakOf(all) : baseBytes + sum(({ peakBytes }) => peakBytes - baseBytes),
+  };
 }

@@ -134,6 +134,7 @@ function decodeStage(context: Context, grid: Grid, tiling: Tiling): StagePlan {
     holding: "mapped",
     weights: model.vae.weights,
     runs,
+    tokens: tokensOf(tile),
     // The latents twice, a window of frames (while the first tile runs it is not there yet), and what it shares with the next one.
     extraBytes: 2 * latentBytes + planes * ((runs > 1 ? framesOfWindow : 0) + shared),
   });

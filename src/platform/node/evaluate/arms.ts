@@ -3,10 +3,11 @@ import { CancelledError } from "../../../base/errors.ts";
 import { agreementOf } from "../../../metrics/agreement.ts";
 import { blockiness, novelBand, Spectrum } from "../../../metrics/detail.ts";
 import { lumaOf } from "../../../metrics/plane.ts";
-import { type ArmName, type ArmRequest, arms } from "../../../pipelines/arms.ts";
+import { type ArmName, type ArmRequest, arms, draftRequest } from "../../../pipelines/arms.ts";
 import { fitFrame } from "../../../pipelines/fit-frames.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
 import type { Frame } from "../../../video/frame.ts";
+import { refuseTooLarge } from "../generate/fit.ts";
 import type { Prepared } from "../generate/prepare.ts";
 import { StageClock, type StageReport } from "../generate/stage-clock.ts";
 
@@ -27,15 +28,17 @@ export interface MadeArm extends ArmResult {
   readonly frame: Frame;
 }
 
-/** Makes one prompt's video in each arm; frames are measured as they come and not kept. */
+/** Makes one prompt's video in each arm, all as two stages fit into memory; frames are measured as they come and not kept. */
 export async function* compareArms(
-  { model, runtime, request }: Prepared,
+  prepared: Prepared,
   names: readonly ArmName[],
   signal?: AbortSignal,
 ): AsyncGenerator<MadeArm> {
+  const { model, runtime, request } = prepared;
   const armRequest: ArmRequest = { ...request, draft: request.draft! };
+  const options = { signal, execution: refuseTooLarge(prepared).execution };
   const draft: Frame[] = [];
-  for await (const event of textToVideo(model, runtime, { ...request, ...armRequest.draft }, { signal }))
+  for await (const event of textToVideo(model, runtime, draftRequest(armRequest), options))
     if (event.type === "frame") draft.push(event.frame);
   for (const arm of names) {
     const clock = new StageClock();
@@ -44,7 +47,7 @@ export async function* compareArms(
     let count = 0;
     let current = "text";
     let middle: Frame | undefined;
-    for await (const event of arms[arm](model, runtime, armRequest)) {
+    for await (const event of arms[arm](model, runtime, armRequest, options)) {
       if (signal?.aborted) throw new CancelledError();
       if (event.type === "stage") {
         current = event.name;

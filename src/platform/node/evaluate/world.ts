@@ -7,6 +7,7 @@ import { type Accuracy, accuracyOf, type Marks } from "../../../metrics/world.ts
 import { fitFrames } from "../../../pipelines/fit-frames.ts";
 import { synthesise } from "../../../pipelines/synthesise.ts";
 import type { Frame } from "../../../video/frame.ts";
+import { refuseTooLarge } from "../generate/fit.ts";
 import type { Prepared } from "../generate/prepare.ts";
 
 export type WorldPreset = keyof typeof presets;
@@ -38,13 +39,15 @@ export interface WorldRequest {
 
 /** Generates the fixed test prompts (seeds count up from the request's) and judges each; yields clip after clip. */
 export async function* evaluateWorld(
-  { model, runtime, request }: Prepared,
+  prepared: Prepared,
   world: WorldRequest,
 ): AsyncGenerator<EvaluatedClip, WorldEvaluation> {
+  const { model, runtime, request } = prepared;
+  const options = { signal: world.signal, execution: refuseTooLarge(prepared).execution };
   const { asked, made } = request;
   const make = async (prompt: string, seed: number): Promise<Frame[]> => {
     const frames: Frame[] = [];
-    const events = synthesise(model, runtime, { ...request, ...made, prompt, seed }, { signal: world.signal });
+    const events = synthesise(model, runtime, { ...request, ...made, prompt, seed }, options);
     for await (const frame of fitFrames(events, asked)) frames.push(frame);
     return frames;
   };
