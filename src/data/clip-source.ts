@@ -31,6 +31,12 @@ export interface PixelBox {
   readonly width: number;
 }
 
+/** Draws parts of one clip's pixels: [3, F, height, width] in [-1, 1]. */
+export type DrawPart = (part: PixelBox) => Promise<Float32Array>;
+
+/** What a trained model is shown of a list of clips. */
+export type ClipView = Pick<ClipSource, "id" | "pixels" | "caption" | "objects">;
+
 /** A list of captioned clips without end. What stands at an index is a pure function of source, index and size. */
 export interface ClipSource {
   /** Tells one source from another, in the names of caches. */
@@ -39,8 +45,10 @@ export interface ClipSource {
   count(picture: Picture): number;
   /** Pixels [3, F, H, W] in [-1, 1] of a clip. */
   pixels(index: number, picture: Picture): Promise<Float32Array>;
-  /** A part of a clip's pixels [3, F, height, width], for sources that need not make the whole for it. */
-  window?(index: number, picture: Picture, part: PixelBox): Promise<Float32Array>;
+  /** A clip of which parts are wanted, one after the other. */
+  parts(index: number, picture: Picture): Promise<DrawPart>;
+  /** The very clips that stand at the indices of `picture`, as they look at smaller sizes of as many frames. */
+  smaller(picture: Picture): ClipView;
   /** What a clip shows; of rendered clips in other words each time. */
   caption(index: number, picture: Picture, random: Random): string;
   /** How much of each cell [frames, height, width] of a clip's latent grid known objects cover, 0 to 1; of sources that know. */

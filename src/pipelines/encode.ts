@@ -113,33 +113,41 @@ export const encodeTiles = (grid: Grid, tile = 16): Crop[] =>
     windows(grid.width, tile, 0).map(({ start: left, length: width }) => ({ top, left, height, width })),
   );
 
-export interface EncodeTiledOptions {
+interface WholePicture {
   readonly grid: Grid;
   readonly draw: DrawWindow;
   readonly tile?: number;
-  readonly holding?: Holding | undefined;
 }
 
 /** The latents [C, f, h, w] of a whole picture, tile by tile. */
-export async function encodeTiled(
+export async function encodeWhole(
+  encoder: TileEncoder,
   model: DecoderModel,
-  runtime: Runtime,
-  { grid, draw, tile, holding }: EncodeTiledOptions,
+  { grid, draw, tile }: WholePicture,
 ): Promise<Float32Array> {
   const planes = model.vae.config.latentChannels * grid.frames;
   const out = new Float32Array(planes * grid.height * grid.width);
+  for (const crop of encodeTiles(grid, tile)) {
+    const { top, left, height, width } = crop;
+    const latents = await encodeWindow(encoder, model, { grid, crop, draw });
+    for (let plane = 0; plane < planes; plane++)
+      for (let y = 0; y < height; y++) {
+        const from = (plane * height + y) * width;
+        out.set(latents.subarray(from, from + width), (plane * grid.height + top + y) * grid.width + left);
+      }
+  }
+  return out;
+}
+
+/** The same, with programs that are opened for it alone. */
+export async function encodeTiled(
+  model: DecoderModel,
+  runtime: Runtime,
+  { holding, ...picture }: WholePicture & { readonly holding?: Holding | undefined },
+): Promise<Float32Array> {
   const encoder = new TileEncoder(model, runtime, holding);
   try {
-    for (const crop of encodeTiles(grid, tile)) {
-      const { top, left, height, width } = crop;
-      const latents = await encodeWindow(encoder, model, { grid, crop, draw });
-      for (let plane = 0; plane < planes; plane++)
-        for (let y = 0; y < height; y++) {
-          const from = (plane * height + y) * width;
-          out.set(latents.subarray(from, from + width), (plane * grid.height + top + y) * grid.width + left);
-        }
-    }
-    return out;
+    return await encodeWhole(encoder, model, picture);
   } finally {
     encoder.dispose();
   }

@@ -19,7 +19,7 @@ export interface TextStates {
 }
 
 /** Whether the encoder is told of padding; LTXPipeline of diffusers lets words attend to it. */
-const seesMask = ({ maskText = true }: Pick<Settings, "maskText">): boolean => maskText;
+export const seesMask = ({ maskText = true }: Pick<Settings, "maskText">): boolean => maskText;
 
 /** The text encoder on `batch` prompts. */
 export function textProgram(

@@ -6,6 +6,7 @@ import { forwardWithTaps } from "../models/ltx/two-stage.ts";
 import { relativeBuckets, T5Encoder } from "../models/t5/encoder.ts";
 import { timestepSinusoid } from "../nn/timestep.ts";
 import type { TextToVideoModel } from "../pipelines/model.ts";
+import { seesMask } from "../pipelines/text.ts";
 import { timestepOf } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
@@ -92,7 +93,7 @@ export function draftProgram(
   const states = mount(new T5Encoder(text.config), "text").forward({
     ids: input("ids", [batch, words], "i32"),
     buckets: constant(relativeBuckets(words, text.config)),
-    mask,
+    mask: seesMask(settings) ? mask : undefined,
   });
   const { config } = transformer;
   const causal = config.causalPositions ?? false;

@@ -95,6 +95,9 @@ const flow = z.strictObject({
   defaults,
 });
 
+/** Frames a second of a recipe's clips: a folder's are brought to its rate, rendered ones have the model's. */
+export const clipRate = ({ folder }: Pick<Recipe, "folder">, fps: number): number => folder?.fps ?? fps;
+
 /** WxH in latent cells. */
 const cells = z
   .string()

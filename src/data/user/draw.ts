@@ -42,7 +42,7 @@ export class Draws {
   }
 }
 
-const keyOf = ({ width, height, frames }: Picture): string => `${width}x${height}x${frames}`;
+export const keyOf = ({ width, height, frames }: Picture): string => `${width}x${height}x${frames}`;
 
 /** Fisher and Yates. */
 function shuffled<T>(items: readonly T[], random: Random): T[] {

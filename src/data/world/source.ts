@@ -1,7 +1,7 @@
 /** The procedural world as a source of clips for training. */
 import { Random } from "../../base/philox.ts";
 import { framesToPlanar } from "../../video/frame.ts";
-import type { ClipSource, Crop, CropRequest, Picture, PixelBox } from "../clip-source.ts";
+import type { ClipSource, Crop, CropRequest, DrawPart, Picture } from "../clip-source.ts";
 import { caption } from "./captions.ts";
 import { clipAt, type PresetName, renderCrop, sceneAt } from "./clip.ts";
 import { coverage } from "./coverage.ts";
@@ -27,9 +27,16 @@ export class WorldClips implements ClipSource {
     return framesToPlanar(clipAt(this.preset, this.seed, index, { ...picture, split: "train" }).frames);
   }
 
-  async window(index: number, picture: Picture, { left: x, top: y, width, height }: PixelBox): Promise<Float32Array> {
+  /** Each is rendered alone. */
+  async parts(index: number, picture: Picture): Promise<DrawPart> {
     const { scene } = sceneAt(this.preset, this.seed, index, { moving: picture.frames > 1 });
-    return framesToPlanar(render(scene, { ...picture, window: { x, y, width, height } }).frames);
+    return async ({ left: x, top: y, width, height }) =>
+      framesToPlanar(render(scene, { ...picture, window: { x, y, width, height } }).frames);
+  }
+
+  /** A scene is the same at all sizes. */
+  smaller(): this {
+    return this;
   }
 
   async objects(index: number, picture: Picture, grid: Picture): Promise<Float32Array> {

@@ -2,7 +2,7 @@
 import { Random } from "../../base/philox.ts";
 import { type Frame, framesToPlanar } from "../../video/frame.ts";
 import { cropFrame, resizeFrame } from "../../video/resize.ts";
-import type { ClipSource, Crop, CropRequest, Picture } from "../clip-source.ts";
+import type { ClipSource, Crop, CropRequest, DrawPart, Picture } from "../clip-source.ts";
 import { type StudyScene, type StudyWorld, studyAt, studyCaption } from "./study.ts";
 import { renderStudy } from "./study-render.ts";
 
@@ -38,6 +38,17 @@ export class StudyClips implements ClipSource {
 
   async pixels(index: number, picture: Picture): Promise<Float32Array> {
     return framesToPlanar(studyFrames(this.scene(index), picture, this.world.detail));
+  }
+
+  async parts(index: number, picture: Picture): Promise<DrawPart> {
+    const whole = studyFrames(this.scene(index), picture, this.world.detail);
+    return async ({ left: x, top: y, width, height }) =>
+      framesToPlanar(whole.map((frame) => cropFrame(frame, { x, y, width, height })));
+  }
+
+  /** A scene is the same at all sizes. */
+  smaller(): this {
+    return this;
   }
 
   caption(index: number, _: Picture, random: Random): string {

@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Random } from "../../../base/philox.ts";
-import type { ClipSource, Picture } from "../../../data/clip-source.ts";
+import type { ClipSource } from "../../../data/clip-source.ts";
 import type { Crop } from "../../../models/ltx/resize.ts";
 import type { Grid } from "../../../models/ltx/rope.ts";
-import { cutOut, encodeWindow, TileEncoder } from "../../../pipelines/encode.ts";
+import { encodeWhole, encodeWindow, TileEncoder } from "../../../pipelines/encode.ts";
 import { gridOf, normalise, pack } from "../../../pipelines/latents.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import type { LatentSet } from "../../../training/flow-task.ts";
@@ -13,7 +13,8 @@ import { bucketKey, type HrBucket, type HrSet } from "../../../training/hr-task.
 import type { CacheRequest, LatentSource } from "./latent-cache.ts";
 import { openShards } from "./shards.ts";
 
-export interface HrCacheRequest extends Omit<CacheRequest, "picture"> {
+export interface HrCacheRequest extends Omit<CacheRequest, "picture" | "clips"> {
+  readonly clips: ClipSource;
   readonly bucket: HrBucket;
   /** The same clips at the small size. */
   readonly small: LatentSet;
@@ -43,9 +44,11 @@ export async function hrSet(
       folder: join(folder, `${key.replace(" ", "-")}-${id.slice(0, 12)}`),
       size: channels * large.frames * size.height * size.width,
       make: async (index) => {
+        const draw = await clips.parts(index, picture);
         const crop = window(Math.floor(index / group));
-        const draw = (part: Crop) => drawWindow(clips, index, picture, part);
-        const latents = await encodeWindow(encoder, { vae: source }, { grid: large, crop, draw });
+        const latents = bucket.window
+          ? await encodeWindow(encoder, { vae: source }, { grid: large, crop, draw })
+          : await encodeWhole(encoder, { vae: source }, { grid: large, draw });
         return pack(normalise(latents, source.statistics), channels);
       },
       report: report && ((done) => report(done, count, `latents ${key}`)),
@@ -64,11 +67,4 @@ function windowOf(large: Grid, { width, height }: { width: number; height: numbe
     return Math.round(Math.min(1, Math.max(0, share)) * room);
   };
   return { top: place(large.height - height), left: place(large.width - width), height, width };
-}
-
-/** A part of a clip's pixels; sources that can draw a part alone do. */
-async function drawWindow(clips: ClipSource, index: number, picture: Picture, part: Crop): Promise<Float32Array> {
-  if (clips.window) return clips.window(index, picture, part);
-  const whole = { top: 0, left: 0, ...picture };
-  return cutOut(await clips.pixels(index, picture), 3 * picture.frames, whole, part);
 }

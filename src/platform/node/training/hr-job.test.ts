@@ -3,16 +3,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { stringify } from "yaml";
+import { Random } from "../../../base/philox.ts";
 import { run } from "../../../cli/testing.ts";
 import { WorldClips } from "../../../data/world/source.ts";
 import { encodeTiled, encodeWindow, TileEncoder } from "../../../pipelines/encode.ts";
-import { gridOf } from "../../../pipelines/latents.ts";
+import { gridOf, pack } from "../../../pipelines/latents.ts";
 import { relativeError } from "../../../testing/relative-error.ts";
+import type { HrTask } from "../../../training/hr-task.ts";
+import { type HrRecipe, parseRecipe } from "../../../training/recipe.ts";
+import type { Frame } from "../../../video/frame.ts";
 import { openOrt } from "../devices/ort.ts";
+import { Opened } from "../files/opened.ts";
 import { saveTinyModel } from "../generate/testing.ts";
 import { openModel } from "../models/open-model.ts";
 import { readReceipt } from "../video/read.ts";
+import { writeVideo } from "../video/write.ts";
+import { openClips } from "./clips.ts";
 import { hrSet } from "./hr-cache.ts";
+import { hrJob } from "./hr-job.ts";
 import { valuesOf } from "./job.ts";
 import { latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
@@ -137,6 +145,50 @@ describe("the second stage", () => {
     expect(await train({ from: "tiny", ...still }, "none-there")).toMatchObject({ code: 3 });
   });
 
+  test("learns from a folder: what the draft sees and the window are of one clip, and one moment of it", async () => {
+    // Each file has a colour of its own, which changes as time goes by.
+    const colours = [0, 60, 120, 180, 240];
+    for (const [at, red] of colours.entries()) {
+      const frame = (green: number): Frame => {
+        const data = new Uint8Array(200 * 176 * 3);
+        for (let i = 0; i < data.length; i += 3) data.set([red, green, 240 - red], i);
+        return { width: 200, height: 176, data };
+      };
+      const frames = Array.from({ length: 24 }, (_, f) => frame(10 * f));
+      await writeVideo(path(`films/${at}.mp4`), frames, { width: 200, height: 176, fps: 12 });
+      await writeFile(path(`films/${at}.txt`), `${red}`);
+    }
+    const { world: _, ...rest } = recipe;
+    const own = { ...rest, clips: {}, folder: { path: "films", fps: 12, crop: 0.3 }, stages: recipe.stages.slice(1) };
+    const parsed = parseRecipe(own, "own") as HrRecipe;
+    const options = { base: home, cache: path("own-latents") };
+    const clips = await openClips(parsed, options);
+    const opened = new Opened();
+    const { task } = await hrJob(parsed, clips, runtime, options, opened);
+    const { sets, draft } = (task as HrTask).data;
+    expect(draft.model.settings.fps).toBe(12);
+    const set = sets.get("160x160x9 3x2")!;
+    const model = await openModel(path("tiny"));
+    const encoder = new TileEncoder(model, runtime);
+    const picture = { width: 160, height: 160, frames: 9 };
+    for (let clip = 0; clip < set.count; clip++) {
+      const [red, green] = meansOf(await clips.clips.pixels(clip, picture));
+      const size = { width: 64, height: 64, frames: 9 };
+      const small = await clips.clips.smaller(picture).pixels(clip, size);
+      expect(relativeError(await set.small.read(clip), pack(await encoder.encode(small, size), 16))).toBeLessThan(2e-3);
+      expect(meansOf(small)[0]).toBeCloseTo(red!, 1);
+      expect(meansOf(small)[1]).toBeCloseTo(green!, 1);
+      const part = await (await clips.clips.parts(clip, picture))({ top: 32, left: 64, width: 96, height: 64 });
+      expect(meansOf(part)[1]).toBeCloseTo(green!, 1);
+      expect(Math.abs(127.5 * (red! + 1) - Number(set.small.caption(clip, new Random(1))))).toBeLessThan(8);
+    }
+    expect(set.count).toBeGreaterThan(2);
+    encoder.dispose();
+    await model.close();
+    await opened.close();
+    expect(await train({ ...own, world: undefined }, "from-films")).toMatchObject({ code: 0 });
+  });
+
   test.each([
     ["another small size than the model's", { draft: "96x64" }, "makes 64x64"],
     ["taps that do not exist", { taps: [0, 1] }, "taps must rise from 0 to 0"],
@@ -156,6 +208,12 @@ describe("the second stage", () => {
   });
 });
 
+/** Means of red and green, in [-1, 1], of pixels [3, F, H, W]. */
+function meansOf(pixels: Float32Array): number[] {
+  const plane = pixels.length / 3;
+  return [0, 1].map((c) => pixels.subarray(c * plane, (c + 1) * plane).reduce((a, b) => a + b, 0) / plane);
+}
+
 describe("windows of large clips", () => {
   const picture = { width: 448, height: 352, frames: 9 };
   const clips = new WorldClips("mini", 3);
@@ -166,7 +224,7 @@ describe("windows of large clips", () => {
     const pixels = await clips.pixels(0, picture);
     const encoder = new TileEncoder(model, runtime);
     const whole = await encoder.encode(pixels, picture);
-    const draw = (part: { top: number; left: number; height: number; width: number }) => clips.window(0, picture, part);
+    const draw = await clips.parts(0, picture);
     const crop = { top: 5, left: 5, height: 2, width: 3 };
     const part = await encodeWindow(encoder, model, { grid, crop, draw });
     const { latentChannels } = model.vae.config;

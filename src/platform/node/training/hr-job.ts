@@ -1,6 +1,7 @@
 import { cp, realpath, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
+import type { ClipSource, Picture } from "../../../data/clip-source.ts";
 import { checkTaps, type HrConfig, proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
 import { compression } from "../../../models/ltx-vae/config.ts";
 import { hrModule, type OpenedModel } from "../../../pipelines/assemble.ts";
@@ -13,7 +14,8 @@ import type { LatentSet } from "../../../training/flow-task.ts";
 import { FrozenDraft } from "../../../training/hr-draft.ts";
 import { followDraft } from "../../../training/hr-initial.ts";
 import { bucketKey, type HrBucket, type HrSet, HrTask } from "../../../training/hr-task.ts";
-import type { HrRecipe } from "../../../training/recipe.ts";
+import { clipRate, type HrRecipe } from "../../../training/recipe.ts";
+import { pictureKey } from "../../../training/stages.ts";
 import { heldOut, validationBucketOf } from "../../../training/validation.ts";
 import { makeFolder } from "../files/make-folder.ts";
 import type { Opened } from "../files/opened.ts";
@@ -45,7 +47,9 @@ export async function hrJob(
   const { source } = opened.keep(await openLatentSource(join(folder, "vae")));
   const sets = await openHrSets(recipe, clips, { source, runtime, opened, ...options });
   const usesFeatures = config.guidance === "features" || config.guidance === "features-synced";
-  const draft = { ...model, compression: compression(model.vae.config) };
+  // Tokens lie where the clips' rate puts them.
+  const rated = { ...model.settings, fps: clipRate(recipe, model.settings.fps) };
+  const draft = { ...model, settings: rated, compression: compression(model.vae.config) };
   const frozen = opened.keep(new FrozenDraft(draft, runtime, usesFeatures ? config.taps : []));
   const settings = settingsOf(recipe, model);
   const modelOf = (values: Values): TextToVideoModel => ({
@@ -95,7 +99,7 @@ interface SetsOptions extends Omit<ClipsOptions, "base"> {
   readonly opened: Opened;
 }
 
-/** Clips of all sizes and windows of the recipe, encoded; buckets of one length share the small pictures. */
+/** Clips of all sizes and windows of the recipe, encoded; windows of one picture share the small ones. */
 async function openHrSets(
   recipe: HrRecipe,
   { clips, held }: OpenedClips,
@@ -107,26 +111,28 @@ async function openHrSets(
   );
   const countOf = (bucket: HrBucket): number =>
     Math.min(counts[bucketKey(bucket)] ?? 20 * group, clips.count(bucket.picture));
-  const smalls = new Map<number, LatentSet>();
+  const request = { ...options, folder: cache };
+  /** Small pictures of the very clips that large ones are windows of. */
+  const smallSet = async (from: ClipSource, picture: Picture, count: number): Promise<LatentSet> => {
+    const wanted = { ...request, clips: from.smaller(picture), picture: { ...picture, ...draft }, count };
+    return opened.keep(await latentSet(source, runtime, wanted));
+  };
+  const smalls = new Map<string, LatentSet>();
   const sets = new Map<string, HrSet>();
-  const request = { ...options, folder: cache, clips };
-  for (const { picture } of buckets.values()) {
-    if (smalls.has(picture.frames)) continue;
-    const alike = [...buckets.values()].filter((bucket) => bucket.picture.frames === picture.frames);
-    const count = Math.max(...alike.map(countOf));
-    const small = await latentSet(source, runtime, { ...request, picture: { ...picture, ...draft }, count });
-    smalls.set(picture.frames, opened.keep(small));
-  }
   for (const [key, bucket] of buckets) {
-    const [count, small] = [countOf(bucket), smalls.get(bucket.picture.frames)!];
-    const wanted = { ...request, bucket, small, count, group: Math.min(group, count), seed };
+    const whole = pictureKey(bucket.picture);
+    const alike = [...buckets.values()].filter(({ picture }) => pictureKey(picture) === whole);
+    const small = smalls.get(whole) ?? (await smallSet(clips, bucket.picture, Math.max(...alike.map(countOf))));
+    smalls.set(whole, small);
+    const count = countOf(bucket);
+    const wanted = { ...request, clips, bucket, small, count, group: Math.min(group, count), seed };
     sets.set(key, opened.keep(await hrSet(source, runtime, wanted)));
   }
   if (!validation || !held) return sets;
   const bucket = validationBucketOf<HrBucket>(recipe);
-  const wanted = { ...request, clips: held, count: validation.clips };
-  const small = opened.keep(await latentSet(source, runtime, { ...wanted, picture: { ...bucket.picture, ...draft } }));
-  return sets.set(heldOut, opened.keep(await hrSet(source, runtime, { ...wanted, bucket, small, group: 1, seed })));
+  const small = await smallSet(held, bucket.picture, validation.clips);
+  const wanted = { ...request, clips: held, bucket, small, count: validation.clips, group: 1, seed };
+  return sets.set(heldOut, opened.keep(await hrSet(source, runtime, wanted)));
 }
 
 function configOf(

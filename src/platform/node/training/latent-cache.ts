@@ -1,7 +1,7 @@
 /** Latents of clips, encoded once and kept on disk. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import type { ClipSource, Picture } from "../../../data/clip-source.ts";
+import type { ClipView, Picture } from "../../../data/clip-source.ts";
 import type { Grid } from "../../../models/ltx/rope.ts";
 import { compression, type LtxVaeConfig } from "../../../models/ltx-vae/config.ts";
 import { gridOf, normalise, pack, type Statistics } from "../../../pipelines/latents.ts";
@@ -21,7 +21,7 @@ export interface LatentSource {
 
 export interface CacheRequest extends Pick<ShardRequest, "signal" | "note"> {
   readonly folder: string;
-  readonly clips: ClipSource;
+  readonly clips: ClipView;
   readonly picture: Picture;
   readonly count: number;
   readonly report?: (done: number, count: number, what: string) => void;
@@ -92,7 +92,7 @@ export async function encodedSet(
 }
 
 /** What a source knows of its objects, kept once it was asked for. */
-function objectsOf(clips: ClipSource, picture: Picture, grid: Grid): Pick<LatentSet, "objects"> {
+function objectsOf(clips: ClipView, picture: Picture, grid: Grid): Pick<LatentSet, "objects"> {
   if (!clips.objects) return {};
   const known = new Map<number, Float32Array>();
   const objects = async (clip: number) => {

@@ -28,6 +28,8 @@ export function planVae(recipe: VaeRecipe): PlannedRun {
     id: "",
     count: unread,
     pixels: unread,
+    parts: unread,
+    smaller: unread,
     crop: unread,
     caption: unread,
     sibling: unread,

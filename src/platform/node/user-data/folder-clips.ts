@@ -3,11 +3,11 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { InputError, MediaError } from "../../../base/errors.ts";
 import { hashText, Random } from "../../../base/philox.ts";
-import type { ClipSource, Crop, CropRequest, Picture } from "../../../data/clip-source.ts";
-import { Draws } from "../../../data/user/draw.ts";
+import type { ClipSource, ClipView, Crop, CropRequest, DrawPart, Picture } from "../../../data/clip-source.ts";
+import { Draws, keyOf } from "../../../data/user/draw.ts";
 import { type Entry, type FitLimits, misfit } from "../../../data/user/entry.ts";
 import { type Frame, framesToPlanar } from "../../../video/frame.ts";
-import { cropFrame } from "../../../video/resize.ts";
+import { cropFrame, resizeFrame } from "../../../video/resize.ts";
 import { readVideo } from "../video/read.ts";
 
 export interface FolderData {
@@ -62,6 +62,24 @@ export class FolderClips implements ClipSource {
     return this.data.captions.get(this.#draws.at(index, picture).entry.file) ?? "";
   }
 
+  /** The clip is read once. */
+  async parts(index: number, picture: Picture): Promise<DrawPart> {
+    const whole = await this.#frames(index, picture);
+    return async ({ left: x, top: y, width, height }) =>
+      framesToPlanar(whole.map((frame) => cropFrame(frame, { x, y, width, height })));
+  }
+
+  /** Cut out as the large clips are, then shrunk. */
+  smaller(picture: Picture): ClipView {
+    const shrunk = async (index: number, { width, height }: Picture): Promise<Float32Array> =>
+      framesToPlanar(await this.#frames(index, picture, (frame) => resizeFrame(frame, width, height)));
+    return {
+      id: `${this.id} of ${keyOf(picture)}`,
+      pixels: shrunk,
+      caption: (index) => this.caption(index, picture),
+    };
+  }
+
   /** A window anywhere; where objects are is not known, so the mask is 0. */
   async crop(index: number, { pictures, crop }: CropRequest): Promise<Crop> {
     const random = new Random(this.seed, hashText(`crop ${index}`));
@@ -92,7 +110,7 @@ export class FolderClips implements ClipSource {
     return { held: part(true), rest: part(false) };
   }
 
-  async #frames(index: number, picture: Picture): Promise<Frame[]> {
+  async #frames(index: number, picture: Picture, change = (frame: Frame) => frame): Promise<Frame[]> {
     this.count(picture);
     const { entry, first } = this.#draws.at(index, picture);
     const { width, height, frames: limit } = picture;
@@ -100,7 +118,7 @@ export class FolderClips implements ClipSource {
     const path = join(this.data.folder, entry.file);
     const time = entry.seconds ? { fps, from: first / fps } : {};
     const frames: Frame[] = [];
-    for await (const frame of readVideo(path, { width, height, limit, ...time })) frames.push(frame);
+    for await (const frame of readVideo(path, { width, height, limit, ...time })) frames.push(change(frame));
     if (frames.length < limit)
       throw new MediaError(`expected ${limit} frames from ${(first / fps).toFixed(2)} s on, got ${frames.length}`, {
         where: path,
