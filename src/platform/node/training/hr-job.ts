@@ -109,8 +109,10 @@ async function openHrSets(
   const buckets = new Map(
     stages.flatMap((stage) => stage.buckets.map((bucket) => [bucketKey(bucket), bucket] as const)),
   );
-  const countOf = (bucket: HrBucket): number =>
-    Math.min(counts[bucketKey(bucket)] ?? 20 * group, clips.count(bucket.picture));
+  const countOf = (bucket: HrBucket): number => {
+    const fitting = clips.count(bucket.picture);
+    return counts[bucketKey(bucket)] ?? Math.min(20 * group, fitting);
+  };
   const request = { ...options, folder: cache };
   /** Small pictures of the very clips that large ones are windows of. */
   const smallSet = async (from: ClipSource, picture: Picture, count: number): Promise<LatentSet> => {
