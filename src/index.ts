@@ -14,6 +14,8 @@ export {
 export { caption } from "./data/world/captions.ts";
 export { clipAt, sceneAt } from "./data/world/clip.ts";
 export { detect } from "./data/world/detect.ts";
+export { parseVbench, type VbenchScores, vbenchScores } from "./metrics/vbench.ts";
+export { clipSeconds, type LongResult, longScore, parseVbenchLong, splitClips } from "./metrics/vbench-long.ts";
 export { HunyuanTransformer } from "./models/hunyuan/transformer.ts";
 export { HunyuanVae } from "./models/hunyuan-vae/vae.ts";
 export { LtxTransformer } from "./models/ltx/transformer.ts";

@@ -49,8 +49,13 @@ test.each([
   await expect(run(...words)).rejects.toThrow(message);
 });
 
+test("efficiency opens the device that it is told", async () => {
+  const words = ["efficiency", "--tiny", "--device", "webgpu", "--clock", "cpu"];
+  await expect(run(...words)).rejects.toThrow(/says nothing of a GPU|no WebGPU adapter|Dawn/);
+});
+
 test("extrapolates steps of large models, with flags of its own", { timeout: 120_000 }, async () => {
-  const { out, notes } = await run("efficiency", "--tiny", "--reps", "1", "--json");
+  const { out, notes } = await run("efficiency", "--tiny", "--reps", "1", "--device", "cpu", "--json");
   expect(JSON.parse(out.join("\n"))).toMatchObject({ runtime: "ort", device: "cpu", models: { length: 3 } });
   expect(notes).toHaveLength(14);
 });

@@ -33,6 +33,9 @@ interface Flags {
   readonly json?: boolean;
 }
 
+/** Unlike `generate`'s it is the CPU where nothing is said, so that figures compare. */
+const timedDevice = () => new Option("--device <device>", "what computes (default: cpu)").choices([...devices]);
+
 /** `turbo2k bench`. */
 export function addBench(program: Command, terminal: Printer): void {
   const command = program
@@ -45,7 +48,7 @@ export function addBench(program: Command, terminal: Printer): void {
     .option("--rounds <n>", "rounds, ours and PyTorch's in turn", numberFor("--rounds", counts), 3)
     .option("--reps <n>", "runs that count in each round", numberFor("--reps", counts), 3)
     .option("--threads <n>", "threads (default: all)", numberFor("--threads", counts))
-    .addOption(new Option("--device <device>", "what computes (default: cpu)").choices([...devices]))
+    .addOption(timedDevice())
     .addOption(
       new Option("--precision <type>", "on a GPU: f16 storage, and matrix units where it has them").choices([
         "f32",
@@ -78,6 +81,7 @@ function addEfficiency(command: Command, terminal: Printer): void {
     .description("seconds of a denoising step at 2560x1440 for large models, extrapolated from layers that fit")
     .option("--reps <n>", "runs that count of each size", numberFor("--reps", counts), 2)
     .option("--threads <n>", "threads (default: all)", numberFor("--threads", counts))
+    .addOption(timedDevice())
     .addOption(
       new Option("--clock <clock>", "count the processor's time of one thread instead").choices(["wall", "cpu"]),
     )

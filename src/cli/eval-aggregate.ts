@@ -2,7 +2,13 @@ import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { MediaError } from "../base/errors.ts";
 import { parseVbench, vbenchScores } from "../metrics/vbench.ts";
+import { parseVbenchLong } from "../metrics/vbench-long.ts";
 import type { Terminal } from "./terminal.ts";
+
+interface Flags {
+  readonly long?: boolean;
+  readonly json?: boolean;
+}
 
 /** `turbo2k eval aggregate FILE.json`. */
 export function addEvalAggregate(group: Command, terminal: Terminal): void {
@@ -10,18 +16,25 @@ export function addEvalAggregate(group: Command, terminal: Terminal): void {
     .command("aggregate")
     .argument("<file>", "what VBench wrote: {dimension: [score, details]}")
     .description("VBench's quality, semantic and total score, in percent")
+    .option("--long", "as VBench-Long, from scores of clips: {dimension: {video: {clips: [score], between: score}}}")
     .option("--json", "print one JSON object on stdout")
-    .action(async (file: string, { json }: { json?: boolean }) => {
+    .action(async (file: string, { long, json }: Flags) => {
       const text = await readFile(file, "utf8").catch((cause: unknown) => {
         throw new MediaError("cannot be read", { where: file, cause });
       });
-      const { quality = null, semantic = null, total = null, missing } = vbenchScores(parseVbench(text, file));
+      const results = long ? parseVbenchLong(text, file) : parseVbench(text, file);
+      const { quality = null, semantic = null, total = null, missing } = vbenchScores(results);
       const scores = { quality_score: quality, semantic_score: semantic, total_score: total };
-      const lines = Object.entries(scores).map(
-        ([name, score]) =>
-          `${name.replace("_", " ").padEnd(14)} ${score === null ? "not known" : `${score.toFixed(2)} %`}`,
-      );
-      terminal.out(json ? JSON.stringify(missing.length ? { ...scores, missing } : scores) : lines.join("\n"));
+      const dimensions = long ? { dimensions: Object.fromEntries(results) } : {};
+      const line = (name: string, value: string) => `${name.replaceAll("_", " ").padEnd(14)} ${value}`;
+      const lines = [
+        ...(long ? [...results].map(([name, score]) => line(name, score.toFixed(4))) : []),
+        ...Object.entries(scores).map(([name, score]) =>
+          line(name, score === null ? "not known" : `${score.toFixed(2)} %`),
+        ),
+      ];
+      const all = { ...scores, ...dimensions, ...(missing.length ? { missing } : {}) };
+      terminal.out(json ? JSON.stringify(all) : lines.join("\n"));
       if (missing.length) terminal.note(`note: some scores cannot be told without ${missing.join(", ")}`);
     });
 }

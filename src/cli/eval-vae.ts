@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Estimate } from "../metrics/interval.ts";
 import { formatAccuracy, type RoundTrip } from "../metrics/world.ts";
 import { snap } from "../pipelines/latents.ts";
 import { openDevice } from "../platform/node/devices/open-device.ts";
@@ -62,9 +63,12 @@ export function addEvalVae(group: Command, terminal: Terminal): void {
     });
 }
 
+const withInterval = ({ value, low, high }: Estimate, digits: number): string =>
+  `${value.toFixed(digits)}${low === null ? "" : ` [${low.toFixed(digits)}, ${high!.toFixed(digits)}]`}`;
+
 const describe = ({ psnr, bodyPsnr, ssim, truth, trip }: RoundTrip): string =>
   [
-    `PSNR ${psnr.toFixed(2)} dB, inside the bodies ${bodyPsnr.toFixed(2)} dB, SSIM ${ssim.toFixed(4)}`,
+    `PSNR ${withInterval(psnr, 2)} dB, inside the bodies ${withInterval(bodyPsnr, 2)} dB, SSIM ${withInterval(ssim, 4)}`,
     "what detectors find in true clips:",
     formatAccuracy(truth),
     "and after the autoencoder:",

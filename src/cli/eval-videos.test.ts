@@ -1,9 +1,11 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Report } from "../metrics/report.ts";
 import { frameOf, waves } from "../metrics/testing.ts";
+import { niqeName } from "../platform/node/evaluate/videos.ts";
 import { writeVideo } from "../platform/node/video/write.ts";
 import { encodeModel } from "../runtimes/ort/onnx-file.ts";
 import { encodePng } from "../video/png.ts";
@@ -86,6 +88,7 @@ test("references and drafts are read alongside, pair by pair", async () => {
   expect(rowOf(pairs, "psnr")).toBeUndefined(); // equal: no number
   expect(rowOf(pairs, "ssim")!.value).toBeCloseTo(1, 12);
   expect(rowOf(pairs, "wf/lr_ssim")!.value).toBeGreaterThan(0.9);
+  expect(rowOf(pairs, "wf/detail_log_ratio")).toMatchObject({ n: 4, value: 0, better: "lower" });
   const coded = await report(file("videos/0.mp4"), "--quick", "--reference", file("exact"));
   expect(rowOf(coded, "psnr")!.value).toBeGreaterThan(30);
   expect(rowOf(coded, "ms_ssim")!.value).toBeGreaterThan(0.98);
@@ -98,6 +101,24 @@ test("references and drafts are read alongside, pair by pair", async () => {
     await expect(report(path!, "--quick", flag!, other!)).rejects.toThrow(message);
 });
 
+test("kept drafts are paired with their videos, from a folder of their own or the same one", async () => {
+  for (const kind of [0, 1]) {
+    await cp(file(`videos/${kind}.mp4`), file(`kept/${kind}.mp4`));
+    await cp(file(`low/${kind}.mp4`), file(`kept/${kind}.draft.mp4`));
+    await cp(file(`low/${kind}.mp4`), file(`drafts/${kind}.draft.mp4`));
+  }
+  const own = await report(file("videos/0.mp4"), file("videos/1.mp4"), "--quick", "--low", file("low"));
+  const agreement = rowOf(own, "wf/lr_ssim")!.value;
+  expect(agreement).toBeLessThan(0.999);
+  for (const folder of ["kept", "drafts"]) {
+    const paired = await report(file("kept"), "--quick", "--low", file(folder));
+    expect(paired.videos.map((one) => one.file)).toEqual([0, 1].map((kind) => file(`kept/${kind}.mp4`)));
+    expect(rowOf(paired, "wf/lr_ssim")).toMatchObject({ n: 2, value: agreement });
+  }
+  const unpaired = report(file("videos"), "--quick", "--low", file("kept"));
+  await expect(unpaired).rejects.toThrow("no video there is called 2 or 2.draft");
+});
+
 test("sets are compared on random features", async () => {
   const sets = await report(file("videos"), "--quick", "--set", file("videos"));
   expect(rowOf(sets, "wf/kid_random")).toMatchObject({ n: 4, better: "lower" });
@@ -108,7 +129,15 @@ test("NIQE is refitted and scored", async () => {
   const fitted = await run(["eval", "niqe-fit", file("videos"), "-o", file("own.json"), "--block", "32", "--json"]);
   expect(JSON.parse(fitted.out)).toMatchObject({ pictures: 16, blocks: expect.any(Number) });
   const scored = await report(file("videos"), "--quick", "--niqe", file("own.json"));
-  expect(rowOf(scored, "niqe@own")).toMatchObject({ n: 4, conformance: "exact", better: "lower" });
+  expect(rowOf(scored, "niqe@own")).toMatchObject({
+    n: 4,
+    conformance: "proxy",
+    better: "lower",
+    weights: createHash("sha256")
+      .update(await readFile(file("own.json")))
+      .digest("hex"),
+  });
+  expect([niqeName({ name: "niqe" }), niqeName({ name: "niqe", isPublished: true })]).toEqual(["niqe@niqe", "niqe"]);
   expect(rowOf(scored, "flat_share")!.value).toBeGreaterThanOrEqual(0);
   await expect(report(file("videos"), "--niqe", file("none.json"))).rejects.toThrow("cannot be read");
 });

@@ -8,7 +8,8 @@ import { type MetricInfo, markdown, type Report, summarise, type VideoFigures } 
 import { openOrt } from "../platform/node/devices/ort.ts";
 import { LearnedMetrics } from "../platform/node/evaluate/learned.ts";
 import { compareSets } from "../platform/node/evaluate/sets.ts";
-import { expandVideos, measureVideo, niqeName } from "../platform/node/evaluate/videos.ts";
+import { expandVideos } from "../platform/node/evaluate/video-files.ts";
+import { measureVideo, niqeName } from "../platform/node/evaluate/videos.ts";
 import { makeFolder } from "../platform/node/files/make-folder.ts";
 import { limits } from "../schema/request.ts";
 import { numberFor } from "./numbers.ts";
@@ -39,7 +40,7 @@ export function addEvalVideos(group: Command, terminal: Terminal): void {
       "figures of videos: flicker, motion, detail, NIQE; against references; learned metrics by your own networks",
     )
     .option("--reference <path>", "videos to compare with frame by frame, of the same names and sizes")
-    .option("--low <path>", "the low-resolution videos that these were made from")
+    .option("--low <path>", "the low-resolution videos that these were made from: NAME.draft.EXT or NAME.EXT")
     .option("--set <folder>", "real videos to compare with as a set (Fréchet and kernel distance on random features)")
     .option(
       "--low-height <n>",
@@ -78,11 +79,11 @@ async function run(paths: string[], flags: Flags, terminal: Terminal): Promise<v
     if (info) return info;
     if (niqe && metric === niqeName(niqe))
       return {
-        conformance: "exact",
+        conformance: niqe.isPublished ? "exact" : "proxy",
         better: "lower",
         about: `pristine model ${niqe.name}, ${niqe.luma} luma`,
         version: 1,
-        weights: null,
+        weights: niqe.sha256,
       };
     throw new InputError(`${metric} is in no catalogue of metrics`);
   };

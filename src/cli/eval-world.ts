@@ -52,6 +52,10 @@ export function addEvalWorld(group: Command, terminal: Terminal): void {
 /** The table of attributes, and how many clips are right in everything. */
 export function describeWorld({ all, seen, heldOut }: WorldEvaluation): string {
   const part = (name: string, { joint }: WorldEvaluation["all"]) =>
-    joint.asked ? [`${name}: ${joint.right} of ${joint.asked} clips are right in everything`] : [];
+    joint.asked
+      ? [
+          `${name}: ${joint.right} of ${joint.asked} clips are right in everything (${(100 * joint.low).toFixed(1)} to ${(100 * joint.high).toFixed(1)} %)`,
+        ]
+      : [];
   return [formatAccuracy(all), ...part("seen combinations", seen), ...part("held out", heldOut)].join("\n");
 }

@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { UnsupportedError } from "../base/errors.ts";
 import { presets } from "../data/world/draw.ts";
+import { resultsMarkdown } from "../metrics/results-markdown.ts";
 import type { WorldPreset } from "../platform/node/evaluate/world.ts";
 import { makeFolder } from "../platform/node/files/make-folder.ts";
 import { contactSheet, type SheetClip } from "../video/contact-sheet.ts";
 import { encodePng } from "../video/png.ts";
 import { addEvalAggregate } from "./eval-aggregate.ts";
 import { addEvalNiqe } from "./eval-niqe.ts";
+import { addEvalSplit } from "./eval-split.ts";
 import { addEvalStages } from "./eval-stages.ts";
 import { addEvalTeacher } from "./eval-teacher.ts";
 import { addEvalVae } from "./eval-vae.ts";
@@ -16,7 +18,7 @@ import { addEvalVideos } from "./eval-videos.ts";
 import { addEvalWorld } from "./eval-world.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** `turbo2k eval world|vae|stages|videos|niqe-fit|aggregate`. */
+/** `turbo2k eval world|teacher|vae|stages|videos|niqe-fit|split|aggregate`. */
 export function addEval(program: Command, terminal: Terminal): void {
   const group = program.command("eval").description("how good a model is");
   for (const add of [
@@ -26,6 +28,7 @@ export function addEval(program: Command, terminal: Terminal): void {
     addEvalStages,
     addEvalVideos,
     addEvalNiqe,
+    addEvalSplit,
     addEvalAggregate,
   ])
     add(group, terminal);
@@ -64,11 +67,13 @@ export async function collect<T, R>(
   }
 }
 
-/** Writes figures and a contact sheet; answers the sheet's path. */
+/** Writes figures, as JSON and (where they are counted) as Markdown, and a contact sheet; answers the sheet's path. */
 export async function saveResults(folder: string, clips: readonly SheetClip[], results: object): Promise<string> {
   await makeFolder(folder);
   const sheet = join(folder, "sheet.png");
   await writeFile(sheet, encodePng(contactSheet(clips, { columns: 5 })));
   await writeFile(join(folder, "results.json"), `${JSON.stringify(results, null, 2)}\n`);
+  const markdown = resultsMarkdown(results);
+  if (markdown) await writeFile(join(folder, "results.md"), markdown);
   return sheet;
 }

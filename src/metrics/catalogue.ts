@@ -31,7 +31,7 @@ const standIns: Record<string, Entry> = {
   "wf/grid_16": ["neither", "steps along a grid of 16 px against others; 1 is none"],
   "wf/grid_32": ["neither", "steps along a grid of 32 px against others; 1 is none"],
   "wf/coherent_detail": ["neither", "detail above the cut that moves with the scene, code units"],
-  "wf/detail_log_ratio": ["lower", "|ln| of hf_rms over the reference's"],
+  "wf/detail_log_ratio": ["lower", "how far hf_rms is from the reference's: size of the logarithm of their ratio"],
   "wf/lr_ssim": ["neither", "SSIM with the low-resolution video, at its size"],
   "wf/lr_edges": ["neither", "correlation of edges with the low-resolution video"],
   "wf/lr_low_band_psnr": ["neither", "dB below 0.35 Nyquist of the low resolution"],

@@ -100,7 +100,9 @@ describe("caption accuracy", () => {
     expect(table.attributes["relation"]).toMatchObject({ right: 1, asked: 1 });
     expect(table.joint).toMatchObject({ right: 2, asked: 4 });
     expect(table.mean).toBeCloseTo((0.75 + 0.5 + 1) / 3, 12);
-    expect(formatAccuracy(table)).toMatch(/^shape +75\.0 %.*3\/4\n.*\n.*\nall of a clip +50\.0 %.*2\/4\n4 clips$/);
+    expect(formatAccuracy(table)).toMatch(
+      /^shape +75\.0 %.*3\/4\n.*\n.*\nall of a clip +50\.0 %.*2\/4\n4 clips; 95 % intervals$/,
+    );
   });
 
   test("judges frames against prompts", () => {
@@ -125,9 +127,12 @@ describe("caption accuracy", () => {
     expect(report.trip.joint.rate).toBe(0.75);
     expect(report.lost["light"]!.points).toBeCloseTo(25, 10);
     expect(report.lost["joint"]!.low).toBeLessThan(25);
-    expect(report.psnr).toBeCloseTo(10 * Math.log10(255 ** 2 / 25), 10);
-    expect(report.bodyPsnr).toBeCloseTo(report.psnr, 10);
-    expect(report.ssim).toBeLessThan(1);
+    expect(report.lost["joint"]!.n).toBe(4);
+    expect(report.psnr.value).toBeCloseTo(10 * Math.log10(255 ** 2 / 25), 10);
+    expect(report.bodyPsnr.value).toBeCloseTo(report.psnr.value, 10);
+    expect(report.ssim.value).toBeLessThan(1);
+    expect(report.ssim).toMatchObject({ n: 4, low: expect.any(Number), high: expect.any(Number) });
+    expect(report.ssim.low).toBeLessThan(report.ssim.value);
   });
 });
 

@@ -2,7 +2,10 @@
  * VBench-Long: long videos are scored clip by clip (constants of the official repository, 2026). The reference encodes its
  * clips anew, with loss; here they stay as they are.
  */
+import { z } from "zod";
 import { InputError } from "../base/errors.ts";
+import { meanOf } from "./meter.ts";
+import { readDimensions } from "./vbench.ts";
 import { backgroundMap, subjectMap } from "./vbench-long-maps.ts";
 
 /** Seconds of a clip: dimensions that look at actions or whole prompts take long ones. */
@@ -37,3 +40,53 @@ export function fuseConsistency(
 ): number {
   return between === undefined ? inside : 0.5 * inside + 0.5 * mapClipScore(between, dimension);
 }
+
+/** One video's results in one dimension, each from 0 to 1. */
+export interface LongResult {
+  /** Of each of its clips. */
+  readonly clips: readonly number[];
+  /** Likeness of the first frames of the clips, by DINOv2 (subject) or DreamSim (background). */
+  readonly between?: number | undefined;
+}
+
+const score = z.number().min(0).max(1);
+const byVideo = z.record(z.string(), z.strictObject({ clips: z.array(score).min(1), between: score.optional() }));
+
+/** Dimensions that are fused, by the map that they take. */
+const fused: Readonly<Record<string, "subject" | "background">> = {
+  subject_consistency: "subject",
+  background_consistency: "background",
+};
+
+/** A dimension's score: the mean over videos of the mean over their clips, which consistency fuses with what is between them. */
+export function longScore(dimension: string, videos: readonly LongResult[]): number {
+  const kind = fused[dimension];
+  return meanOf(
+    videos.map(({ clips, between }) => {
+      const inside = meanOf(clips);
+      if (!kind && between !== undefined) throw new InputError(`${dimension} does not look at what is between clips`);
+      if (!kind || clips.length === 1) return inside;
+      if (between === undefined)
+        throw new InputError(`${dimension} of ${clips.length} clips needs their likeness to each other`, {
+          hint: `add "between", by ${kind === "subject" ? "DINOv2" : "DreamSim"}`,
+        });
+      return fuseConsistency(inside, between, kind);
+    }),
+  );
+}
+
+/** Scores by dimension of a file of clips' results, `{dimension: {video: {clips: [score], between: score}}}`. */
+export const parseVbenchLong = (text: string, where: string): Map<string, number> =>
+  readDimensions(text, where, (value, key, name) => {
+    const parsed = byVideo.safeParse(value);
+    if (!parsed.success) {
+      const { path, message } = parsed.error.issues[0]!;
+      throw new InputError(`${[key, ...path].join(".")}: ${message}`, {
+        where,
+        hint: '{"scene": {"a.mp4": {"clips": [0.5, 0.6]}}}, each a fraction',
+      });
+    }
+    const videos = Object.values(parsed.data);
+    if (!videos.length) throw new InputError(`${key}: there are no videos`, { where });
+    return longScore(name, videos);
+  });

@@ -79,7 +79,7 @@ describe("reading a result file", () => {
 
   test.each([
     ["[", "not JSON"],
-    ["[]", "expected an object"],
+    ["[]", "expected an object by dimension"],
     ['{"beauty": [1]}', "no dimension of VBench"],
     ['{"scene": [52.1, []]}', "from 0 to 1"],
     ['{"scene": "good"}', "from 0 to 1"],

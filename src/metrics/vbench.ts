@@ -66,7 +66,23 @@ export function vbenchScores(results: ReadonlyMap<string, number>): VbenchScores
 }
 
 /** Results of a VBench file, `{dimension: [score, details]}`; names with spaces and bare scores are taken too. */
-export function parseVbench(text: string, where: string): Map<string, number> {
+export const parseVbench = (text: string, where: string): Map<string, number> =>
+  readDimensions(text, where, (value, key) => {
+    const score: unknown = Array.isArray(value) ? value[0] : value;
+    if (typeof score !== "number" || !(score >= 0 && score <= 1))
+      throw new InputError(`${key}: expected a score from 0 to 1, got ${JSON.stringify(score)}`, {
+        where,
+        hint: "VBench writes fractions; divide percentages by 100",
+      });
+    return score;
+  });
+
+/** What `read` makes of each dimension's value in a JSON file. @throws InputError for names that are no dimension, or there twice */
+export function readDimensions<T>(
+  text: string,
+  where: string,
+  read: (value: unknown, key: string, name: string) => T,
+): Map<string, T> {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -74,8 +90,8 @@ export function parseVbench(text: string, where: string): Map<string, number> {
     throw new MediaError(`not JSON: ${(cause as Error).message}`, { where, cause });
   }
   if (typeof json !== "object" || json === null || Array.isArray(json))
-    throw new MediaError("expected an object from dimension to [score, details]", { where });
-  const results = new Map<string, number>();
+    throw new MediaError("expected an object by dimension", { where });
+  const results = new Map<string, T>();
   for (const [key, value] of Object.entries(json)) {
     const name = key.trim().toLowerCase().replace(/[ -]/g, "_");
     if (!(name in vbenchDimensions))
@@ -83,14 +99,9 @@ export function parseVbench(text: string, where: string): Map<string, number> {
         where,
         hint: `they are ${Object.keys(vbenchDimensions).join(", ")}`,
       });
-    const score: unknown = Array.isArray(value) ? value[0] : value;
-    if (typeof score !== "number" || !(score >= 0 && score <= 1))
-      throw new InputError(`${key}: expected a score from 0 to 1, got ${JSON.stringify(score)}`, {
-        where,
-        hint: "VBench writes fractions; divide percentages by 100",
-      });
+    const result = read(value, key, name);
     if (results.has(name)) throw new InputError(`${name} is there twice`, { where });
-    results.set(name, score);
+    results.set(name, result);
   }
   return results;
 }

@@ -4,6 +4,7 @@
  * `judgeStudy` of `data/world/study-detect.ts`.
  */
 import type { Frame } from "../video/frame.ts";
+import { type Estimate, estimate } from "./interval.ts";
 import { meanOf } from "./meter.ts";
 import { psnr } from "./psnr.ts";
 import { ssim } from "./ssim.ts";
@@ -62,15 +63,23 @@ export interface RoundTripClip<Expected> {
   readonly masks?: readonly Uint8Array[];
 }
 
+/** Percentage points fewer that are right, with a 95 % interval, of so many that were asked for. */
+export interface Loss {
+  readonly points: number;
+  readonly low: number;
+  readonly high: number;
+  readonly n: number;
+}
+
 export interface RoundTrip {
   readonly truth: Accuracy;
   readonly trip: Accuracy;
-  /** Percentage points that the codec costs, with 95 % intervals. */
-  readonly lost: Readonly<Record<string, { readonly points: number; readonly low: number; readonly high: number }>>;
-  /** Decibels over all clips (the mean of theirs), inside the bodies (NaN without masks), and mean SSIM. */
-  readonly psnr: number;
-  readonly bodyPsnr: number;
-  readonly ssim: number;
+  /** What the codec costs. */
+  readonly lost: Readonly<Record<string, Loss>>;
+  /** Means over clips: decibels, decibels inside the bodies (of no clips without masks), SSIM. Clips without loss have no decibels. */
+  readonly psnr: Estimate;
+  readonly bodyPsnr: Estimate;
+  readonly ssim: Estimate;
 }
 
 /** How much of what the judge reads off true clips it still reads off them after a codec, clip by clip; none is kept. */
@@ -97,10 +106,11 @@ export class RoundTripTally<Expected> {
   result(): RoundTrip {
     const truth = accuracyOf(this.#before),
       trip = accuracyOf(this.#after);
-    const points = (a: Share, b: Share): RoundTrip["lost"][string] => {
+    const points = (a: Share, b: Share): Loss => {
       const { value, low, high } = difference(a, b);
-      return { points: 100 * value, low: 100 * low, high: 100 * high };
+      return { points: 100 * value, low: 100 * low, high: 100 * high, n: a.asked };
     };
+    const over = (values: readonly number[]) => estimate(values.filter(Number.isFinite));
     const names = Object.keys(truth.attributes);
     return {
       truth,
@@ -109,14 +119,14 @@ export class RoundTripTally<Expected> {
         ...Object.fromEntries(names.map((name) => [name, points(truth.attributes[name]!, trip.attributes[name]!)])),
         joint: points(truth.joint, trip.joint),
       },
-      psnr: meanOf(this.#whole),
-      bodyPsnr: meanOf(this.#inside),
-      ssim: meanOf(this.#alike),
+      psnr: over(this.#whole),
+      bodyPsnr: over(this.#inside),
+      ssim: over(this.#alike),
     };
   }
 }
 
-/** The table as text: one line an attribute, in percent. */
+/** The table as text: one line an attribute, in percent, with its Wilson 95 % interval and how many it is of. */
 export function formatAccuracy({ attributes, joint, clips }: Accuracy): string {
   const percent = (value: number): string => (100 * value).toFixed(1).padStart(5);
   const rows = [...Object.entries(attributes), ["all of a clip", joint] as const];
@@ -126,6 +136,6 @@ export function formatAccuracy({ attributes, joint, clips }: Accuracy): string {
       ([name, { rate, low, high, right, asked }]) =>
         `${name.padEnd(width)}  ${percent(rate)} %  [${percent(low)}, ${percent(high)}]  ${right}/${asked}`,
     )
-    .concat(`${clips} clip${clips === 1 ? "" : "s"}`)
+    .concat(`${clips} clip${clips === 1 ? "" : "s"}; 95 % intervals`)
     .join("\n");
 }

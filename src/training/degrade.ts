@@ -2,7 +2,7 @@
 import type { Random } from "../base/philox.ts";
 import { type Grid, tokensOf } from "../models/ltx/rope.ts";
 
-/** Clean tokens [n, C] with one of: noise, a blur over 3 x 3 cells, means of blocks of 2 x 2 cells; of random strength. */
+/** Clean tokens [n, C] with one of: noise of half the strength, a blur over 3 x 3 cells, means of blocks of 2 x 2 cells; of random strength. */
 export function degrade(tokens: Float32Array, grid: Grid, random: Random): Float32Array {
   const strength = random.uniform();
   const kind = random.below(3);

@@ -17,8 +17,27 @@ export function writeNiqeModel({ name, block, luma, mean, covariance }: NiqeMode
   return `${JSON.stringify({ name, block, luma, mean: [...mean], covariance: [...covariance] })}\n`;
 }
 
-/** A model from a file's bytes; published parameters are scored with MATLAB's grey, as where they were fitted. */
-export async function readNiqeModel(bytes: Uint8Array, where: string): Promise<NiqeModel> {
+/** Of LIVE's `modelparameters.mat`, whose scores alone are called `niqe`. */
+const publishedSha256 = "fa2aa4d12dd9595c3fb6bf8b4e1a15c79d5d1469238d0901c88dead195be578d";
+
+/** A model as it stands in a file. */
+export interface NiqeFile extends NiqeModel {
+  readonly sha256: string;
+  readonly isPublished: boolean;
+}
+
+/** A model from a file's bytes. @throws InputError for a file that holds none */
+export async function readNiqeModel(
+  bytes: Uint8Array,
+  where: string,
+  published: string = publishedSha256,
+): Promise<NiqeFile> {
+  const sha256 = await sha256Of(bytes);
+  return { ...(await readModel(bytes, where)), sha256, isPublished: sha256 === published };
+}
+
+/** Published parameters are scored with MATLAB's grey, as where they were fitted; other MATLAB files are taken to be fitted so too. */
+async function readModel(bytes: Uint8Array, where: string): Promise<NiqeModel> {
   const start = new TextDecoder("latin1").decode(bytes.subarray(0, 6));
   if (start === "MATLAB") {
     const arrays = await readMat5(bytes, where);
@@ -30,7 +49,8 @@ export async function readNiqeModel(bytes: Uint8Array, where: string): Promise<N
           where,
         },
       );
-    return { name: "niqe", mean, covariance, block: usualBlock, luma: "rgb2gray" };
+    const name = where.replace(/^.*[\\/]/, "").replace(/\.[^.]*$/, "");
+    return { name, mean, covariance, block: usualBlock, luma: "rgb2gray" };
   }
   let json: unknown;
   try {
@@ -105,6 +125,11 @@ function readMatrix(bytes: Uint8Array, into: Map<string, Float64Array>): void {
   const view = new DataView(real.data.buffer, real.data.byteOffset, real.data.byteLength);
   const values = Float64Array.from({ length: real.data.length / width }, (_, at) => read(view, at * width));
   into.set(new TextDecoder("latin1").decode(name.data), values);
+}
+
+async function sha256Of(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function inflate(bytes: Uint8Array): Promise<Uint8Array> {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { logGamma } from "../../base/gamma.ts";
 import { boxes, frameOf, greyFrame, waves } from "../testing.ts";
@@ -66,7 +67,7 @@ describe("a model refitted to eight pictures", () => {
 
   test("goes through a file", async () => {
     const bytes = new TextEncoder().encode(writeNiqeModel(model));
-    expect(await readNiqeModel(bytes, "m.json")).toEqual(model);
+    expect(await readNiqeModel(bytes, "m.json")).toMatchObject({ ...model, isPublished: false });
     await expect(readNiqeModel(new TextEncoder().encode("{}"), "m.json")).rejects.toThrow("not a NIQE model");
     await expect(readNiqeModel(new Uint8Array(9), "m.json")).rejects.toThrow("neither");
   });
@@ -78,7 +79,11 @@ describe("a model refitted to eight pictures", () => {
     parts.push(await matrixElement("mu_prisparam", [1, 36], model.mean, true));
     parts.push(await matrixElement("cov_prisparam", [36, 36], model.covariance, false));
     const bytes = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
-    expect(await readNiqeModel(bytes, "m.mat")).toEqual({ ...model, name: "niqe", luma: "rgb2gray" });
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const read = { ...model, name: "m", luma: "rgb2gray", sha256 };
+    expect(await readNiqeModel(bytes, "there/m.mat")).toEqual({ ...read, isPublished: false });
+    // Only the file that was published gives scores of that name.
+    expect(await readNiqeModel(bytes, "m.mat", sha256)).toEqual({ ...read, isPublished: true });
     await expect(readNiqeModel(bytes.subarray(0, -9), "m.mat")).rejects.toThrow("damaged");
     await expect(readNiqeModel(bytes.subarray(0, 128), "m.mat")).rejects.toThrow("mu_prisparam");
   });

@@ -11,8 +11,9 @@ import { featureCount, niqeFeatures, usualBlock } from "./features.ts";
 
 /** Statistics of features of pristine pictures. */
 export interface NiqeModel {
-  /** What scores are named after: `niqe` with the published parameters, `niqe@NAME` with others. */
+  /** What scores are named after: `niqe@NAME`, except with the published parameters, `niqe`. */
   readonly name: string;
+  readonly isPublished?: boolean;
   readonly mean: Float64Array;
   /** [36, 36] */
   readonly covariance: Float64Array;

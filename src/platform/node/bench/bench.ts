@@ -3,9 +3,9 @@ import { availableParallelism, loadavg } from "node:os";
 import { InputError } from "../../../base/errors.ts";
 import type { GenerateRequest } from "../../../schema/request.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
-import { openDevice } from "../devices/open-device.ts";
 import { openOrt } from "../devices/ort.ts";
 import type { BenchCase, Trial } from "./case.ts";
+import { openTimed } from "./device.ts";
 import { jointBlock } from "./joint-block.ts";
 import { kernelCases } from "./kernel-cases.ts";
 import { type Machine, machine, source } from "./machine.ts";
@@ -210,14 +210,7 @@ export type BenchEvent =
 export async function* bench(request: BenchRequest, signal?: AbortSignal): AsyncGenerator<BenchEvent> {
   const list = chosen(request);
   const threads = request.threads ?? availableParallelism();
-  const { device = "cpu", precision = "f32" } = request;
-  const half = { weights: "f16", between: "f16", products: "f16" } as const;
-  const opened = device === "cpu" ? undefined : await openDevice(device, precision === "f16" ? half : {});
-  // However the CPU was chosen, it is measured with these threads.
-  const isGpu = opened && opened.name !== "cpu";
-  if (!isGpu && precision === "f16")
-    throw new InputError("f16 is measured on a GPU only", { hint: "add --device webgpu, where there is one" });
-  const { name, runtime } = isGpu ? opened : { name: "cpu", runtime: openOrt({ threads }) };
+  const { name, runtime } = await openTimed({ ...request, threads });
   const date = new Date().toISOString();
   const results: CaseResult[] = [];
   for (const one of list) {

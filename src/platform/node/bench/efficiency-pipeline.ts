@@ -5,6 +5,7 @@ import type { HrConfig } from "../../../models/ltx/two-stage-config.ts";
 import { compression, fromDiffusers } from "../../../models/ltx-vae/config.ts";
 import { Encoder } from "../../../models/ltx-vae/encoder.ts";
 import { t5xxl } from "../../../models/t5/encoder.ts";
+import { guideSigma } from "../../../pipelines/draft.ts";
 import { withMargin } from "../../../pipelines/encode.ts";
 import { gridOf, type VideoSize } from "../../../pipelines/latents.ts";
 import { ltxReleases } from "../../../pipelines/ltx-releases.ts";
@@ -42,7 +43,8 @@ const small = (frames: number): VideoSize => ({ width: 960, height: 544, frames 
 
 function planOf(made: VideoSize, draft?: VideoSize): VideoPlan {
   const sigmas = Array.from({ length: steps + 1 }, () => 0);
-  const first = draft && { ...draft, sigmas, guidanceScale };
+  // The last step ends where the guide is taken, so that its features cost nothing.
+  const first = draft && { ...draft, sigmas: sigmas.with(-2, guideSigma), guidanceScale };
   const request = { made, asked: made, sigmas, guidanceScale, draft: first };
   return planVideo(model, request, { gflops: 1, baseBytes: 0, keeps: () => true });
 }

@@ -66,10 +66,10 @@ function printedRatio(of: string, frames: number): string {
   return one && own ? (one / own).toFixed(1) : "";
 }
 
-export function efficiencyTables({ models, ratios, pipelines }: EfficiencyReport): string {
+export function efficiencyTables({ device, models, ratios, pipelines }: EfficiencyReport): string {
   const direct = (frames: number) => pipelines.find((one) => one.way === "direct" && one.frames === frames)!;
   return [
-    "Seconds of one forward pass at 2560x1440 on this device: extrapolated, not measured.",
+    `Seconds of one forward pass at 2560x1440 on ${device}: extrapolated, not measured.`,
     table(
       [
         "model",

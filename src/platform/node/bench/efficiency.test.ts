@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { stepFlops } from "../../../metrics/efficiency.ts";
 import { planProgram } from "../../../runtimes/null/null.ts";
 import { buildProgram } from "../../../tensor/program.ts";
+import { findAdapter } from "../devices/webgpu.ts";
 import { benchCases } from "./bench.ts";
 import { type EfficiencyReport, efficiency } from "./efficiency.ts";
 import { pipelineCosts, stepPrograms } from "./efficiency-pipeline.ts";
@@ -70,4 +71,16 @@ test("everything runs at its smallest size and comes out as tables", { timeout: 
   expect(JSON.parse(JSON.stringify(report))).toEqual(report);
   const text = efficiencyTables(report!);
   for (const words of ["extrapolated", "187,200", "18.6", "two-stage", "cascade"]) expect(text).toContain(words);
+});
+
+const adapter = await findAdapter().catch(() => undefined);
+
+test.skipIf(!adapter)("a GPU computes where it is asked for, and is named", async () => {
+  const events = efficiency({ tiny: true, reps: 1, device: "webgpu" });
+  const { value } = await events.next();
+  await events.return(undefined);
+  // Timed on the device, and whole calls apart.
+  expect(value).toMatchObject({ type: "result", result: { hostSeconds: { n: 1 }, variants: expect.any(Array) } });
+  const asCpu = efficiency({ tiny: true, device: "webgpu", clock: "cpu" });
+  await expect(asCpu.next()).rejects.toThrow("says nothing of a GPU");
 });

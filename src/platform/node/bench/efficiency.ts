@@ -4,9 +4,10 @@
  * protocol of Turbo2K's Table 2 (arXiv 2504.14470), for the device at hand.
  */
 import { availableParallelism } from "node:os";
+import { InputError } from "../../../base/errors.ts";
 import { turbo2k } from "../../../metrics/efficiency.ts";
-import { openOrt } from "../devices/ort.ts";
 import { type BenchReport, type BenchRequest, benchCases, type CaseResult, runCase } from "./bench.ts";
+import { openTimed } from "./device.ts";
 import {
   layerOf,
   lengths,
@@ -28,6 +29,8 @@ export interface EfficiencyRequest {
   readonly tiny?: boolean;
   readonly reps?: number;
   readonly threads?: number;
+  /** What computes; the CPU by default, so that figures compare. Of a GPU seconds are the device's, without transfers. */
+  readonly device?: BenchRequest["device"];
   /** `cpu` for a machine that others use too; it implies one thread. */
   readonly clock?: Clock;
   /** Interpreter of an environment with PyTorch, timed at the largest size of each fit. */
@@ -53,7 +56,10 @@ const caseNamed = (name: string) => benchCases.find((one) => one.name === name)!
 export async function* efficiency(request: EfficiencyRequest, signal?: AbortSignal): AsyncGenerator<EfficiencyEvent> {
   const { clock = "wall", reps = 2, python } = request;
   const threads = clock === "cpu" ? 1 : (request.threads ?? availableParallelism());
-  const runtime = openOrt({ threads });
+  const device = await openTimed({ ...request, threads });
+  if (clock === "cpu" && device.name !== "cpu")
+    throw new InputError("the processor's time says nothing of a GPU", { hint: "leave out --clock cpu" });
+  const { runtime } = device;
   const date = new Date().toISOString();
   const run = async (
     name: string,
@@ -107,7 +113,7 @@ export async function* efficiency(request: EfficiencyRequest, signal?: AbortSign
       ...(await source()),
       machine: machine(),
       runtime: runtime.name,
-      device: "cpu",
+      device: device.name,
       threads,
       clock,
       models: models.map(({ figures }) => figures),

@@ -1,6 +1,5 @@
 /** Figures of video files, read once from start to end: `turbo2k eval videos`. */
 import { readdir, stat } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
 import { CancelledError, InputError } from "../../../base/errors.ts";
 import { ConsistencyMeter } from "../../../metrics/consistency.ts";
 import { novelBand } from "../../../metrics/detail.ts";
@@ -14,9 +13,9 @@ import type { VideoFigures } from "../../../metrics/report.ts";
 import { DefectMeter, FlickerMeter } from "../../../metrics/temporal.ts";
 import { WarpMeter } from "../../../metrics/warp-error.ts";
 import type { Frame } from "../../../video/frame.ts";
-import { isVideo } from "../video/kinds.ts";
 import { probeVideo, readVideo } from "../video/read.ts";
 import type { LearnedMeter } from "./learned.ts";
+import { partnerOf } from "./video-files.ts";
 
 export interface VideoRequest {
   /** Rows of the low resolution; of `low` where it is not given. Detail counts from what it cannot carry. */
@@ -35,37 +34,6 @@ export interface VideoRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Videos that paths name: files, folders of videos, and folders of png, which are one video each. */
-export async function expandVideos(paths: readonly string[]): Promise<string[]> {
-  const out: string[] = [];
-  for (const path of paths) {
-    const about = await stat(path).catch(() => undefined);
-    if (!about?.isDirectory()) {
-      out.push(path);
-      continue;
-    }
-    const names = (await readdir(path)).sort();
-    const inside = names.filter(isVideo);
-    if (inside.length) out.push(...inside.map((name) => join(path, name)));
-    else if (names.some((name) => name.toLowerCase().endsWith(".png"))) out.push(path);
-    else throw new InputError("there are no videos here, and no png files", { where: path });
-  }
-  return out;
-}
-
-/** The partner of a video: the one file, or the one of the same name (whatever its kind) in a folder. */
-export async function partnerOf(file: string, partners: string, count: number): Promise<string> {
-  const all = await expandVideos([partners]);
-  const stem = (path: string) => basename(path, extname(path));
-  const match = all.find((path) => stem(path) === stem(file)) ?? (all.length === 1 && count === 1 ? all[0] : undefined);
-  if (!match)
-    throw new InputError(`no video there is called ${stem(file)}`, {
-      where: partners,
-      hint: "pairs have the same name in both folders",
-    });
-  return match;
-}
-
 /** All figures of one video. */
 export async function measureVideo(
   file: string,
@@ -80,7 +48,7 @@ export async function measureVideo(
   const detail = new DetailMeter(cut, { motion: !request.quick });
   const meters = new Meters([new FlickerMeter(), new DefectMeter(fps), detail, new ConsistencyMeter(), ...motion]);
   const learned = request.learned?.(file, frames) ?? [];
-  const pairs = await openPairs(file, request, count);
+  const pairs = await openPairs(file, request, { count, cut });
   const seenByNiqe = new Set(middleFrames(frames, Math.min(frames, request.niqeFrames)));
   const scores: { score: number; flat: number }[] = [];
   let index = 0;
@@ -122,11 +90,12 @@ async function cutOf(
   if (lowHeight !== undefined) return novelBand(lowHeight, height);
   return low === undefined
     ? usualCut
-    : novelBand((await aboutOf(await partnerOf(file, low, count), fps)).height, height);
+    : novelBand((await aboutOf(await partnerOf(file, low, { count, isLow: true }), fps)).height, height);
 }
 
 /** Published parameters keep the published name. */
-export const niqeName = ({ name }: NiqeModel): string => (name === "niqe" ? name : `niqe@${name}`);
+export const niqeName = ({ name, isPublished }: Pick<NiqeModel, "name" | "isPublished">): string =>
+  isPublished ? "niqe" : `niqe@${name}`;
 
 async function aboutOf(file: string, fps: number): Promise<{ fps: number; frames: number; height: number }> {
   if (!(await stat(file).catch(() => undefined))?.isDirectory()) return probeVideo(file);
@@ -143,14 +112,15 @@ interface Pair {
   close(): Promise<void>;
 }
 
-async function openPairs(file: string, { reference, low }: VideoRequest, count: number): Promise<Pair[]> {
+async function openPairs(
+  file: string,
+  { reference, low }: VideoRequest,
+  { count, cut }: { readonly count: number; readonly cut: number },
+): Promise<Pair[]> {
   const pairs: Pair[] = [];
-  for (const [partners, meter] of [
-    [reference, new FidelityMeter()],
-    [low, new AgreementMeter()],
-  ] as const) {
-    if (partners !== undefined) pairs.push(pairWith(await partnerOf(file, partners, count), meter));
-  }
+  if (reference !== undefined)
+    pairs.push(pairWith(await partnerOf(file, reference, { count }), new FidelityMeter(cut)));
+  if (low !== undefined) pairs.push(pairWith(await partnerOf(file, low, { count, isLow: true }), new AgreementMeter()));
   return pairs;
 }
 
