@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { stringify } from "yaml";
 import { openPrompts } from "../pipelines/hunyuan-text.ts";
 import { openOrt } from "../platform/node/devices/ort.ts";
+import { writeSafetensorsFile } from "../platform/node/files/atomic-file.ts";
 import { saveTinyModel } from "../platform/node/generate/testing.ts";
 import { openEmbeddings } from "../platform/node/models/embeddings.ts";
 import { openTeacher } from "../platform/node/models/teacher-folder.ts";
@@ -12,6 +13,7 @@ import { readVideo } from "../platform/node/video/read.ts";
 import { inFolder } from "../platform/node/video/testing.ts";
 import { relativeError } from "../testing/relative-error.ts";
 import type { Frame } from "../video/frame.ts";
+import { storeFloat32 } from "../weights/safetensors-writer.ts";
 import { run as runLine } from "./testing.ts";
 
 const run = (...words: string[]) => runLine(words);
@@ -60,6 +62,14 @@ test(
       expect(relativeError(b.states.data, words)).toBeLessThan(1e-3);
       await expect(stored.encode(["something else"])).rejects.toThrow(/no embedding of "something else"/);
       await expect(openEmbeddings(file, { ...sizes, width: 20 })).rejects.toThrow(/expected states.0 \[words, 20\]/);
+      const bare = join(home, "bare.safetensors");
+      const none = new Map([
+        ["states.0", storeFloat32(new Float32Array(0), [0, 16], "F16")],
+        ["pooled.0", storeFloat32(new Float32Array(12), [12], "F16")],
+      ]);
+      const metadata = { format: "turbo2k-embeddings-1", prompts: JSON.stringify(["a red ball"]) };
+      await writeSafetensorsFile(bare, none, { metadata });
+      await expect(openEmbeddings(bare, sizes)).rejects.toThrow(/states.0 has no words/);
       await stored.close();
       live.dispose();
       await teacher.close();
@@ -86,10 +96,11 @@ test(
       await saveTinyModel(join(home, "student"));
       await saveTinyTeacher(join(home, "teacher"));
       const folder = join(home, "maps");
-      const result = await run(
-        ..."features --size 64x64 --frames 9 --clips 2 --sigmas 0.2,0.8 --student-blocks 0 --json".split(" "),
+      const line = [
+        ..."features --size 64x64 --frames 9 --clips 2 --sigmas 0.2,0.8 --student-blocks 0".split(" "),
         ...["--teacher", join(home, "teacher"), "--model", join(home, "student"), "-o", folder],
-      );
+      ];
+      const result = await run(...line, "--json");
       expect(result.code).toBe(0);
       const { cka } = JSON.parse(result.out) as { cka: number[][] };
       expect(cka.length).toBe(2);
@@ -101,17 +112,28 @@ test(
       expect([frames[0]!.width, frames[0]!.height]).toEqual([192, 128]);
       expect((await readFile(join(folder, "sheet.png"))).length).toBeGreaterThan(1000);
 
-      const wrong = await run(
-        "features",
-        "--teacher",
-        join(home, "teacher"),
-        "--model",
-        join(home, "student"),
-        "--teacher-blocks",
-        "7",
-      );
-      expect(wrong.code).toBe(2);
-      expect(wrong.err).toContain("the teacher has no block 7");
+      for (const [flag, blocks, message] of [
+        ["--teacher-blocks", "7", "the teacher has no block 7"],
+        ["--teacher-blocks", "1,0", "blocks of the teacher must rise, got 1, 0"],
+        ["--student-blocks", "0,0", "blocks of the student must rise, got 0, 0"],
+      ] as const)
+        expect(await run(...line, flag, blocks)).toMatchObject({ code: 2, err: expect.stringContaining(message) });
+
+      // Embedded before, by a teacher whose encoders are gone; clips of a preset that the student does not name.
+      const listed = await run(...line, "--list");
+      expect(listed.out.split("\n")).toHaveLength(2);
+      const [prompts, file] = [join(home, "prompts.txt"), join(home, "text.safetensors")];
+      await writeFile(prompts, listed.out);
+      expect((await run("embed", prompts, "--model", join(home, "teacher"), "-o", file)).code).toBe(0);
+      for (const part of ["turbo2k.json", "tokenizer", "text_encoder", "text_encoder_2"])
+        await rm(join(home, "teacher", part), { recursive: true });
+      await saveTinyModel(join(home, "student"), { world: undefined });
+      expect(await run(...line, "--embeddings", file)).toMatchObject({ code: 4 });
+      expect(await run(...line, "--preset", "mini")).toMatchObject({ code: 4 });
+      const told = await run(...line, "--preset", "mini", "--embeddings", file, "--json");
+      expect(told).toMatchObject({ code: 0 });
+      const again = (JSON.parse(told.out) as { cka: number[][] }).cka;
+      expect(relativeError(again.flat(), cka.flat())).toBeLessThan(1e-2);
     }),
   180_000,
 );

@@ -1,10 +1,16 @@
 import { join } from "node:path";
-import type { Command } from "commander";
-import type { presets } from "../data/world/draw.ts";
+import { type Command, Option } from "commander";
+import { presets } from "../data/world/draw.ts";
 import { WorldClips } from "../data/world/source.ts";
 import { snap } from "../pipelines/latents.ts";
 import { openDevice } from "../platform/node/devices/open-device.ts";
-import { compareFeatures, type FeatureMaps, type FeatureResult } from "../platform/node/evaluate/features.ts";
+import {
+  captionsOf,
+  compareFeatures,
+  type FeatureMaps,
+  type FeatureResult,
+} from "../platform/node/evaluate/features.ts";
+import type { WorldPreset } from "../platform/node/evaluate/world.ts";
 import { modelPath } from "../platform/node/generate/package-root.ts";
 import { openModel } from "../platform/node/models/open-model.ts";
 import { openTeacher } from "../platform/node/models/teacher-folder.ts";
@@ -24,10 +30,13 @@ interface Flags {
   readonly sigmas: readonly number[];
   readonly teacherBlocks: readonly number[];
   readonly studentBlocks: readonly number[];
+  readonly preset?: WorldPreset;
   readonly size: string;
   readonly frames: number;
   readonly clips: number;
   readonly seed: number;
+  readonly embeddings?: string;
+  readonly list?: boolean;
   readonly output: string;
   readonly json?: boolean;
   readonly device?: GenerateRequest["device"];
@@ -50,6 +59,9 @@ export function addFeatures(program: Command, terminal: Terminal): void {
     .option("--sigmas <list>", "noise levels", listOf("--sigmas", levels), [0.1, 0.5, 0.9])
     .option("--teacher-blocks <list>", "its blocks; -1 is the last", listOf("--teacher-blocks", blocks), [0, -1])
     .option("--student-blocks <list>", "its blocks; -1 is the last", listOf("--student-blocks", blocks), [0, -1])
+    .addOption(
+      new Option("--preset <name>", "preset of the world (default: the student's)").choices(Object.keys(presets)),
+    )
     .option("--size <WxH>", "size of the clips", "256x160")
     .option("--frames <n>", "their length", numberFor("--frames", limits.frames), 17)
     .option(
@@ -59,19 +71,22 @@ export function addFeatures(program: Command, terminal: Terminal): void {
       4,
     )
     .option("--seed <n>", "which", numberFor("--seed", limits.seed), 1000)
+    .option("--embeddings <file>", "text embeddings in place of the teacher's encoders (docs/guides/distillation.md)")
+    .option("--list", "print the clips' captions only, to embed them elsewhere")
     .option("-o, --output <folder>", "where videos and results go", join("outputs", "features"))
     .option("--json", "print one JSON object on stdout");
   addDevice(command).action((flags: Flags) => show(flags, terminal));
 }
 
-async function show({ output, json, device, ...flags }: Flags, terminal: Terminal): Promise<void> {
+async function show({ output, preset, json, list, device, ...flags }: Flags, terminal: Terminal): Promise<void> {
   const teacher = await openTeacher(flags.teacher);
   try {
     const student = await openModel(await modelPath(flags.model));
     try {
-      const clips = new WorldClips(presetOf(undefined, student.settings.world) as keyof typeof presets, flags.seed);
+      const clips = new WorldClips(presetOf(preset, student.settings.world), flags.seed);
       const picture = snap({ ...parseSize(flags.size), frames: flags.frames }, student.vae.config);
       const request = { ...flags, picture, signal: terminal.signal };
+      if (list) return terminal.out(captionsOf(clips, request).join("\n"));
       const report = (done: number, count: number) => terminal.progress("clips", done, count);
       const { runtime } = await openDevice(device);
       const result = await compareFeatures(teacher, student, clips, runtime, request, report);

@@ -72,6 +72,14 @@ test("a long prompt keeps as many tokens as without an instruction", async () =>
   expect([...(await encode({ promptTemplate }, long)).mask.data]).toEqual([1, 1, 1, 1, 1, 1]);
 });
 
+test("CLIP reads no more words than it has places for", async () => {
+  const prompts = ["a red ball a red ball", "ball"];
+  const short = await encode({ textLength: clip.length }, ...prompts);
+  const long = await encode({ textLength: clip.length + 4 }, ...prompts);
+  expect(long.states.shape).toEqual([2, clip.length + 4, 16]);
+  expect(long.pooled).toEqual(short.pooled);
+});
+
 test("HunyuanVideo's own is one, and what has no place for the prompt is none", () => {
   const { promptTemplate } = settingsSchema.shape;
   expect(promptTemplate.parse(hunyuanTemplate)).toEqual(hunyuanTemplate);

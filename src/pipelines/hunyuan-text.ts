@@ -55,16 +55,21 @@ const plain: PromptTemplate = { text: "{}", crop: 0, skip: 0 };
 
 type TextSettings = Pick<HunyuanModel["settings"], "textLength" | "promptTemplate">;
 
-/** The language model's tokens `ids` [B, crop + T] and CLIP's `words` [B, T] to what each makes of them. */
+/** Tokens that CLIP reads: as many as the language model, but never more than it has places for (77 in HunyuanVideo's). */
+const clipWords = ({ config }: Pick<HunyuanText["clip"], "config">, { textLength }: TextSettings): number =>
+  Math.min(textLength, config.length);
+
+/** The language model's tokens `ids` [B, crop + T] and CLIP's `words` [B, min(T, its own)] to what each makes of them. */
 export function promptProgram(
   { language, clip }: { readonly [part in "language" | "clip"]: Pick<HunyuanText[part], "config"> },
-  { textLength, promptTemplate: { crop, skip } = plain }: TextSettings,
+  settings: TextSettings,
   batch: number,
   keep: Runtime["keeps"],
 ): Program {
+  const { textLength, promptTemplate: { crop, skip } = plain } = settings;
   const [whole, kept] = [
     [batch, crop + textLength],
-    [batch, textLength],
+    [batch, clipWords(clip, settings)],
   ];
   const said = { ids: input("ids", whole, "i32"), mask: input("mask", whole) };
   const states = mount(new LlamaEncoder(language.config), "language").forward(said, { skip });
@@ -80,7 +85,7 @@ export function openPrompts(
 ): { encode: PromptEncoder; dispose(): void } {
   if (!text)
     throw new UnsupportedError("the text encoders of this teacher cannot be run here", {
-      hint: "give the recipe a file of embeddings made elsewhere: docs/guides/distillation.md",
+      hint: "give a file of embeddings made elsewhere: docs/guides/distillation.md",
     });
   const { tokenizer, language, clip } = text;
   const { textLength, promptTemplate: template = plain } = settings;
@@ -94,7 +99,7 @@ export function openPrompts(
     encode: async (prompts) => {
       const told = prompts.map((prompt) => template.text.split("{}").join(prompt));
       const { ids, mask } = wordsOf(told, template.crop + textLength, tokenizer);
-      const { ids: words } = wordsOf(prompts, textLength, tokenizer);
+      const { ids: words } = wordsOf(prompts, clipWords(clip, settings), tokenizer);
       if (!made.has(prompts.length)) made.set(prompts.length, compile(prompts.length));
       const executable = await made.get(prompts.length)!;
       const { states, pooled } = await executable.run({ ids, mask, words, end: endOf(words, clip.config) });

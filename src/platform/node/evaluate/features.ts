@@ -1,5 +1,5 @@
 /** What a teacher and a student see in the same clips, block by block and noise level by noise level. */
-import { CancelledError } from "../../../base/errors.ts";
+import { CancelledError, InputError } from "../../../base/errors.ts";
 import { gaussian, Random } from "../../../base/philox.ts";
 import type { ClipSource, Picture } from "../../../data/clip-source.ts";
 import { type Features, linearCka } from "../../../metrics/cka.ts";
@@ -11,7 +11,6 @@ import { compression } from "../../../models/ltx-vae/config.ts";
 import { timestepSinusoid } from "../../../nn/timestep.ts";
 import { CodecRunner } from "../../../pipelines/codec-runner.ts";
 import { featureProgram, hunyuanFeeds, latentGrid, tapIndex } from "../../../pipelines/hunyuan.ts";
-import { openPrompts } from "../../../pipelines/hunyuan-text.ts";
 import { gridOf, normalise, pack } from "../../../pipelines/latents.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
 import { encodeText } from "../../../pipelines/text.ts";
@@ -25,6 +24,8 @@ import { type TokenPlaces, timeWeights } from "../../../training/distill-project
 import { teacherPlaces } from "../../../training/distill-teacher.ts";
 import { featureFrames } from "../../../video/feature-colours.ts";
 import { type Frame, planarToFrames } from "../../../video/frame.ts";
+import { Opened } from "../files/opened.ts";
+import { openTeacherPrompts } from "../models/embeddings.ts";
 import type { OpenedTeacher } from "../models/teacher-folder.ts";
 import { openClipEncoder } from "../training/vae-coding.ts";
 
@@ -45,6 +46,8 @@ export interface FeatureRequest {
   /** Tapped blocks; negative ones count from the end. */
   readonly teacherBlocks: readonly number[];
   readonly studentBlocks: readonly number[];
+  /** File of text embeddings for the teacher; else its encoders run. */
+  readonly embeddings?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -64,6 +67,12 @@ export interface FeatureResult {
   readonly cka: readonly (readonly number[])[];
 }
 
+/** What the clips are described as. */
+export const captionsOf = (
+  clips: ClipSource,
+  { picture, clips: count, seed }: Pick<FeatureRequest, "picture" | "clips" | "seed">,
+): string[] => Array.from({ length: count }, (_, index) => clips.caption(index, picture, new Random(seed, index)));
+
 export async function compareFeatures(
   teacher: OpenedTeacher,
   student: TextToVideoModel,
@@ -73,19 +82,20 @@ export async function compareFeatures(
   report: (done: number, count: number) => void = () => {},
 ): Promise<FeatureResult> {
   const { picture, sigmas, seed, signal } = request;
-  const seers = [await teacherSeer(teacher, runtime, request), await studentSeer(student, runtime, request)] as const;
+  const captions = captionsOf(clips, request);
   const maps: FeatureMaps[] = [];
-  /** By model and noise level: the last block's states of all clips, on the student's places. */
-  const all = seers.map(() => sigmas.map((): number[] => []));
-  const first = { clip: [] as Frame[], caption: "" };
+  const opened = new Opened();
   try {
-    for (let index = 0; index < request.clips; index++) {
+    const seers = [
+      opened.keep(await teacherSeer(teacher, runtime, request, opened)),
+      opened.keep(await studentSeer(student, runtime, request)),
+    ] as const;
+    /** By model and noise level: the last block's states of all clips, on the student's places. */
+    const all = seers.map(() => sigmas.map((): number[] => []));
+    let clip: Frame[] = [];
+    for (const [index, caption] of captions.entries()) {
       const pixels = await clips.pixels(index, picture);
-      const caption = clips.caption(index, picture, new Random(seed, index));
-      if (index === 0) {
-        first.caption = caption;
-        first.clip = planarToFrames(pixels, picture.frames, picture.height, picture.width);
-      }
+      if (index === 0) clip = planarToFrames(pixels, picture.frames, picture.height, picture.width);
       for (const [who, seer] of seers.entries())
         for (const [level, sigma] of sigmas.entries()) {
           if (signal?.aborted) throw new CancelledError();
@@ -103,45 +113,58 @@ export async function compareFeatures(
         }
       report(index + 1, request.clips);
     }
+    const [ofTeacher, ofStudent] = all.map((levels, who) =>
+      levels.map((data): Features => ({ width: seers[who]!.width, data: Float32Array.from(data) })),
+    );
+    const cka = ofTeacher!.map((a) => ofStudent!.map((b) => linearCka(a, b)));
+    return { clip, caption: captions[0]!, maps, cka };
   } finally {
-    for (const seer of seers) seer.dispose();
+    await opened.close();
   }
-  const [ofTeacher, ofStudent] = all.map((levels, who) =>
-    levels.map((data): Features => ({ width: seers[who]!.width, data: Float32Array.from(data) })),
-  );
-  return { ...first, maps, cka: ofTeacher!.map((a) => ofStudent!.map((b) => linearCka(a, b))) };
+}
+
+/** Block numbers from 0. @throws InputError for those that do not exist, repeat or fall */
+function blocksOf(whose: "teacher" | "student", wanted: readonly number[], count: number): number[] {
+  const blocks = wanted.map((block) => tapIndex(block, count, whose));
+  if (blocks.some((block, k) => block <= (blocks[k - 1] ?? -1)))
+    throw new InputError(`blocks of the ${whose} must rise, got ${wanted.join(", ")}`, {
+      where: `--${whose}-blocks`,
+      hint: `it has ${count}, numbered from 0; -1 is the last`,
+    });
+  return blocks;
 }
 
 async function teacherSeer(
   model: OpenedTeacher,
   runtime: Runtime,
-  { picture, teacherBlocks }: FeatureRequest,
+  { picture, teacherBlocks, embeddings }: FeatureRequest,
+  opened: Opened,
 ): Promise<Seer> {
   const { codec, transformer } = model;
   const { config } = transformer;
+  const blocks = blocksOf("teacher", teacherBlocks, config.doubleBlocks + config.singleBlocks);
+  const prompts = await openTeacherPrompts(model, runtime, embeddings, opened);
   const grid = latentGrid(picture, codec);
   const shape = { batch: 1, grid, words: model.settings.textLength };
   const encoder = new CodecRunner(codec, runtime);
-  const program = await runtime.compile(featureProgram(model, shape, teacherBlocks, runtime.keeps), {
+  const program = await runtime.compile(featureProgram(model, shape, blocks, runtime.keeps), {
     weights: model.transformer.weights,
   });
-  const prompts = openPrompts(model, runtime);
   const { guidanceScale: guidance } = model.settings;
   return {
     places: teacherPlaces(model, { grid }),
     width: config.heads * config.headWidth,
-    blocks: teacherBlocks.map((block) => tapIndex(block, config.doubleBlocks + config.singleBlocks, "teacher")),
+    blocks,
     async see(pixels, caption, sigma, seed) {
       const clean = await encoder.encode(pixels, picture);
       const noisy = addNoise(clean, gaussian(clean.length, seed, "teacher"), sigma);
       const call = { latents: noisy, sigmas: [sigma], prompts: await prompts.encode([caption]), guidance };
       const results = await program.run(hunyuanFeeds(config, shape, call));
-      return teacherBlocks.map((_, k) => results[`feature${k}`]!.data as Float32Array);
+      return blocks.map((_, k) => results[`feature${k}`]!.data as Float32Array);
     },
     dispose() {
       encoder.dispose();
       program.dispose();
-      prompts.dispose();
     },
   };
 }
@@ -156,7 +179,7 @@ async function studentSeer(
   const span = compression(model.vae.config);
   const words = model.settings.textLength;
   const tokens = tokensOf(grid);
-  const blocks = studentBlocks.map((block) => tapIndex(block, config.layers, "student"));
+  const blocks = blocksOf("student", studentBlocks, config.layers);
   const table = [tokens, widthOf(config) / 2];
   const { features } = forwardWithTaps(
     mount(new LtxTransformer(config)),

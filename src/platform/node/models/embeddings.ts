@@ -4,13 +4,16 @@
  * one vector; the metadata's `prompts` is the list.
  */
 import { CheckpointError, InputError } from "../../../base/errors.ts";
-import type { PromptEncoder } from "../../../pipelines/hunyuan-text.ts";
+import type { HunyuanModel } from "../../../pipelines/hunyuan.ts";
+import { openPrompts, type PromptEncoder } from "../../../pipelines/hunyuan-text.ts";
 import { hostTensor, sizeOf } from "../../../tensor/dtype.ts";
+import type { Runtime } from "../../../tensor/runtime.ts";
 import { readFloat32 } from "../../../weights/safetensors.ts";
 import { storeFloat32, type TensorData } from "../../../weights/safetensors-writer.ts";
 import { writeSafetensorsFile } from "../files/atomic-file.ts";
 import { hashTensors } from "../files/hash-tensors.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
+import type { Opened } from "../files/opened.ts";
 
 const format = "turbo2k-embeddings-1";
 /** Prompts that are encoded together. */
@@ -51,6 +54,28 @@ export async function writeEmbeddings(
   return unique.length;
 }
 
+/** How a teacher is told prompts; `id` tells what it is told from what others are. */
+export interface TeacherPrompts {
+  readonly encode: PromptEncoder;
+  readonly id: string;
+}
+
+/** By its own text encoders, or by a file of embeddings in their place. @throws UnsupportedError where it has neither */
+export async function openTeacherPrompts(
+  model: HunyuanModel,
+  runtime: Runtime,
+  embeddings: string | undefined,
+  opened: Opened,
+): Promise<TeacherPrompts> {
+  const { promptTemplate, textLength } = model.settings;
+  if (embeddings === undefined) {
+    const id = promptTemplate ? JSON.stringify(promptTemplate) : "";
+    return { ...opened.keep(openPrompts(model, runtime)), id };
+  }
+  const { textWidth: width, pooledWidth } = model.transformer.config;
+  return opened.keep(await openEmbeddings(embeddings, { length: textLength, width, pooledWidth }));
+}
+
 /** What the transformer that will read them needs. */
 export interface EmbeddingSizes {
   /** Text tokens, padding included. */
@@ -74,6 +99,12 @@ export async function openEmbeddings(
           `expected states.${index} [words, ${width}] and pooled.${index} [${pooledWidth}], got [${states?.shape ?? "nothing"}] and [${pooled?.shape ?? "nothing"}]`,
           { where: path, hint: "these embeddings are damaged or of other text encoders" },
         );
+      // Attention over no word at all is not a number.
+      if (states.shape[0] === 0)
+        throw new CheckpointError(`states.${index} has no words`, {
+          where: path,
+          hint: "of the empty prompt there is a token too, the end",
+        });
     }
     const encode: PromptEncoder = async (prompts) => {
       const states = new Float32Array(prompts.length * length * width);
@@ -84,7 +115,7 @@ export async function openEmbeddings(
         if (index === undefined)
           throw new InputError(`there is no embedding of ${JSON.stringify(prompt)}`, {
             where: path,
-            hint: "write the file for this recipe: turbo2k embed RECIPE",
+            hint: "turbo2k embed RECIPE --list and turbo2k features --list print what it should hold",
           });
         const words = await readFloat32(checkpoint.tensors.get(`states.${index}`)!);
         const kept = Math.min(length, words.length / width);

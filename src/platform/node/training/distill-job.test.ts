@@ -4,15 +4,18 @@ import { expect, test } from "vitest";
 import { stringify } from "yaml";
 import { hunyuanToVideo } from "../../../pipelines/hunyuan-to-video.ts";
 import { relativeError } from "../../../testing/relative-error.ts";
+import type { DistillTask } from "../../../training/distill-task.ts";
 import { parseRecipe } from "../../../training/recipe.ts";
 import { f16ToF32, f32ToF16 } from "../../../weights/half.ts";
 import { openOrt } from "../devices/ort.ts";
 import { saveTinyModel } from "../generate/testing.ts";
 import { type OpenedTeacher, openTeacher } from "../models/teacher-folder.ts";
-import { inFolder } from "../video/testing.ts";
+import { inFolder, smoothClip } from "../video/testing.ts";
+import { writeVideo } from "../video/write.ts";
 import { valuesOf } from "./job.ts";
 import { type TrainOptions, train } from "./run.ts";
 import { openJob } from "./tasks.ts";
+import { linkFiles } from "./testing.ts";
 
 const shared = {
   seed: 3,
@@ -60,6 +63,7 @@ test(
   () =>
     inFolder(async (home) => {
       await saveTinyModel(join(home, "tiny"));
+      await linkFiles(join(home, "tiny"));
       expect((await run(home, teacher)).every(Number.isFinite)).toBe(true);
       const opened = await openTeacher(join(home, "runs/teacher/model"));
       expect(opened.transformer.config).toMatchObject({ doubleBlocks: 1, channels: 6, guidance: false });
@@ -100,6 +104,17 @@ test(
         expect(relativeError(stored, f16ToF32(f32ToF16(computed)))).toBeLessThan(1e-3);
         expect(relativeError(stored, computed)).toBeGreaterThan(0);
       }
+
+      // The projector learned from this very teacher.
+      const weights = join(home, "runs/teacher/model/transformer/diffusion_pytorch_model.safetensors");
+      const trained = await readFile(weights);
+      await writeFile(weights, trained.with(trained.length - 2, trained.at(-2)! ^ 1));
+      await expect(run(home, kept, { resume: true })).rejects.toThrow(
+        /learns from the teacher runs\/teacher\/model \([0-9a-f]{12}\), not from runs\/teacher\/model \([0-9a-f]{12}\)/,
+      );
+      await expect(run(home, { ...kept, teacher: "other" } as never, { resume: true })).rejects.toThrow(
+        "its teacher is runs/teacher/model, not other",
+      );
     }),
   180_000,
 );
@@ -139,8 +154,10 @@ test("a teacher goes on from a finished one, of its own shape and on its own aut
   inFolder(async (home) => {
     await run(home, teacher);
     const [from, codec] = ["runs/teacher/model", "runs/teacher/model/vae"];
-    const still = { rate: 1e-9, average: 0 };
-    await run(home, { ...teacher, name: "on", from, codec, optimiser: still } as never);
+    await linkFiles(join(home, codec));
+    const on = { ...teacher, name: "on", from, codec, optimiser: { rate: 1e-9, average: 0 } };
+    await run(home, on, { steps: 2 });
+    await run(home, on, { resume: true });
     const [one, other] = await Promise.all(
       ["teacher", "on"].map((name) => openTeacher(join(home, "runs", name, "model"))),
     );
@@ -170,6 +187,31 @@ test("a teacher that is none is refused before anything is encoded, and nothing 
     await expect(run(home, { ...distill, teacher: "none", strategy: "fixed" } as never)).rejects.toThrow();
     expect(await openFiles(home)).toEqual(before);
     await expect(readdir(join(home, "runs/latents"))).rejects.toThrow("ENOENT");
+  }));
+
+test("a text encoder that was frozen does not begin to learn in the middle of a run", () =>
+  inFolder(async (home) => {
+    await saveTinyModel(join(home, "tiny"));
+    const { validation: _, ...alone } = { ...distill, strategy: "data-only" };
+    await run(home, alone, { steps: 1 });
+    const learning = run(home, { ...alone, trainText: true } as never, { resume: true });
+    await expect(learning).rejects.toThrow(/holds a run in which text\.\S+ was frozen/);
+  }));
+
+test("tokens lie where the rate of a folder's clips puts them", () =>
+  inFolder(async (home) => {
+    await saveTinyModel(join(home, "tiny"));
+    const size = { width: 64, height: 64, fps: 24 };
+    await writeVideo(join(home, "clips/a.mp4"), smoothClip(12, 64, 64), size);
+    await writeFile(join(home, "clips/a.txt"), "colours drift");
+    const { world, validation, ...rest } = { ...distill, strategy: "data-only", clips: { "64x64x1": 1, "64x64x9": 1 } };
+    const rates = [{ world }, { folder: { path: "clips", fps: 24 } }].map(async (source) => {
+      const recipe = parseRecipe({ ...rest, ...source }, "test");
+      const job = await openJob(recipe, openOrt(), { base: home, cache: join(home, "runs/latents") });
+      await job.dispose();
+      return (job.task as DistillTask).data.fps;
+    });
+    expect(await Promise.all(rates)).toEqual([8, 24]);
   }));
 
 /** Files under a folder that this process holds open, where the system tells (Linux). */

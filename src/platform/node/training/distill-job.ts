@@ -1,22 +1,20 @@
-import { cp } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
 import { tapIndex } from "../../../pipelines/hunyuan.ts";
-import { openPrompts, type PromptEncoder } from "../../../pipelines/hunyuan-text.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { DistillTask, type DistillTeacher } from "../../../training/distill-task.ts";
 import { drawSeedOf, LiveTeacher, teacherPlaces } from "../../../training/distill-teacher.ts";
-import type { DistillRecipe } from "../../../training/recipe.ts";
-import { makeFolder } from "../files/make-folder.ts";
+import { clipRate, type DistillRecipe } from "../../../training/recipe.ts";
 import type { Opened } from "../files/opened.ts";
-import { openEmbeddings } from "../models/embeddings.ts";
+import { openTeacherPrompts, type TeacherPrompts } from "../models/embeddings.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveStudent } from "../models/save-model.ts";
 import { type OpenedTeacher, openTeacher } from "../models/teacher-folder.ts";
 import { decodingOf, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { codecLatents } from "./codec-source.ts";
+import { copyModel } from "./copy-model.ts";
 import { keptFeatures } from "./feature-cache.ts";
 import { inMemory, type OpenedJob, studentValues, under, type Values } from "./job.ts";
 import { compressionOf, latentSet } from "./latent-cache.ts";
@@ -61,18 +59,17 @@ export async function distillJob(
       start,
       tokenizer,
       words: settings.textLength,
-      fps: settings.fps,
+      fps: clipRate(recipe, settings.fps),
       compression: compressionOf(source),
       sets,
       teacher,
       channelWeights: weights,
     }),
+    teacher: model && { path: recipe.teacher, sha256: model.model.hash },
     preview: (values) =>
       previewOf(clips.prompts, recipe.preview, (request) => framesOf(textToVideo(modelOf(values), runtime, request))),
     async save(values, folder) {
-      await makeFolder(folder);
-      for (const part of ["vae", "tokenizer", "model_index.json"])
-        await cp(join(home, part), join(folder, part), { recursive: true });
+      await copyModel(home, folder, { only: ["vae", "tokenizer", "model_index.json"] });
       await saveStudent(folder, {
         settings: { ...settings, ...recipe.picture, name: recipe.name },
         text: { config: student.text.config, values: under(values, "text.") },
@@ -84,8 +81,7 @@ export async function distillJob(
 
 interface Teacher {
   readonly model: OpenedTeacher;
-  /** Turns prompts into states; `id` tells files of them apart. */
-  readonly prompts: { encode: PromptEncoder; readonly id: string };
+  readonly prompts: TeacherPrompts;
 }
 
 /** The teacher with its own text encoders, or with what they made of the captions before. */
@@ -96,15 +92,10 @@ async function openedTeacher(
   opened: Opened,
 ): Promise<Teacher> {
   const model = opened.keep(await openTeacher(resolve(base, teacher)));
-  const { doubleBlocks, singleBlocks, textWidth, pooledWidth } = model.transformer.config;
+  const { doubleBlocks, singleBlocks } = model.transformer.config;
   tapIndex(taps.teacher, doubleBlocks + singleBlocks, "teacher");
-  if (embeddings === undefined) {
-    const { promptTemplate } = model.settings;
-    const id = promptTemplate ? JSON.stringify(promptTemplate) : "";
-    return { model, prompts: { ...opened.keep(openPrompts(model, runtime)), id } };
-  }
-  const sizes = { length: model.settings.textLength, width: textWidth, pooledWidth };
-  return { model, prompts: opened.keep(await openEmbeddings(resolve(base, embeddings), sizes)) };
+  const file = embeddings && resolve(base, embeddings);
+  return { model, prompts: await openTeacherPrompts(model, runtime, file, opened) };
 }
 
 /** Its features of the clips, on latents of its own autoencoder, computed at every step or once for all. */

@@ -53,7 +53,7 @@ export async function keptFeatures(
       draws,
       seed,
       level,
-      taps,
+      tap: taps.teacher,
       timesteps,
       captionDropout,
       guidance,

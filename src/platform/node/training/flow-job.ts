@@ -1,4 +1,3 @@
-import { cp } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
@@ -8,12 +7,12 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import { modelConfigs } from "../../../training/flow-model.ts";
 import { FlowTask } from "../../../training/flow-task.ts";
 import type { FlowRecipe } from "../../../training/recipe.ts";
-import { makeFolder } from "../files/make-folder.ts";
 import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveTextToVideo } from "../models/save-model.ts";
 import { decodingOf, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
+import { copyModel } from "./copy-model.ts";
 import { valuesToGoOn } from "./go-on.ts";
 import { inMemory, type OpenedJob, settingsOf, under, type Values } from "./job.ts";
 import { compressionOf, latentSet } from "./latent-cache.ts";
@@ -68,8 +67,7 @@ export async function flowJob(
         text: { config: configs.text, values: under(values, "text.") },
         transformer: { config: configs.transformer, values: under(values, "transformer.") },
       });
-      await makeFolder(join(folder, "vae"));
-      await cp(vaeFolder, join(folder, "vae"), { recursive: true });
+      await copyModel(vaeFolder, join(folder, "vae"));
     },
   };
 }

@@ -1,4 +1,4 @@
-import { cp, realpath, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
 import type { ClipSource, Picture } from "../../../data/clip-source.ts";
@@ -17,12 +17,12 @@ import { bucketKey, type HrBucket, type HrSet, HrTask } from "../../../training/
 import { clipRate, type HrRecipe } from "../../../training/recipe.ts";
 import { pictureKey } from "../../../training/stages.ts";
 import { heldOut, validationBucketOf } from "../../../training/validation.ts";
-import { makeFolder } from "../files/make-folder.ts";
 import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveHr } from "../models/save-model.ts";
 import { decodingOf, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
+import { copyModel } from "./copy-model.ts";
 import { valuesToGoOn } from "./go-on.ts";
 import { hrSet } from "./hr-cache.ts";
 import { inMemory, type OpenedJob, under, type Values, valuesOf } from "./job.ts";
@@ -38,10 +38,8 @@ export async function hrJob(
   { base, ...options }: ClipsOptions,
   opened: Opened,
 ): Promise<OpenedJob> {
-  const named = resolve(base, recipe.model);
-  const model = opened.keep(await openModel(named));
-  // A link cannot be copied over a folder.
-  const folder = await realpath(named);
+  const folder = resolve(base, recipe.model);
+  const model = opened.keep(await openModel(folder));
   const config = configOf(recipe, model);
   checkSizes(recipe, model);
   const { source } = opened.keep(await openLatentSource(join(folder, "vae")));
@@ -69,11 +67,7 @@ export async function hrJob(
         return framesOf(synthesise(modelOf(values), runtime, { ...request, ...request.made }));
       }),
     async save(values, target) {
-      await makeFolder(target);
-      if ((await realpath(target)) !== folder) {
-        const isPart = (path: string) => !path.startsWith(join(folder, hrModule));
-        await cp(folder, target, { recursive: true, filter: isPart });
-      }
+      await copyModel(folder, target, { except: [hrModule] });
       await rm(join(target, hrModule), { recursive: true, force: true });
       const sha256 = await model.files.find(({ name }) => name === "transformer")!.hash.sha256();
       await saveHr(join(target, hrModule), config, values, sha256);

@@ -5,12 +5,15 @@ import type { FlowRecipe, TeacherRecipe } from "../../../training/recipe.ts";
 import type { Task } from "../../../training/trainer.ts";
 import type { SheetClip } from "../../../video/contact-sheet.ts";
 import { bf16ToF32, f16ToF32 } from "../../../weights/half.ts";
+import type { TeacherMark } from "./run-folder.ts";
 
 export type Values = ReadonlyMap<string, HostTensor>;
 
 /** A task with what a run does around its steps. */
 export interface Job {
   readonly task: Task;
+  /** Of a distillation from one. */
+  readonly teacher?: TeacherMark | undefined;
   /** Clips to look at, made with these weights, and figures. */
   preview(weights: Values): Promise<{ clips: SheetClip[]; figures: Readonly<Record<string, number>> }>;
   /** Writes a model folder that `generate`, `probe` and later recipes can use. */

@@ -8,6 +8,7 @@ import { saveTinyModel } from "../generate/testing.ts";
 import { inFolder, smoothClip } from "../video/testing.ts";
 import { writeVideo } from "../video/write.ts";
 import { type TrainOptions, train } from "./run.ts";
+import { linkFiles } from "./testing.ts";
 
 const recipe = {
   kind: "text-to-video",
@@ -45,6 +46,7 @@ test(
   () =>
     inFolder(async (home) => {
       await saveTinyModel(join(home, "tiny"));
+      await linkFiles(join(home, "tiny"));
       const options = { width: 96, height: 80, fps: 12 };
       for (const name of ["a", "b", "bare"])
         await writeVideo(join(home, "clips", `${name}.mp4`), smoothClip(12, 96, 80), options);

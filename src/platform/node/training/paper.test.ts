@@ -1,6 +1,8 @@
 /** The recipes at the paper's sizes: planned as they are, run with few and narrow layers. */
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { stringify } from "yaml";
 import { hunyuanVideo } from "../../../models/hunyuan/config.ts";
 import { pcaCodec } from "../../../pipelines/codec.ts";
 import type { Kernel } from "../../../tensor/kernel.ts";
@@ -9,11 +11,12 @@ import { planTraining } from "../../../training/plan.ts";
 import { narrow, narrowVae } from "../bench/model-cases.ts";
 import { openOrt } from "../devices/ort.ts";
 import { packageRoot } from "../generate/package-root.ts";
+import { saveTinyModel } from "../generate/testing.ts";
 import { ltx2bOf } from "../rehearsal/write-checkpoint.ts";
 import { inFolder } from "../video/testing.ts";
 import { planRecipe } from "./plan-recipe.ts";
 import { type Rehearsed, rehearse } from "./rehearse.ts";
-import { train } from "./run.ts";
+import { readRecipe, train } from "./run.ts";
 
 const recipe = (name: string) => join(packageRoot, "recipes", `${name}.yaml`);
 const machine = { keeps: () => true, gflops: 100, baseBytes: 0 };
@@ -69,6 +72,48 @@ test("a recipe that starts from nothing is planned by its crops, and what is fro
   expect(notes).toEqual([]);
 });
 
+test("a teacher that is not there is planned with its own text encoders: CLIP reads 77 words", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "distill.yaml");
+    const text = await readFile(recipe("paper/ltx-distill"), "utf8");
+    await writeFile(path, text.replace(/^embeddings:.*$/m, ""));
+    const { preparation } = await planRecipe(path, { keeps: machine.keeps, note: () => {} });
+    const { program, runs } = preparation.find(({ name }) => name === "teacher's text 960x544x49")!;
+    expect(runs).toBe(4000);
+    const shapeOf = (name: string) => program.nodes[program.inputs.get(name)!]!.shape;
+    expect([shapeOf("ids"), shapeOf("words")]).toEqual([
+      [1, 95 + 256],
+      [1, 77],
+    ]);
+  }));
+
+test("windows are planned with what their encoder sees around them, and share the small pictures", () =>
+  inFolder(async (folder) => {
+    await saveTinyModel(join(folder, "tiny"));
+    const bucket = { picture: "512x320x9", batch: 1 };
+    const file = {
+      ...{ kind: "high-resolution", name: "hr", seed: 1, world: "mini", model: "tiny", draft: "64x64", taps: [0] },
+      ...{ captionDropout: 0, group: 4, timesteps: { uniform: 1, shift: 1 }, defaults: { steps: 1, shift: 1 } },
+      ...{ clips: { "512x320x9 2x1": 8, "512x320x9 whole": 3 }, preview: { picture: "512x320x9", prompts: 1 } },
+      validation: { clips: 2, every: 1 },
+      stages: [{ steps: 2, buckets: [{ ...bucket, window: "2x1", weight: 2 }, bucket] }],
+    };
+    await writeFile(join(folder, "hr.yaml"), stringify(file));
+    const { preparation } = await planRecipe(join(folder, "hr.yaml"), { keeps: machine.keeps, note: () => {} });
+    const sizes = preparation.map(({ name, program, runs }) => {
+      const [, , , height, width] = program.nodes[program.inputs.get("pixels")!]!.shape;
+      return [name, runs, `${width}x${height}`];
+    });
+    // Four cells on either side of two by one, in a picture of 16 by 10.
+    expect(sizes).toEqual([
+      ["small latents 512x320x9", 8, "64x64"],
+      ["small latents held-out", 2, "64x64"],
+      ["large latents 512x320x9 2x1", 8, "320x288"],
+      ["large latents 512x320x9 whole", 3, "512x320"],
+      ["large latents held-out", 2, "320x288"],
+    ]);
+  }));
+
 const heads = { heads: 2, keyHeads: 1, headWidth: 8, width: 16, inner: 16, epsilon: 1e-5, layers: 1 };
 const student = ltx2bOf("0.9.0");
 const tiny: Rehearsed = {
@@ -88,6 +133,13 @@ const tiny: Rehearsed = {
   },
   codec: () => pcaCodec({ cell: [4, 8, 8], channels: 6 }),
 };
+
+test("a second stage that goes on from another runs dry with random weights", () =>
+  inFolder(async (home) => {
+    const path = join(home, "hr.yaml");
+    await writeFile(path, `${await readFile(recipe("paper/ltx-2k"), "utf8")}\nfrom: ../../runs/ltx-2k-before/model\n`);
+    expect(await readRecipe(await rehearse(path, join(home, "dry"), tiny))).not.toHaveProperty("from");
+  }));
 
 test.each(["ltx-distill", "ltx-2k"])("%s runs dry", { timeout: 180_000 }, (name) =>
   inFolder(async (home) => {

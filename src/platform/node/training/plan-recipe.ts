@@ -5,10 +5,13 @@ import { hunyuanVideo, widthOf } from "../../../models/hunyuan/config.ts";
 import { hunyuanVideoVae } from "../../../models/hunyuan-vae/config.ts";
 import { llama3 } from "../../../models/llama/config.ts";
 import { ltx2b } from "../../../models/ltx/config.ts";
+import type { Crop } from "../../../models/ltx/resize.ts";
+import type { Grid } from "../../../models/ltx/rope.ts";
 import { proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
 import { compression, fromDiffusers } from "../../../models/ltx-vae/config.ts";
 import { t5xxl } from "../../../models/t5/encoder.ts";
 import { type CodecModel, hunyuanCodec } from "../../../pipelines/codec.ts";
+import { withMargin } from "../../../pipelines/encode.ts";
 import { featureProgram, type HunyuanModel, latentGrid } from "../../../pipelines/hunyuan.ts";
 import { hunyuanTemplate, promptProgram } from "../../../pipelines/hunyuan-text.ts";
 import { gridOf } from "../../../pipelines/latents.ts";
@@ -19,8 +22,9 @@ import { teacherPlaces } from "../../../training/distill-teacher.ts";
 import { type DraftModel, draftProgram } from "../../../training/hr-draft.ts";
 import { bucketKey, type HrBucket, type HrSet, HrTask } from "../../../training/hr-task.ts";
 import type { FrozenRun, PlannedRun } from "../../../training/plan.ts";
-import type { DistillRecipe, HrRecipe } from "../../../training/recipe.ts";
+import { clipRate, type DistillRecipe, type HrRecipe } from "../../../training/recipe.ts";
 import type { TuneRecipe } from "../../../training/recipe-tune.ts";
+import { pictureKey } from "../../../training/stages.ts";
 import { TuneTask } from "../../../training/tune-task.ts";
 import { heldOut, validationBucketOf, validationLevels } from "../../../training/validation.ts";
 import { isThere } from "../files/is-there.ts";
@@ -123,7 +127,7 @@ async function planDistill(recipe: DistillRecipe, options: PlanOptions): Promise
     start: noValues,
     tokenizer: student.tokenizer,
     words: student.settings.textLength,
-    fps: student.settings.fps,
+    fps: clipRate(recipe, student.settings.fps),
     compression: compression(student.vae.config),
     sets,
     teacher: teacher && {
@@ -165,28 +169,36 @@ async function planHr(recipe: HrRecipe, options: PlanOptions): Promise<PlannedRu
   const usesFeatures = guidance === "features" || guidance === "features-synced";
   const config = { transformer: model.transformer.config, taps, guidance, form, conv, placement, moments };
   const sets = new Map<string, HrSet>();
-  const preparation: FrozenRun[] = [];
-  const prepare = (key: string, { picture, window }: HrBucket, count: number, group: number) => {
+  const smalls = new Map<string, FrozenRun>();
+  const larges: FrozenRun[] = [];
+  /** @param clips name of the clips, whose windows share the small pictures */
+  const prepare = (key: string, clips: string, { picture, window }: HrBucket, count: number, group: number) => {
     const large = gridOf(picture, model.vae.config);
     const small = { ...picture, ...size };
-    const crop = { top: 0, left: 0, height: window?.height ?? large.height, width: window?.width ?? large.width };
-    const grid = gridOf(small, model.vae.config);
-    sets.set(key, { small: sized(grid), large, count, group, window: () => crop, read: unread });
+    const crop = middleOf(large, window);
+    sets.set(key, {
+      small: sized(gridOf(small, model.vae.config)),
+      large,
+      count,
+      group,
+      window: () => crop,
+      read: unread,
+    });
     const [, h, w] = compression(model.vae.config);
-    const seen = { frames: picture.frames, height: crop.height * h, width: crop.width * w };
-    preparation.push(
-      { name: `small latents ${key}`, program: encodeLtx(model.vae.config, small, keeps), runs: count },
-      { name: `large latents ${key}`, program: encodeLtx(model.vae.config, seen, keeps), runs: count },
-    );
+    const seen = withMargin(crop, large);
+    const pixels = { frames: picture.frames, height: seen.height * h, width: seen.width * w };
+    const runs = Math.max(count, smalls.get(clips)?.runs ?? 0);
+    smalls.set(clips, { name: `small latents ${clips}`, program: encodeLtx(model.vae.config, small, keeps), runs });
+    larges.push({ name: `large latents ${key}`, program: encodeLtx(model.vae.config, pixels, keeps), runs: count });
   };
   const buckets = recipe.stages.flatMap((stage) => stage.buckets.map((bucket) => [bucketKey(bucket), bucket] as const));
   for (const [key, bucket] of new Map(buckets))
-    prepare(key, bucket, recipe.clips[key] ?? 20 * recipe.group, recipe.group);
-  if (recipe.validation) prepare(heldOut, validationBucketOf<HrBucket>(recipe), recipe.validation.clips, 1);
+    prepare(key, pictureKey(bucket.picture), bucket, recipe.clips[key] ?? 20 * recipe.group, recipe.group);
+  if (recipe.validation) prepare(heldOut, heldOut, validationBucketOf<HrBucket>(recipe), recipe.validation.clips, 1);
   return {
     task: new HrTask(recipe, { config, draft: { model: drafter(model), run: unread }, start: noValues, sets }),
     optimiser: recipe.optimiser,
-    preparation,
+    preparation: [...smalls.values(), ...larges],
     beside(bucket) {
       const [picture, window, batch] = bucket.split(" ") as [string, string, string];
       const shape = { grid: sets.get(`${picture} ${window}`)!.small.grid, batch: Number(batch) };
@@ -195,6 +207,12 @@ async function planHr(recipe: HrRecipe, options: PlanOptions): Promise<PlannedRu
       ];
     },
   };
+}
+
+/** A window in the middle: there its margin is whole, as far as the picture reaches. */
+function middleOf(large: Grid, { width, height }: { width: number; height: number } = large): Crop {
+  const before = (room: number) => Math.floor(room / 2);
+  return { top: before(large.height - height), left: before(large.width - width), height, width };
 }
 
 async function planTune(recipe: TuneRecipe, options: PlanOptions): Promise<PlannedRun> {

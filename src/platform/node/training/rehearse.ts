@@ -99,8 +99,8 @@ function smallDistill({ embeddings: _, picture: __, ...recipe }: DistillRecipe) 
   return { ...recipe, student: "student", teacher: "teacher", preview, clips: Object.fromEntries(keys), stages };
 }
 
-/** Both sizes are the small one twice over; taps are those of few layers. */
-function smallHr({ taps: _, ...recipe }: HrRecipe, { student }: Rehearsed) {
+/** Both sizes are the small one twice over; taps are those of few layers, and weights those that are made for it. */
+function smallHr({ taps: _, from: __, ...recipe }: HrRecipe, { student }: Rehearsed) {
   const large = 2 * side;
   const stages = recipe.stages.map(({ buckets }) => ({
     steps: 1,

@@ -23,6 +23,30 @@ export interface Snapshot {
   readonly step: number;
 }
 
+type Settings = Readonly<Record<string, unknown>>;
+
+/** Which teacher a distillation learns from. */
+export interface TeacherMark {
+  /** As the recipe names it. */
+  readonly path: string;
+  readonly sha256: string;
+}
+
+/** Folders of models that a run works on. */
+const models = ["student", "teacher", "model", "vae", "codec", "from"] as const;
+
+/** What makes a run the one that it is: its models, and into how many parts each update is cut. */
+function identityOf(recipe: Settings): Settings {
+  const named = ["kind", ...models]
+    .map((name) => [name, recipe[name]])
+    .filter(([, value]) => typeof value === "string");
+  const { accumulate = 1 } = (recipe["optimiser"] ?? {}) as { readonly accumulate?: number };
+  return { ...Object.fromEntries(named), accumulate };
+}
+
+/** What helps where a run cannot go on. */
+export const otherwise = "-o names another folder, --force replaces the run";
+
 export class RunFolder {
   readonly path: string;
 
@@ -41,7 +65,7 @@ export class RunFolder {
 
   /** Begins a run; nothing of an earlier one is left among what it writes. */
   async create(recipe: unknown): Promise<void> {
-    for (const left of ["snapshot.safetensors", "log.jsonl", "previews.jsonl", "previews"])
+    for (const left of ["snapshot.safetensors", "log.jsonl", "previews.jsonl", "previews", "teacher.json"])
       await rm(join(this.path, left), { recursive: true, force: true });
     await makeFolder(join(this.path, "previews"));
     await this.keepRecipe(recipe);
@@ -49,18 +73,64 @@ export class RunFolder {
 
   /** What the run follows from now on. */
   async keepRecipe(recipe: unknown): Promise<void> {
-    await writeFile(join(this.path, "recipe.json"), `${JSON.stringify(recipe, null, 2)}\n`);
+    await this.#writeJson("recipe.json", recipe);
+  }
+
+  /** @throws InputError for a recipe of another kind or other models than the run's, where those are known */
+  async refuseOther(recipe: Settings): Promise<void> {
+    const kept = await this.#readJson<Settings>("recipe.json");
+    if (!kept) return;
+    const [had, wants] = [identityOf(kept), identityOf(recipe)];
+    for (const name of ["kind", ...models, "accumulate"])
+      if (had[name] !== wants[name])
+        throw new InputError(
+          `this folder holds a run of another recipe: its ${name} is ${had[name] ?? "not set"}, not ${wants[name] ?? "left out"}`,
+          { where: this.path, hint: otherwise },
+        );
+  }
+
+  /**
+   * Notes the teacher of a run, or compares it with the one that is noted.
+   * @throws InputError for another one: what brings the student's states to its own learned from the first
+   */
+  async keepTeacher(teacher: TeacherMark): Promise<void> {
+    const kept = await this.#readJson<TeacherMark>("teacher.json");
+    const shown = ({ path, sha256 }: TeacherMark) => `${path} (${sha256.slice(0, 12)})`;
+    if (kept && kept.sha256 !== teacher.sha256)
+      throw new InputError(`this run learns from the teacher ${shown(kept)}, not from ${shown(teacher)}`, {
+        where: this.path,
+        hint: otherwise,
+      });
+    if (!kept) await this.#writeJson("teacher.json", teacher);
   }
 
   /** Settings in which a recipe differs from the one that the run followed so far; none where that is not known. */
-  async changesTo(recipe: Readonly<Record<string, unknown>>): Promise<string[]> {
-    const text = await readFile(join(this.path, "recipe.json"), "utf8").catch(() => undefined);
-    if (text === undefined) return [];
-    const kept = JSON.parse(text) as Record<string, unknown>;
-    const now = JSON.parse(JSON.stringify(recipe)) as Record<string, unknown>;
+  async changesTo(recipe: Settings): Promise<string[]> {
+    const kept = await this.#readJson<Settings>("recipe.json");
+    if (!kept) return [];
+    const now = JSON.parse(JSON.stringify(recipe)) as Settings;
     return [...new Set([...Object.keys(kept), ...Object.keys(now)])].filter(
       (name) => !isDeepStrictEqual(kept[name], now[name]),
     );
+  }
+
+  async #writeJson(name: string, value: unknown): Promise<void> {
+    await writeFileAtomically(join(this.path, name), [Buffer.from(`${JSON.stringify(value, null, 2)}\n`)]);
+  }
+
+  async #readJson<T>(name: string): Promise<T | undefined> {
+    const where = join(this.path, name);
+    const text = await readFile(where, "utf8").catch(() => undefined);
+    if (text === undefined) return undefined;
+    try {
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      throw new InputError("this file of the run is damaged", {
+        where,
+        cause,
+        hint: "delete it to go on without comparing the run with what it was begun as",
+      });
+    }
   }
 
   get #snapshot(): string {

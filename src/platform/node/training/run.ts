@@ -7,13 +7,14 @@ import { InputError } from "../../../base/errors.ts";
 import { sizeOf } from "../../../tensor/dtype.ts";
 import { parametersOf } from "../../../tensor/mount.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
+import { sumOf } from "../../../training/accumulate.ts";
 import { isKeptAs } from "../../../training/moments.ts";
 import { momentNames } from "../../../training/optimiser.ts";
 import { parseRecipe, type Recipe } from "../../../training/recipe.ts";
 import { adamOf } from "../../../training/step-program.ts";
 import { type StepReport, Trainer } from "../../../training/trainer.ts";
 import type { Job } from "./job.ts";
-import { RunFolder, type Snapshot } from "./run-folder.ts";
+import { otherwise, RunFolder, type Snapshot } from "./run-folder.ts";
 import { openJob } from "./tasks.ts";
 
 export interface TrainOptions {
@@ -63,7 +64,8 @@ export async function* train(path: string, runtime: Runtime, options: TrainOptio
   const folder = new RunFolder(resolve(options.folder ?? join("runs", recipe.name)));
   // What the folder says comes before data is prepared, which may take an hour.
   const snapshot = options.resume ? await folder.loadSnapshot() : undefined;
-  if (!snapshot && !options.force) await folder.refuseUsed();
+  if (snapshot) await folder.refuseOther(recipe);
+  else if (!options.force) await folder.refuseUsed();
   const job = await openJob(recipe, runtime, {
     base: dirname(resolve(path)),
     cache: join(dirname(folder.path), "latents"),
@@ -96,6 +98,7 @@ async function* runJob(
   let trainer: Trainer;
   if (snapshot) {
     refuseOther(task, recipe, snapshot, folder.path);
+    if (job.teacher) await folder.keepTeacher(job.teacher);
     const changes = await folder.changesTo(recipe);
     if (changes.length) options.note?.(`the recipe has changed since this run began: ${changes.join(", ")}`);
     await folder.keepRecipe(recipe);
@@ -103,6 +106,7 @@ async function* runJob(
     await folder.forgetAfter(snapshot.step);
   } else {
     await folder.create(recipe);
+    if (job.teacher) await folder.keepTeacher(job.teacher);
     trainer = await Trainer.start(task, runtime, await task.initial(), recipe.optimiser);
   }
   const parameters = [...parametersOf(task.model).values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
@@ -148,18 +152,24 @@ async function* runJob(
   yield { type: "finished", folder: folder.path, step: trainer.step, done: trainer.done };
 }
 
-/** @throws InputError where a snapshot holds other weights or moments than the task trains: it is of another recipe */
-function refuseOther({ model }: Job["task"], { optimiser }: Recipe, { values }: Snapshot, where: string): void {
-  const hint = "-o names another folder, --force replaces the run";
-  const { moments } = adamOf(optimiser);
-  for (const [name, { shape }] of parametersOf(model)) {
+/** @throws InputError where a snapshot holds other weights than the task trains, or not what the optimiser keeps beside them */
+function refuseOther(task: Job["task"], { optimiser }: Recipe, { values }: Snapshot, where: string): void {
+  const refuse = (what: string) => {
+    throw new InputError(`this folder holds a run ${what}`, { where, hint: otherwise });
+  };
+  const { moments, average } = adamOf(optimiser);
+  const { accumulate = 1 } = optimiser;
+  for (const [name, parameter] of parametersOf(task.model)) {
+    const { shape } = parameter;
     const found = values.get(name)?.shape;
     if (!found || !isDeepStrictEqual([...found], [...shape]))
-      throw new InputError(
-        `this folder holds a run of another recipe: its ${name} is ${found ? `[${found}]` : "not there"}, not [${shape}]`,
-        { where, hint },
-      );
-    if (!isKeptAs(values, momentNames(name).first, shape, moments))
-      throw new InputError(`this folder holds a run whose moments are not in ${moments}`, { where, hint });
+      refuse(`of another recipe: its ${name} is ${found ? `[${found}]` : "not there"}, not [${shape}]`);
+    if (task.frozen?.(name)) continue;
+    const held = momentNames(name);
+    if (!values.has(held.first)) refuse(`in which ${name} was frozen`);
+    if (!isKeptAs(values, held.first, shape, moments)) refuse(`whose moments are not in ${moments}`);
+    if (average > 0 && !values.has(held.average)) refuse("that keeps no average of its weights: average was 0");
+    const hasSums = values.has(sumOf(parameter).name!);
+    if (hasSums !== accumulate > 1) refuse(`that accumulates ${hasSums ? "" : "no "}gradients`);
   }
 }

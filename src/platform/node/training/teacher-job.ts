@@ -1,4 +1,3 @@
-import { cp } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
@@ -8,12 +7,12 @@ import type { Runtime } from "../../../tensor/runtime.ts";
 import type { TeacherRecipe } from "../../../training/recipe.ts";
 import { type TeacherConfigs, teacherConfigs } from "../../../training/teacher-net.ts";
 import { TeacherTask } from "../../../training/teacher-task.ts";
-import { makeFolder } from "../files/make-folder.ts";
 import type { Opened } from "../files/opened.ts";
 import { openTeacher, saveCodec, saveTeacher } from "../models/teacher-folder.ts";
 import { codecDecoding, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { codecLatents, fitCodec, openCodec } from "./codec-source.ts";
+import { copyModel } from "./copy-model.ts";
 import { valuesToGoOn } from "./go-on.ts";
 import { inMemory, type OpenedJob, settingsOf, under, type Values } from "./job.ts";
 import { previewOf } from "./previews.ts";
@@ -65,9 +64,8 @@ export async function teacherJob(
     async save(values, folder) {
       await saveTeacher(folder, { settings, codec, tokenizer: file, ...partsOf(values) });
       const home = join(folder, "vae");
-      await makeFolder(home);
       if (fitted) await saveCodec(home, fitted, fitted.values);
-      else await cp(trained, home, { recursive: true });
+      else await copyModel(trained, home);
     },
   };
 }

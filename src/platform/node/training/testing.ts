@@ -1,5 +1,6 @@
-/** A whole teacher with random weights, small enough for tests. */
-import { join } from "node:path";
+/** Models for tests of trainings: a whole teacher with random weights, and folders as a hub's cache has them. */
+import { mkdir, readdir, rename, symlink } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 import { vocabulary } from "../../../data/world/captions.ts";
 import { TextTokenizer } from "../../../models/t5/tokenizer.ts";
 import { buildWordTokenizer } from "../../../models/t5/word-tokenizer.ts";
@@ -44,4 +45,16 @@ export async function saveTinyTeacher(folder: string): Promise<void> {
     clip: part(configs.clip, "clip"),
     transformer: part(configs.transformer, "transformer"),
   });
+}
+
+/** Puts a folder's files into `FOLDER-blobs` and links to them in their place. */
+export async function linkFiles(folder: string): Promise<void> {
+  const blobs = `${folder}-blobs`;
+  await rename(folder, blobs);
+  for (const entry of await readdir(blobs, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const file = relative(blobs, join(entry.parentPath, entry.name));
+    await mkdir(dirname(join(folder, file)), { recursive: true });
+    await symlink(join(blobs, file), join(folder, file));
+  }
 }

@@ -1,9 +1,10 @@
 /** Fine-tuning of a model folder on a folder of clips or on the world. */
 import { createHash } from "node:crypto";
-import { cp, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { toDiffusers } from "../../../models/ltx/config.ts";
 import { diffusersName } from "../../../models/ltx/weights.ts";
+import { hrModule } from "../../../pipelines/assemble.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
 import { encodeText } from "../../../pipelines/text.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
@@ -17,12 +18,16 @@ import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveModule } from "../models/save-model.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
+import { copyModel } from "./copy-model.ts";
 import { inMemory, type OpenedJob, under, type Values, valuesOf } from "./job.ts";
 import { compressionOf, latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
 import { framesOf, previewOf } from "./previews.ts";
 import { openSets, requestsOf } from "./recipe-sets.ts";
 import { openShards, type Shards } from "./shards.ts";
+
+/** What does not outlive the old weights: their files, however many, and the second stage that was trained on them. */
+const retrained = ["transformer", hrModule];
 
 /** Captions that are encoded together. */
 const together = 16;
@@ -54,6 +59,10 @@ export async function tuneJob(
     sets,
     states: said.read,
   });
+  if (model.hr && !recipe.lora)
+    options.note?.(
+      `the second stage of ${recipe.from} belongs to its old weights and is left out: train it anew with \`from\` (docs/guides/two-stages.md)`,
+    );
   const adapters = task.model.lora;
   const scale = recipe.lora ? (recipe.lora.alpha ?? recipe.lora.rank) / recipe.lora.rank : 1;
   return {
@@ -67,15 +76,13 @@ export async function tuneJob(
     },
     async save(values, folder) {
       if (!recipe.lora) {
-        await cp(home, folder, { recursive: true });
+        for (const part of retrained) await rm(join(folder, part), { recursive: true, force: true });
+        await copyModel(home, folder, { except: retrained });
         const file = "diffusion_pytorch_model.safetensors";
-        await saveModule(
-          join(folder, "transformer"),
-          file,
-          toDiffusers(config),
-          under(values, "transformer."),
-          diffusersName,
-        );
+        const own = under(values, "transformer.");
+        await saveModule(join(folder, "transformer"), file, toDiffusers(config), own, diffusersName);
+        const { hr, ...settings } = model.settings;
+        if (hr) await writeFile(join(folder, "turbo2k.json"), `${JSON.stringify(settings, null, 2)}\n`);
         return;
       }
       const tensors = peftTensors(

@@ -1,18 +1,22 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { appendFile, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { stringify } from "yaml";
 import { readFloat32 } from "../../../weights/safetensors.ts";
+import { storeFloat32, type TensorData } from "../../../weights/safetensors-writer.ts";
 import { openOrt } from "../devices/ort.ts";
+import { writeSafetensorsFile } from "../files/atomic-file.ts";
 import { openCheckpointPath } from "../files/open-checkpoint.ts";
-import { saveTinyModel } from "../generate/testing.ts";
+import { addTinyHr, saveTinyModel } from "../generate/testing.ts";
 import { openLoras } from "../models/open-lora.ts";
 import { openModel } from "../models/open-model.ts";
 import { smoothClip } from "../video/testing.ts";
 import { writeVideo } from "../video/write.ts";
 import { valuesOf } from "./job.ts";
 import { type TrainOptions, train } from "./run.ts";
+import { linkFiles } from "./testing.ts";
 
 const recipe = {
   kind: "fine-tune",
@@ -76,6 +80,65 @@ test("all weights go on from a model, into a model folder", async () => {
   await after.close();
 }, 60_000);
 
+/** Every file of a folder, links followed. */
+async function contentsOf(folder: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const name of (await readdir(folder, { recursive: true })).sort()) {
+    const path = join(folder, name);
+    if ((await stat(path)).isFile())
+      found[name] = createHash("sha256")
+        .update(await readFile(path))
+        .digest("hex");
+  }
+  return found;
+}
+
+/** Cuts a model's transformer into two files with an index, as large ones are published. */
+async function cutTransformer(folder: string): Promise<void> {
+  const whole = join(folder, "transformer/diffusion_pytorch_model.safetensors");
+  const { checkpoint } = await openCheckpointPath(whole);
+  const shards = [new Map<string, TensorData>(), new Map<string, TensorData>()];
+  const weight_map: Record<string, string> = {};
+  for (const [i, [name, entry]] of [...checkpoint.tensors].entries()) {
+    shards[i % 2]!.set(name, storeFloat32(await readFloat32(entry), entry.shape, "F16"));
+    weight_map[name] = `diffusion_pytorch_model-0000${1 + (i % 2)}-of-00002.safetensors`;
+  }
+  await checkpoint.close();
+  await rm(whole);
+  for (const [i, tensors] of shards.entries())
+    await writeSafetensorsFile(
+      join(folder, `transformer/diffusion_pytorch_model-0000${i + 1}-of-00002.safetensors`),
+      tensors,
+    );
+  await writeFile(`${whole}.index.json`, JSON.stringify({ metadata: {}, weight_map }));
+}
+
+test("a model of links, in several files and with a second stage, goes on and stays as it is", async () => {
+  const from = join(home, "published");
+  await saveTinyModel(from);
+  await cutTransformer(from);
+  await addTinyHr(from);
+  await linkFiles(from);
+  const before = await contentsOf(from);
+  const notes: string[] = [];
+  const note = (text: string) => void notes.push(text);
+  await run({ from: "published" }, "published", { steps: 2, note });
+  await run({ from: "published" }, "published", { resume: true, note });
+  expect(notes[0]).toMatch(/second stage of published belongs to its old weights and is left out/);
+  expect(await contentsOf(from)).toEqual(before);
+  const made = join(home, "runs/published/model");
+  const entries = await readdir(made, { recursive: true, withFileTypes: true });
+  expect(entries.filter((entry) => entry.isSymbolicLink())).toEqual([]);
+  expect((await readdir(join(made, "transformer"))).sort()).toEqual([
+    "config.json",
+    "diffusion_pytorch_model.safetensors",
+  ]);
+  const model = await openModel(made);
+  await model.close();
+  expect(model.hr).toBeUndefined();
+  expect(model.settings.hr).toBeUndefined();
+}, 60_000);
+
 test("adapters are saved as peft reads them, and merge into the model", async () => {
   // The tiny model's head is zero: without an adapter there, nothing else would learn.
   await run({ lora: { rank: 2, alpha: 4, layers: "(Attention\\.(query|key|value|out)|projectOut)$" } }, "lora");
@@ -124,6 +187,39 @@ test("a run goes on with a changed recipe, which it says, and not with another m
   await expect(run({ ...steps(4, 0.01), lora: { rank: 2 } }, "more", resume)).rejects.toThrow(
     "holds a run of another recipe: its lora.0.down is not there",
   );
+}, 60_000);
+
+test("what cannot go on is refused by name", async () => {
+  const resume = { resume: true };
+  const parts = { optimiser: { ...recipe.optimiser, accumulate: 4 } };
+  await run({}, "parts", { steps: 1 });
+  await expect(run(parts, "parts", resume)).rejects.toThrow(/of another recipe: its accumulate is 2, not 4/);
+  await expect(run({ optimiser: { rate: 0.01, average: 0 } }, "parts", resume)).rejects.toThrow(
+    /its accumulate is 2, not 1/,
+  );
+  await expect(run({ optimiser: { ...recipe.optimiser, average: 0.9 } }, "parts", resume)).rejects.toThrow(
+    /keeps no average of its weights: average was 0/,
+  );
+  await saveTinyModel(join(home, "alike"));
+  await expect(run({ from: "alike" }, "parts", resume)).rejects.toThrow(/its from is tiny, not alike/);
+  const kind = {
+    kind: "distill",
+    from: undefined,
+    fps: undefined,
+    student: "tiny",
+    teacher: "t",
+    strategy: "data-only",
+  };
+  await expect(run(kind, "parts", resume)).rejects.toThrow(/its kind is fine-tune, not distill/);
+
+  const kept = join(home, "runs/parts/recipe.json");
+  await writeFile(kept, (await readFile(kept, "utf8")).slice(0, -20));
+  await expect(run({}, "parts", resume)).rejects.toMatchObject({ kind: "usage", where: kept });
+  await rm(kept);
+  const { accumulate: _, ...whole } = recipe.optimiser;
+  await expect(run({ optimiser: whole }, "parts", resume)).rejects.toThrow("a run that accumulates gradients");
+  expect(await run({}, "parts", resume)).toHaveLength(3);
+  expect(JSON.parse(await readFile(kept, "utf8"))).toMatchObject({ kind: "fine-tune" });
 }, 60_000);
 
 test("a run with moments of 8 bits goes on to the same bits, and not with others", async () => {
