@@ -54,6 +54,12 @@ test.each([
   async (_, keeps, least, most) => {
     const { trained, phases } = await plan(recipe("paper/ltx-2k"), keeps);
     expect(trained / 2.14e9).toBeCloseTo(1, 2);
+    // Whole pictures of 80 by 45 cells are encoded in tiles of 16.
+    for (const frames of [49, 121]) {
+      const latents = phases.find(({ name }) => name === `large latents 2560x1440x${frames} whole`)!;
+      expect(latents.runs).toBe(4000 * 15);
+      expect(latents.peakBytes).toBeLessThan(frames * 1e8);
+    }
     const steps = phases.filter(({ name }) => name.startsWith("step"));
     expect(steps.map(({ runs }) => runs)).toEqual([5000, 8000]);
     for (const [i, forward] of [229.4e12, 952.2e12].entries()) {

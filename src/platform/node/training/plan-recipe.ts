@@ -11,7 +11,7 @@ import { proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
 import { compression, fromDiffusers } from "../../../models/ltx-vae/config.ts";
 import { t5xxl } from "../../../models/t5/encoder.ts";
 import { type CodecModel, hunyuanCodec } from "../../../pipelines/codec.ts";
-import { withMargin } from "../../../pipelines/encode.ts";
+import { encodeTiles, withMargin } from "../../../pipelines/encode.ts";
 import { featureProgram, type HunyuanModel, latentGrid } from "../../../pipelines/hunyuan.ts";
 import { hunyuanTemplate, promptProgram } from "../../../pipelines/hunyuan-text.ts";
 import { gridOf } from "../../../pipelines/latents.ts";
@@ -185,11 +185,16 @@ async function planHr(recipe: HrRecipe, options: PlanOptions): Promise<PlannedRu
       read: unread,
     });
     const [, h, w] = compression(model.vae.config);
-    const seen = withMargin(crop, large);
-    const pixels = { frames: picture.frames, height: seen.height * h, width: seen.width * w };
+    const tiles = (window ? [crop] : encodeTiles(large)).map((tile) => withMargin(tile, large));
+    const most = (side: "height" | "width") => Math.max(...tiles.map((tile) => tile[side]));
+    const pixels = { frames: picture.frames, height: most("height") * h, width: most("width") * w };
     const runs = Math.max(count, smalls.get(clips)?.runs ?? 0);
     smalls.set(clips, { name: `small latents ${clips}`, program: encodeLtx(model.vae.config, small, keeps), runs });
-    larges.push({ name: `large latents ${key}`, program: encodeLtx(model.vae.config, pixels, keeps), runs: count });
+    larges.push({
+      name: `large latents ${key}`,
+      program: encodeLtx(model.vae.config, pixels, keeps),
+      runs: count * tiles.length,
+    });
   };
   const buckets = recipe.stages.flatMap((stage) => stage.buckets.map((bucket) => [bucketKey(bucket), bucket] as const));
   for (const [key, bucket] of new Map(buckets))
