@@ -54,6 +54,8 @@ export interface DistillData {
   readonly start: ReadonlyMap<string, HostTensor>;
   readonly tokenizer: TextTokenizer;
   readonly words: number;
+  /** `StudentShape` */
+  readonly maskText?: boolean | undefined;
   readonly fps: number;
   /** Pixels per cell of the student's latents along (time, height, width). */
   readonly compression: readonly [number, number, number];
@@ -100,7 +102,8 @@ export class DistillTask implements Task {
   #shapeOf(bucket: string): StudentShape & { key: string; set: LatentSet } {
     const [key, batch] = bucket.split(" ") as [string, string];
     const set = this.data.sets.get(key)!;
-    return { key, set, grid: set.grid, batch: Number(batch), words: this.data.words };
+    const { words, maskText } = this.data;
+    return { key, set, grid: set.grid, batch: Number(batch), words, maskText };
   }
 
   /** Eq. 4: L = L_diff + λ L_dis. */

@@ -251,6 +251,20 @@ test("the student comes to see what the teacher sees, and its text encoder stays
   trainer.dispose();
 }, 120_000);
 
+test("the student's text encoder is told of padding as its model's settings say", async () => {
+  const made = task();
+  const lossOf = async (maskText: boolean | undefined) => {
+    const one = new DistillTask(made.recipe, { ...made.data, maskText });
+    const trainer = await Trainer.start(one, openOrt(), one.initial(), made.recipe.optimiser);
+    const { loss } = await trainer.advance();
+    trainer.dispose();
+    return loss;
+  };
+  const masked = await lossOf(undefined);
+  expect(await lossOf(true)).toBe(masked);
+  expect(await lossOf(false)).not.toBe(masked);
+});
+
 test("a resumed run has the same bits as one that never stopped", async () => {
   const runtime = openOrt();
   const initial = task().initial();

@@ -23,6 +23,8 @@ export interface StudentShape {
   readonly grid: Grid;
   /** Text tokens. */
   readonly words: number;
+  /** Whether the text encoder is told which of them are padding; it is where left out. */
+  readonly maskText?: boolean | undefined;
 }
 
 /** Where tokens lie; how time is counted is the model's. */
@@ -31,7 +33,7 @@ export type StudentPositions = Omit<Positions, "causal">;
 /** Traces the predicted velocity [B, N, C] and its target, both of `studentFeeds`. */
 export function studentGraph(
   { text, transformer }: StudentNet,
-  { batch, grid, words }: StudentShape,
+  { batch, grid, words, maskText = true }: StudentShape,
   positions: StudentPositions,
   options: ForwardOptions = {},
 ): { predicted: Tensor; target: Tensor } {
@@ -39,7 +41,7 @@ export function studentGraph(
   const states = text.forward({
     ids: input("ids", [batch, words], "i32"),
     buckets: constant(relativeBuckets(words, text.config)),
-    mask,
+    mask: maskText ? mask : undefined,
   });
   return velocityGraph(transformer, { batch, grid }, { text: states, mask }, positions, options);
 }

@@ -59,6 +59,7 @@ export async function distillJob(
       start,
       tokenizer,
       words: settings.textLength,
+      maskText: settings.maskText,
       fps: clipRate(recipe, settings.fps),
       compression: compressionOf(source),
       sets,

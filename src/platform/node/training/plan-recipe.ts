@@ -127,6 +127,7 @@ async function planDistill(recipe: DistillRecipe, options: PlanOptions): Promise
     start: noValues,
     tokenizer: student.tokenizer,
     words: student.settings.textLength,
+    maskText: student.settings.maskText,
     fps: clipRate(recipe, student.settings.fps),
     compression: compression(student.vae.config),
     sets,
