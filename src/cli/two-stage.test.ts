@@ -114,7 +114,7 @@ describe("a large video", () => {
       ["draft", 2, 12],
       ["guide", 1, 30],
       ["refine", 2, 30],
-      ["decode", 1, undefined],
+      ["decode", 1, 30],
       ["encode", 9, undefined],
     ]);
   });
