@@ -7,7 +7,6 @@ import { HrTransformer } from "../models/ltx/two-stage.ts";
 import { guideChannels, type HrConfig } from "../models/ltx/two-stage-config.ts";
 import { timestepSinusoid } from "../nn/timestep.ts";
 import { guideSigma } from "../pipelines/draft.ts";
-import { wordsOf } from "../pipelines/words.ts";
 import { addNoise, timestepOf } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
@@ -20,10 +19,8 @@ import { guidedEuler, inTurns, noiseOf, type PairVelocity, type SampleRequest } 
 /** Text states of no words and of the captions, together [2 P, T, W], and their masks. */
 async function textPairs(text: FrozenDraft, captions: readonly string[], grid: Grid) {
   const both = [...captions.map(() => ""), ...captions];
-  const { tokenizer, settings } = text.model;
-  const { ids, mask } = wordsOf(both, settings.textLength, tokenizer);
-  const { states } = await text.run({ grid, noisy: new Float32Array(), sigmas: both.map(() => 0), ids, mask });
-  return { text: states, mask };
+  const said = await text.run({ grid, noisy: new Float32Array(), sigmas: both.map(() => 0), captions: both });
+  return { text: said.text, mask: said.mask };
 }
 
 const sinusoidOf = (batch: number, sigma: number) =>
@@ -164,12 +161,10 @@ async function openTaps(
     const feeds = named(config.taps.map(() => latents));
     return async () => feeds;
   }
-  const { tokenizer, settings } = draft.model;
-  const said = wordsOf(captions, settings.textLength, tokenizer);
   const noise = noiseOf(seeds, size, "guide");
   const at = async (sigma: number) => {
     const noisy = addNoise(clean, noise, sigma);
-    return named((await draft.run({ grid: small, noisy, sigmas: drafts.map(() => sigma), ...said })).features);
+    return named((await draft.run({ grid: small, noisy, sigmas: drafts.map(() => sigma), captions })).features);
   };
   if (config.guidance === "features-synced") return at;
   const feeds = await at(guideSigma);

@@ -10,8 +10,6 @@ import { type Grid, ropeTables, tokensOf } from "../models/ltx/rope.ts";
 import { HrTransformer } from "../models/ltx/two-stage.ts";
 import { guideChannels, type HrConfig } from "../models/ltx/two-stage-config.ts";
 import { guideSigma } from "../pipelines/draft.ts";
-import type { TextToVideoModel } from "../pipelines/model.ts";
-import { wordsOf } from "../pipelines/words.ts";
 import { addNoise } from "../samplers/process.ts";
 import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
@@ -43,7 +41,7 @@ export interface HrSet {
 
 export interface HrData {
   readonly config: HrConfig;
-  readonly draft: Pick<FrozenDraft, "run"> & { readonly model: DraftModel & Pick<TextToVideoModel, "tokenizer"> };
+  readonly draft: Pick<FrozenDraft, "run"> & { readonly model: DraftModel };
   /** Values of the low-resolution transformer, to start from. */
   readonly start: ReadonlyMap<string, HostTensor>;
   /** Values of a trained second stage to go on from instead. */
@@ -155,7 +153,6 @@ export class HrTask implements Task {
   /** Text states, and what the low-resolution stage hands over, as at inference. */
   async #guide(set: HrSet, { items, caption, random, stream }: Batch): Promise<Record<string, HostTensor>> {
     const { config, draft } = this.data;
-    const { tokenizer, settings } = draft.model;
     const { grid } = set.small;
     const size = tokensOf(grid) * config.transformer.channels;
     const noise = gaussian(items.length * size, this.recipe.seed, `guide-noise-${stream}`);
@@ -169,11 +166,10 @@ export class HrTask implements Task {
       handed.set(isLatent ? degrade(clean, grid, random) : addNoise(clean, own, sigmas[at]!), at * size);
       captions.push(caption(clip));
     }
-    const text = wordsOf(captions, settings.textLength, tokenizer);
-    const { states, features } = await draft.run({ grid, noisy: handed, sigmas, ...text });
+    const { text, mask, features } = await draft.run({ grid, noisy: handed, sigmas, captions });
     const latents = hostTensor(handed, [items.length, tokensOf(grid), config.transformer.channels]);
     const taps = config.guidance === "latents" ? config.taps.map(() => latents) : features;
-    return { text: states, mask: text.mask, ...Object.fromEntries(taps.map((tap, k) => [`tap${k}`, tap])) };
+    return { text, mask, ...Object.fromEntries(taps.map((tap, k) => [`tap${k}`, tap])) };
   }
 
   /** Where the window lies, for the rotary embedding and for the guide. */

@@ -27,6 +27,31 @@ export interface StudentShape {
   readonly maskText?: boolean | undefined;
 }
 
+/** A caption as a frozen text encoder reads it: states [T, W] and mask [T]. */
+export interface CaptionStates {
+  readonly states: Float32Array;
+  readonly mask: ArrayLike<number>;
+}
+
+export type ReadCaption = (caption: string) => Promise<CaptionStates>;
+
+/** Inputs `text` [B, T, W] and `mask` [B, T] of some captions. */
+export async function captionFeeds(
+  captions: readonly string[],
+  read: ReadCaption,
+): Promise<{ text: HostTensor; mask: HostTensor }> {
+  const said = await Promise.all(captions.map(read));
+  const [batch, words] = [said.length, said[0]!.mask.length];
+  const size = said[0]!.states.length;
+  const text = new Float32Array(batch * size);
+  const mask = new Float32Array(batch * words);
+  for (const [item, one] of said.entries()) {
+    text.set(one.states, item * size);
+    mask.set(one.mask, item * words);
+  }
+  return { text: hostTensor(text, [batch, words, size / words]), mask: hostTensor(mask, [batch, words]) };
+}
+
 /** Where tokens lie; how time is counted is the model's. */
 export type StudentPositions = Omit<Positions, "causal">;
 

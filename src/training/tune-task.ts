@@ -2,7 +2,7 @@
 import { Random } from "../base/philox.ts";
 import type { LtxConfig } from "../models/ltx/config.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
-import { type HostTensor, hostTensor } from "../tensor/dtype.ts";
+import type { HostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
 import { input, type Tensor } from "../tensor/tensor.ts";
 import { bucketAt, drawSeen, type Seen } from "./draws.ts";
@@ -13,17 +13,9 @@ import { type Adapter, attachLora, type LoraSettings } from "./lora.ts";
 import type { TuneRecipe } from "./recipe-tune.ts";
 import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
-import { flowItems, latentFeeds, velocityGraph } from "./student.ts";
+import { captionFeeds, flowItems, latentFeeds, type ReadCaption, velocityGraph } from "./student.ts";
 import type { Task } from "./trainer.ts";
 import { heldOutDraw, type Validation, validationBucket } from "./validation.ts";
-
-/** A caption as the frozen text encoder reads it. */
-export interface CaptionStates {
-  /** [T, W] */
-  readonly states: Float32Array;
-  /** [T] */
-  readonly mask: ArrayLike<number>;
-}
 
 export interface TuneData {
   readonly config: LtxConfig;
@@ -33,7 +25,7 @@ export interface TuneData {
   readonly words: number;
   /** By `pictureKey`. */
   readonly sets: ReadonlyMap<string, LatentSet>;
-  states(caption: string): Promise<CaptionStates>;
+  readonly states: ReadCaption;
 }
 
 class TuneNet {
@@ -121,19 +113,10 @@ export class TuneTask implements Task {
   }
 
   async #feeds(set: LatentSet, seen: readonly Seen[], stream: string): Promise<Record<string, HostTensor>> {
-    const { words, config } = this.data;
-    const batch = seen.length;
-    const text = new Float32Array(batch * words * config.captionChannels);
-    const mask = new Float32Array(batch * words);
-    for (const [item, { caption }] of seen.entries()) {
-      const said = await this.data.states(caption);
-      text.set(said.states, item * words * config.captionChannels);
-      mask.set(said.mask, item * words);
-    }
+    const captions = seen.map(({ caption }) => caption);
     return {
       ...latentFeeds(await flowItems(set, seen, this.recipe.seed, stream), set.grid),
-      text: hostTensor(text, [batch, words, config.captionChannels]),
-      mask: hostTensor(mask, [batch, words]),
+      ...(await captionFeeds(captions, this.data.states)),
     };
   }
 }

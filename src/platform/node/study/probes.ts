@@ -8,7 +8,6 @@ import { linearCka } from "../../../metrics/cka.ts";
 import { probe } from "../../../metrics/ridge-probe.ts";
 import { featureProgram, type HunyuanModel, hunyuanFeeds, tapIndex } from "../../../pipelines/hunyuan.ts";
 import { openPrompts } from "../../../pipelines/hunyuan-text.ts";
-import { wordsOf } from "../../../pipelines/words.ts";
 import { addNoise } from "../../../samplers/process.ts";
 import { noiseOf } from "../../../study/guided.ts";
 import { picturesOf } from "../../../study/preset.ts";
@@ -53,13 +52,8 @@ export async function studentStates(workshop: Workshop, model: Drafter, clips: r
       const out: Float32Array[] = [];
       for (const [i, { caption }] of clips.entries()) {
         const noise = noiseOf([i], clean[i]!.length, "probe");
-        const said = wordsOf([caption], preset.words, workshop.tokenizer);
-        const { features } = await draft.run({
-          grid,
-          noisy: addNoise(clean[i]!, noise, sigma),
-          sigmas: [sigma],
-          ...said,
-        });
+        const noisy = addNoise(clean[i]!, noise, sigma);
+        const { features } = await draft.run({ grid, noisy, sigmas: [sigma], captions: [caption] });
         out.push(features[0]!.data as Float32Array);
       }
       return out;

@@ -9,6 +9,7 @@ import { WorldClips } from "../../../data/world/source.ts";
 import { encodeTiled, encodeWindow, TileEncoder } from "../../../pipelines/encode.ts";
 import { gridOf, pack } from "../../../pipelines/latents.ts";
 import { relativeError } from "../../../testing/relative-error.ts";
+import { type Drafter, FrozenDraft } from "../../../training/hr-draft.ts";
 import type { HrTask } from "../../../training/hr-task.ts";
 import { type HrRecipe, parseRecipe } from "../../../training/recipe.ts";
 import type { Frame } from "../../../video/frame.ts";
@@ -188,6 +189,17 @@ describe("the second stage", () => {
       expect(Math.abs(127.5 * (red! + 1) - Number(set.small.caption(clip, new Random(1))))).toBeLessThan(8);
     }
     expect(set.count).toBe(8);
+    // Captions of files are encoded once, and kept in half precision.
+    const live = new FrozenDraft(draft.model as Drafter, runtime, [0]);
+    const seen = { grid: set.small.grid, noisy: await set.small.read(0), sigmas: [0.1], captions: ["120"] };
+    const [kept, anew] = [await draft.run(seen), await live.run(seen)];
+    expect(relativeError(kept.text.data as Float32Array, anew.text.data as Float32Array)).toBeLessThan(1e-3);
+    expect(kept.mask.data).toEqual(anew.mask.data);
+    expect(relativeError(kept.features[0]!.data as Float32Array, anew.features[0]!.data as Float32Array)).toBeLessThan(
+      1e-3,
+    );
+    await expect(draft.run({ ...seen, captions: ["another"] })).rejects.toThrow();
+    live.dispose();
     encoder.dispose();
     await model.close();
     await opened.close();

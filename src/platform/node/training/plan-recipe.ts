@@ -201,13 +201,23 @@ async function planHr(recipe: HrRecipe, options: PlanOptions): Promise<PlannedRu
   for (const [key, bucket] of new Map(buckets))
     prepare(key, pictureKey(bucket.picture), bucket, recipe.clips[key] ?? 20 * recipe.group, recipe.group);
   if (recipe.validation) prepare(heldOut, heldOut, validationBucketOf<HrBucket>(recipe), recipe.validation.clips, 1);
+  // Captions of files are encoded once.
+  const isRead = recipe.folder !== undefined;
+  const [first] = sets.values();
+  const captions = {
+    name: "captions",
+    program: draftProgram(drafter(model), [], { grid: first!.small.grid, batch: 1 }, keeps),
+    runs: 1 + [...smalls.values()].reduce((sum, { runs }) => sum + runs, 0),
+  };
   return {
     task: new HrTask(recipe, { config, draft: { model: drafter(model), run: unread }, start: noValues, sets }),
     optimiser: recipe.optimiser,
-    preparation: [...smalls.values(), ...larges],
+    preparation: [...smalls.values(), ...larges, ...(isRead ? [captions] : [])],
     beside(bucket) {
       const [picture, window, batch] = bucket.split(" ") as [string, string, string];
-      const shape = { grid: sets.get(`${picture} ${window}`)!.small.grid, batch: Number(batch) };
+      const { grid } = sets.get(`${picture} ${window}`)!.small;
+      if (isRead && !usesFeatures) return [];
+      const shape = { grid, batch: Number(batch), isRead };
       return [
         { name: "draft", program: draftProgram(drafter(model), usesFeatures ? taps : [], shape, keeps), runs: 1 },
       ];

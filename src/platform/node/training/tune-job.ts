@@ -1,12 +1,10 @@
 /** Fine-tuning of a model folder on a folder of clips or on the world. */
-import { createHash } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { toDiffusers } from "../../../models/ltx/config.ts";
 import { diffusersName } from "../../../models/ltx/weights.ts";
 import { hrModule } from "../../../pipelines/assemble.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
-import { encodeText } from "../../../pipelines/text.ts";
 import { textToVideo } from "../../../pipelines/text-to-video.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
 import { peftTensors } from "../../../training/lora.ts";
@@ -17,6 +15,7 @@ import { writeSafetensorsFile } from "../files/atomic-file.ts";
 import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveModule } from "../models/save-model.ts";
+import { captionStates } from "./caption-states.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { copyModel } from "./copy-model.ts";
 import { inMemory, type OpenedJob, under, type Values, valuesOf } from "./job.ts";
@@ -24,13 +23,9 @@ import { compressionOf, latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
 import { framesOf, previewOf } from "./previews.ts";
 import { openSets, requestsOf } from "./recipe-sets.ts";
-import { openShards, type Shards } from "./shards.ts";
 
 /** What does not outlive the old weights: their files, however many, and the second stage that was trained on them. */
 const retrained = ["transformer", hrModule];
-
-/** Captions that are encoded together. */
-const together = 16;
 
 export async function tuneJob(
   recipe: TuneRecipe,
@@ -49,7 +44,7 @@ export async function tuneJob(
     "",
     ...[...sets.values()].flatMap((set) => Array.from({ length: set.count }, (_, i) => captionAt(set, i, recipe.seed))),
   ];
-  const said = opened.keep(await captionStates(model, runtime, [...new Set(captions)], options));
+  const said = opened.keep(await captionStates(model, runtime, captions, options));
   const { config } = model.transformer;
   const task = new TuneTask(recipe, {
     config,
@@ -124,42 +119,4 @@ function merged(values: Values, { model: { lora } }: TuneTask, scale: number): V
     base.set(name, { ...weight, data });
   }
   return base;
-}
-
-/** States of captions, made by the frozen text encoder once and kept beside the latents. */
-async function captionStates(
-  model: TextToVideoModel,
-  runtime: Runtime,
-  captions: readonly string[],
-  { cache, signal, report, note }: ClipsOptions,
-): Promise<{ read: TuneTask["data"]["states"]; close: Shards["close"] }> {
-  const places = new Map(captions.map((caption, at) => [caption, at]));
-  const { textLength } = model.settings;
-  const size = textLength * model.text.config.width;
-  const encoder = await model.files.find(({ name }) => name === "text_encoder")?.hash.sha256();
-  const id = createHash("sha256")
-    .update(JSON.stringify([encoder, textLength, captions]))
-    .digest("hex")
-    .slice(0, 12);
-  let ahead: { first: number; states: Float32Array } | undefined;
-  const shards = await openShards({
-    folder: join(cache, `captions-${id}`),
-    count: captions.length,
-    size,
-    signal,
-    note,
-    report: report && ((done, count) => report(done, count, "captions")),
-    make: async (index) => {
-      if (!ahead || index < ahead.first || index >= ahead.first + together) {
-        const { states } = await encodeText(model, runtime, captions.slice(index, index + together));
-        ahead = { first: index, states: states.data as Float32Array };
-      }
-      return ahead.states.subarray((index - ahead.first) * size, (index - ahead.first + 1) * size);
-    },
-  });
-  const read = async (caption: string) => ({
-    states: await shards.read(places.get(caption)!),
-    mask: model.tokenizer.encode(caption, textLength).mask,
-  });
-  return { read, close: shards.close };
 }
