@@ -19,7 +19,17 @@ import { objectWeights, objectWeightsInput } from "./object-weights.ts";
 import type { DistillRecipe } from "./recipe.ts";
 import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
-import { flowItems, type StudentShape, studentFeeds, studentGraph } from "./student.ts";
+import {
+  captionFeeds,
+  captionInputs,
+  flowItems,
+  latentFeeds,
+  type ReadCaption,
+  type StudentShape,
+  studentFeeds,
+  studentGraph,
+  velocityGraph,
+} from "./student.ts";
 import type { Task } from "./trainer.ts";
 import { type Validation, validationBucket } from "./validation.ts";
 
@@ -30,12 +40,13 @@ export interface StudentConfigs {
 
 /** The student, and what brings its states to the teacher's shape. */
 export class DistillNet {
-  readonly text: T5Encoder;
+  /** Not there where captions were read before. */
+  readonly text: T5Encoder | undefined;
   readonly transformer: LtxTransformer;
   readonly projector: Projector | undefined;
 
-  constructor({ text, transformer }: StudentConfigs, teacherWidth: number | undefined) {
-    this.text = new T5Encoder(text);
+  constructor({ text, transformer }: StudentConfigs, teacherWidth: number | undefined, isRead: boolean) {
+    this.text = isRead ? undefined : new T5Encoder(text);
     this.transformer = new LtxTransformer(transformer);
     this.projector = teacherWidth === undefined ? undefined : new Projector(widthOf(transformer), teacherWidth);
   }
@@ -50,8 +61,10 @@ export interface DistillTeacher {
 
 export interface DistillData {
   readonly configs: StudentConfigs;
-  /** The student's values to start from. */
+  /** The student's values to start from; of its text encoder only where that runs. */
   readonly start: ReadonlyMap<string, HostTensor>;
+  /** Captions as the frozen text encoder read them; where it is left out the encoder is part of each step. */
+  readonly read?: ReadCaption | undefined;
   readonly tokenizer: TextTokenizer;
   readonly words: number;
   /** `StudentShape` */
@@ -77,7 +90,7 @@ export class DistillTask implements Task {
   constructor(recipe: DistillRecipe, data: DistillData) {
     this.recipe = recipe;
     this.data = data;
-    this.model = mount(new DistillNet(data.configs, data.teacher?.width));
+    this.model = mount(new DistillNet(data.configs, data.teacher?.width, data.read !== undefined));
     this.steps = stepsOf(recipe.stages);
     this.#tap = tapIndex(recipe.taps.student, data.configs.transformer.layers, "student");
   }
@@ -117,7 +130,11 @@ export class DistillTask implements Task {
       return x;
     };
     const options = { afterBlock, ...aroundBlocks(this.recipe) };
-    const { predicted, target } = studentGraph(this.model, shape, { fps, compression }, options);
+    const { text, transformer } = this.model;
+    const positions = { fps, compression };
+    const { predicted, target } = text
+      ? studentGraph({ text, transformer }, shape, positions, options)
+      : velocityGraph(transformer, shape, captionInputs(shape, transformer.config), positions, options);
     const tokens = objectWeightsInput(objectWeight, shape.batch, set);
     const diffusion = diffusionLoss(predicted, target, form, { channels, tokens });
     const { projector } = this.model;
@@ -168,8 +185,12 @@ export class DistillTask implements Task {
       draws.map(({ sigma }) => 1 - sigma),
       [draws.length, 1, 1],
     );
+    const items = await flowItems(set, draws, recipe.seed, stream);
+    const captions = draws.map(({ caption }) => caption);
     return {
-      ...studentFeeds(await flowItems(set, draws, recipe.seed, stream), shape, data.tokenizer),
+      ...(data.read
+        ? { ...latentFeeds(items, shape.grid), ...(await captionFeeds(captions, data.read)) }
+        : studentFeeds(items, shape, data.tokenizer)),
       ...(await objectWeights(recipe.objectWeight, set, draws)),
       ...(recipe.loss === "epsilon" && { cleanShare }),
       ...(data.teacher && { teacher: await data.teacher.features.read(key, seen) }),

@@ -1,6 +1,6 @@
 /** The LTX student as training sees it: its graph for one shape, and what it is fed. Plain training and distillation share it. */
 import { gaussian } from "../base/philox.ts";
-import { widthOf } from "../models/ltx/config.ts";
+import { type LtxConfig, widthOf } from "../models/ltx/config.ts";
 import { coordinates, type Grid, type Positions, ropeTables, tokensOf } from "../models/ltx/rope.ts";
 import type { ForwardOptions, LtxTransformer } from "../models/ltx/transformer.ts";
 import { relativeBuckets, type T5Encoder } from "../models/t5/encoder.ts";
@@ -70,6 +70,12 @@ export function studentGraph(
   });
   return velocityGraph(transformer, { batch, grid }, { text: states, mask }, positions, options);
 }
+
+/** Captions as inputs of a graph, to be fed by `captionFeeds`. */
+export const captionInputs = ({ batch, words }: Omit<StudentShape, "grid">, { captionChannels }: LtxConfig) => ({
+  text: input("text", [batch, words, captionChannels]),
+  mask: input("mask", [batch, words]),
+});
 
 /** The same of a transformer whose text is there: states [B, T, W] and their mask [B, T]. */
 export function velocityGraph(

@@ -4,7 +4,7 @@ import type { LtxConfig } from "../models/ltx/config.ts";
 import { LtxTransformer } from "../models/ltx/transformer.ts";
 import type { HostTensor } from "../tensor/dtype.ts";
 import { mount } from "../tensor/mount.ts";
-import { input, type Tensor } from "../tensor/tensor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { bucketAt, drawSeen, type Seen } from "./draws.ts";
 import { velocityLoss } from "./flow-loss.ts";
 import type { LatentSet } from "./flow-task.ts";
@@ -13,7 +13,7 @@ import { type Adapter, attachLora, type LoraSettings } from "./lora.ts";
 import type { TuneRecipe } from "./recipe-tune.ts";
 import { aroundBlocks } from "./rematerialise.ts";
 import { batchRandom, bucketKey, stepsOf } from "./stages.ts";
-import { captionFeeds, flowItems, latentFeeds, type ReadCaption, velocityGraph } from "./student.ts";
+import { captionFeeds, captionInputs, flowItems, latentFeeds, type ReadCaption, velocityGraph } from "./student.ts";
 import type { Task } from "./trainer.ts";
 import { heldOutDraw, type Validation, validationBucket } from "./validation.ts";
 
@@ -86,12 +86,11 @@ export class TuneTask implements Task {
   loss(bucket: string): { loss: Tensor; report: Record<string, Tensor> } {
     const { set, batch } = this.#shapeOf(bucket);
     const { words, config, compression } = this.data;
-    const text = input("text", [batch, words, config.captionChannels]);
-    const mask = input("mask", [batch, words]);
+    const said = captionInputs({ batch, words }, config);
     const shape = { batch, grid: set.grid };
     const positions = { fps: this.recipe.fps, compression };
     const around = aroundBlocks(this.recipe);
-    const { predicted, target } = velocityGraph(this.model.transformer, shape, { text, mask }, positions, around);
+    const { predicted, target } = velocityGraph(this.model.transformer, shape, said, positions, around);
     return { loss: velocityLoss(predicted, target), report: {} };
   }
 

@@ -70,14 +70,26 @@ export interface TextToVideoParts {
   readonly transformer: { readonly config: ltx.LtxConfig; readonly values: Values };
 }
 
+interface StudentParts extends Omit<TextToVideoParts, "tokenizer" | "text"> {
+  /** Not there where the encoder stays as it is. */
+  readonly text: TextToVideoParts["text"] | undefined;
+}
+
 /** Transformer, text encoder and settings. */
-export async function saveStudent(folder: string, parts: Omit<TextToVideoParts, "tokenizer">): Promise<void> {
+export async function saveStudent(folder: string, parts: StudentParts): Promise<void> {
   const { settings, text, transformer } = parts;
   const file = "diffusion_pytorch_model.safetensors";
   const { config, values } = transformer;
   await saveModule(join(folder, "transformer"), file, ltx.toDiffusers(config), values, ltxWeights.diffusersName);
   const encoder = join(folder, "text_encoder");
-  await saveModule(encoder, "model.safetensors", toTransformers(text.config), text.values, t5Weights.transformersName);
+  if (text)
+    await saveModule(
+      encoder,
+      "model.safetensors",
+      toTransformers(text.config),
+      text.values,
+      t5Weights.transformersName,
+    );
   await writeFile(join(folder, "turbo2k.json"), `${JSON.stringify(settings, null, 2)}\n`);
 }
 

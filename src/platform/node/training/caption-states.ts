@@ -1,9 +1,11 @@
 /** Captions as a frozen text encoder reads them, made once and kept beside the latents. */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { Random } from "../../../base/philox.ts";
 import type { TextToVideoModel } from "../../../pipelines/model.ts";
 import { encodeText } from "../../../pipelines/text.ts";
 import type { Runtime } from "../../../tensor/runtime.ts";
+import type { LatentSet } from "../../../training/flow-task.ts";
 import type { ReadCaption } from "../../../training/student.ts";
 import type { ClipsOptions } from "./clips.ts";
 import { openShards, type Shards } from "./shards.ts";
@@ -48,4 +50,10 @@ export async function captionStates(
     mask: model.tokenizer.encode(caption, textLength).mask,
   });
   return { read, close: shards.close };
+}
+
+/** All that is said of a folder's clips, where each has one caption, and nothing, where captions are dropped. */
+export function* captionsIn(sets: Iterable<Pick<LatentSet, "caption" | "count">>): Generator<string> {
+  yield "";
+  for (const { caption, count } of sets) for (let clip = 0; clip < count; clip++) yield caption(clip, new Random(clip));
 }

@@ -3,12 +3,15 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { stringify } from "yaml";
 import { hunyuanToVideo } from "../../../pipelines/hunyuan-to-video.ts";
+import { encodeText } from "../../../pipelines/text.ts";
+import { parametersOf } from "../../../tensor/mount.ts";
 import { relativeError } from "../../../testing/relative-error.ts";
 import type { DistillTask } from "../../../training/distill-task.ts";
 import { parseRecipe } from "../../../training/recipe.ts";
 import { f16ToF32, f32ToF16 } from "../../../weights/half.ts";
 import { openOrt } from "../devices/ort.ts";
 import { saveTinyModel } from "../generate/testing.ts";
+import { openModel } from "../models/open-model.ts";
 import { type OpenedTeacher, openTeacher } from "../models/teacher-folder.ts";
 import { inFolder, smoothClip } from "../video/testing.ts";
 import { writeVideo } from "../video/write.ts";
@@ -212,6 +215,37 @@ test("tokens lie where the rate of a folder's clips puts them", () =>
       return (job.task as DistillTask).data.fps;
     });
     expect(await Promise.all(rates)).toEqual([8, 24]);
+  }));
+
+test("captions of a folder are read once, in place of the frozen text encoder", () =>
+  inFolder(async (home) => {
+    await saveTinyModel(join(home, "tiny"));
+    const size = { width: 64, height: 64, fps: 24 };
+    await writeVideo(join(home, "clips/a.mp4"), smoothClip(12, 64, 64), size);
+    await writeFile(join(home, "clips/a.txt"), "colours drift");
+    const { world: _, validation: __, ...rest } = distill;
+    const own = { ...rest, strategy: "data-only", captionDropout: 0, folder: { path: "clips", fps: 24 } };
+    const stages = [{ steps: 2, buckets: [{ picture: "64x64x9", batch: 2 }] }];
+    const recipe = { ...own, clips: {}, stages };
+    const textOf = async (trainText: boolean) => {
+      const parsed = parseRecipe({ ...recipe, trainText }, "test");
+      const job = await openJob(parsed, openOrt(), { base: home, cache: join(home, "runs/latents") });
+      const { text, ids } = await job.task.batch(1);
+      const names = [...parametersOf(job.task.model).keys()];
+      await job.dispose();
+      return { text, ids, hasEncoder: names.some((name) => name.startsWith("text.")) };
+    };
+    expect(await textOf(true)).toMatchObject({ text: undefined, ids: { shape: [2, 16] }, hasEncoder: true });
+    const read = await textOf(false);
+    expect(read).toMatchObject({ ids: undefined, hasEncoder: false });
+    const student = await openModel(join(home, "tiny"));
+    const { states } = await encodeText(student, openOrt(), ["colours drift", "colours drift"]);
+    expect(relativeError(read.text!.data as Float32Array, states.data as Float32Array)).toBeLessThan(1e-3);
+    expect(await run(home, recipe)).toHaveLength(2);
+    const made = await openModel(join(home, "runs/distill/model"));
+    const [before, after] = [await valuesOf(student.text.weights), await valuesOf(made.text.weights)];
+    expect(after).toEqual(before);
+    await Promise.all([student.close(), made.close()]);
   }));
 
 /** Files under a folder that this process holds open, where the system tells (Linux). */

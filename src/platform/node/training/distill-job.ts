@@ -11,12 +11,13 @@ import { openTeacherPrompts, type TeacherPrompts } from "../models/embeddings.ts
 import { openModel } from "../models/open-model.ts";
 import { saveStudent } from "../models/save-model.ts";
 import { type OpenedTeacher, openTeacher } from "../models/teacher-folder.ts";
+import { captionStates, captionsIn } from "./caption-states.ts";
 import { decodingOf, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { codecLatents } from "./codec-source.ts";
 import { copyModel } from "./copy-model.ts";
 import { keptFeatures } from "./feature-cache.ts";
-import { inMemory, type OpenedJob, studentValues, under, type Values } from "./job.ts";
+import { inMemory, type OpenedJob, under, type Values, valuesOfParts } from "./job.ts";
 import { compressionOf, latentSet } from "./latent-cache.ts";
 import { openLatentSource } from "./latent-source.ts";
 import { framesOf, previewOf } from "./previews.ts";
@@ -44,19 +45,26 @@ export async function distillJob(
   );
   const teacher = model && (await openFeatures(recipe, model, clips, runtime, options, opened));
   const weights = await weightsOfChannels(() => decodingOf(source), runtime, recipe.channelPower, options.note);
-  const start = await studentValues(student);
+  // A frozen text encoder reads what is said of files once; rendered clips are in other words each time.
+  const said =
+    recipe.folder && !recipe.trainText
+      ? opened.keep(await captionStates(student, runtime, captionsIn(sets.values()), options))
+      : undefined;
+  const { text, transformer } = student;
+  const start = await valuesOfParts(said ? { transformer } : { text, transformer });
   // A second stage was trained on the features of the student before this training.
   const { hr: _, ...settings } = student.settings;
   const { tokenizer } = student;
   const modelOf = (values: Values) => ({
     ...student,
-    text: { ...student.text, weights: inMemory(under(values, "text.")) },
+    text: said ? text : { ...text, weights: inMemory(under(values, "text.")) },
     transformer: { ...student.transformer, weights: inMemory(under(values, "transformer.")) },
   });
   return {
     task: new DistillTask(recipe, {
       configs: { text: student.text.config, transformer: student.transformer.config },
       start,
+      read: said?.read,
       tokenizer,
       words: settings.textLength,
       maskText: settings.maskText,
@@ -70,11 +78,12 @@ export async function distillJob(
     preview: (values) =>
       previewOf(clips.prompts, recipe.preview, (request) => framesOf(textToVideo(modelOf(values), runtime, request))),
     async save(values, folder) {
-      await copyModel(home, folder, { only: ["vae", "tokenizer", "model_index.json"] });
+      const kept = ["vae", "tokenizer", "model_index.json", ...(said ? ["text_encoder"] : [])];
+      await copyModel(home, folder, { only: kept });
       await saveStudent(folder, {
         settings: { ...settings, ...recipe.picture, name: recipe.name },
-        text: { config: student.text.config, values: under(values, "text.") },
-        transformer: { config: student.transformer.config, values: under(values, "transformer.") },
+        text: said ? undefined : { config: text.config, values: under(values, "text.") },
+        transformer: { config: transformer.config, values: under(values, "transformer.") },
       });
     },
   };

@@ -1,7 +1,6 @@
 import { rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { InputError } from "../../../base/errors.ts";
-import { Random } from "../../../base/philox.ts";
 import type { ClipSource, Picture } from "../../../data/clip-source.ts";
 import { checkTaps, type HrConfig, proportionalTaps } from "../../../models/ltx/two-stage-config.ts";
 import { compression } from "../../../models/ltx-vae/config.ts";
@@ -21,7 +20,7 @@ import { heldOut, validationBucketOf } from "../../../training/validation.ts";
 import type { Opened } from "../files/opened.ts";
 import { openModel } from "../models/open-model.ts";
 import { saveHr } from "../models/save-model.ts";
-import { captionStates } from "./caption-states.ts";
+import { captionStates, captionsIn } from "./caption-states.ts";
 import { decodingOf, weightsOfChannels } from "./channel-effects.ts";
 import type { ClipsOptions, OpenedClips } from "./clips.ts";
 import { copyModel } from "./copy-model.ts";
@@ -51,7 +50,8 @@ export async function hrJob(
   const rated = { ...model.settings, fps: clipRate(recipe, model.settings.fps) };
   const draft = { ...model, settings: rated, compression: compression(model.vae.config) };
   const taps = usesFeatures ? config.taps : [];
-  const said = recipe.folder && opened.keep(await captionStates(model, runtime, captionsIn(sets), options));
+  const smalls = [...sets.values()].map(({ small }) => small);
+  const said = recipe.folder && opened.keep(await captionStates(model, runtime, captionsIn(smalls), options));
   const frozen = opened.keep(new FrozenDraft(draft, runtime, taps, said?.read));
   const settings = settingsOf(recipe, model);
   const modelOf = (values: Values): TextToVideoModel => ({
@@ -78,13 +78,6 @@ export async function hrJob(
       await writeFile(join(target, "turbo2k.json"), `${JSON.stringify(settings, null, 2)}\n`);
     },
   };
-}
-
-/** All that a step may say of files, which are captioned in one way; rendered clips are in other words each time. */
-function* captionsIn(sets: ReadonlyMap<string, HrSet>): Generator<string> {
-  yield ""; // where captions are dropped
-  for (const { small, count } of sets.values())
-    for (let clip = 0; clip < count; clip++) yield small.caption(clip, new Random(clip));
 }
 
 /** The second stage of a finished model, moved to the draft `now`. */

@@ -1,4 +1,4 @@
-import type { Settings, TextToVideoModel } from "../../../pipelines/model.ts";
+import type { Settings } from "../../../pipelines/model.ts";
 import { type HostTensor, hostTensor } from "../../../tensor/dtype.ts";
 import { type Weights, weightInMemory } from "../../../tensor/runtime.ts";
 import type { FlowRecipe, TeacherRecipe } from "../../../training/recipe.ts";
@@ -52,10 +52,6 @@ export async function valuesOfParts(parts: Readonly<Record<string, { readonly we
     for (const [name, value] of await valuesOf(weights)) values.set(`${part}.${name}`, value);
   return values;
 }
-
-/** Text encoder and transformer, as trainings of both name their weights. */
-export const studentValues = ({ text, transformer }: Pick<TextToVideoModel, "text" | "transformer">): Promise<Values> =>
-  valuesOfParts({ text, transformer });
 
 /** What a model that was trained by flow matching does when nothing else is asked. */
 export function settingsOf({ name, defaults, fps, text, world }: FlowRecipe | TeacherRecipe): Settings {

@@ -32,7 +32,8 @@ test("distillation at 960x544 is planned for the published models", { timeout: 1
   expect(notes.join()).toContain("planned for LTX-Video 2B");
   expect(notes.join()).toContain("planned for HunyuanVideo");
   expect(trained / 1.98e9).toBeCloseTo(1, 2); // the student and its projector
-  expect(stateBytes).toBeGreaterThan(4 * 4 * trained);
+  // Weights, two moments and sums of gradients; captions of files are read from disk, so that no text encoder stays.
+  expect(stateBytes).toBe(4 * 4 * trained);
   const of = (name: string) => phases.find((one) => one.name === name)!;
   const teacher = of("teacher's features 960x544x49");
   expect(teacher.flops / teacher.runs / 892e12).toBeCloseTo(1, 1);

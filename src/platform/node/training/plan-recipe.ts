@@ -122,9 +122,11 @@ async function planDistill(recipe: DistillRecipe, options: PlanOptions): Promise
     recipe.embeddings === undefined && teacher?.text
       ? [promptProgram(teacher.text, teacher.settings, batch, keeps)]
       : [];
+  const isRead = recipe.folder !== undefined && !recipe.trainText;
   const task = new DistillTask(recipe, {
     configs: { text: student.text.config, transformer: student.transformer.config },
     start: noValues,
+    read: isRead ? unread : undefined,
     tokenizer: student.tokenizer,
     words: student.settings.textLength,
     maskText: student.settings.maskText,
@@ -149,10 +151,11 @@ async function planDistill(recipe: DistillRecipe, options: PlanOptions): Promise
     const texts = prompts(1).map((program) => ({ name: `teacher's text ${key}`, program, runs: runs * draws }));
     return [own, theirs, ...texts, kept];
   });
+  const counts = [...pictures.keys()].map((key) => clipsOf(recipe, key));
   return {
     task,
     optimiser: recipe.optimiser,
-    preparation,
+    preparation: isRead ? [captionsRun(student, counts, keeps), ...preparation] : preparation,
     beside(bucket) {
       if (!teacher || recipe.draws) return [];
       const [key, batch] = bucket.split(" ") as [string, string];
@@ -203,12 +206,11 @@ async function planHr(recipe: HrRecipe, options: PlanOptions): Promise<PlannedRu
   if (recipe.validation) prepare(heldOut, heldOut, validationBucketOf<HrBucket>(recipe), recipe.validation.clips, 1);
   // Captions of files are encoded once.
   const isRead = recipe.folder !== undefined;
-  const [first] = sets.values();
-  const captions = {
-    name: "captions",
-    program: draftProgram(drafter(model), [], { grid: first!.small.grid, batch: 1 }, keeps),
-    runs: 1 + [...smalls.values()].reduce((sum, { runs }) => sum + runs, 0),
-  };
+  const captions = captionsRun(
+    model,
+    [...smalls.values()].map(({ runs }) => runs),
+    keeps,
+  );
   return {
     task: new HrTask(recipe, { config, draft: { model: drafter(model), run: unread }, start: noValues, sets }),
     optimiser: recipe.optimiser,
@@ -223,6 +225,13 @@ async function planHr(recipe: HrRecipe, options: PlanOptions): Promise<PlannedRu
       ];
     },
   };
+}
+
+/** Captions of files, of so many clips by size, and none: encoded once. */
+function captionsRun(model: Student, counts: readonly number[], keeps: PlanOptions["keeps"]): FrozenRun {
+  const none = { frames: 1, height: 1, width: 1 };
+  const program = draftProgram(drafter(model), [], { grid: none, batch: 1 }, keeps);
+  return { name: "captions", program, runs: counts.reduce((sum, count) => sum + count, 1) };
 }
 
 /** A window in the middle: there its margin is whole, as far as the picture reaches. */
