@@ -35,6 +35,7 @@ describe("a large video", () => {
     expect(stage("draft")).toMatchObject({ tokens: 12, runs: 2 });
     expect(stage("refine")).toMatchObject({ tokens: 30, runs: 2 });
     expect(stage("refine").flops).toBeGreaterThan(1e5);
+    expect(stage("refine").secondsPerRun! * 2).toBeCloseTo(stage("refine").seconds, 6);
     expect(stage("guide")).toMatchObject({ tokens: 30, runs: 1 });
     expect(stage("decode").peakBytes).toBeGreaterThan(1e6);
     const replay = await run(["replay", path("large.mp4"), "--model", bench.model]);

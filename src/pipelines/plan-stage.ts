@@ -102,7 +102,7 @@ export function stageOf(
     gpu,
     isRepeated: runs * turns > 1,
   });
-  const all = turns * (flopsOnce + runs * flops);
+  const all = Math.round(turns * (flopsOnce + runs * flops));
   const seconds = all / (gflops * 1e9 * efficiency[name]) + secondsOnce + turns * runs * secondsEach;
   const peakBytes = baseBytes + bytes + (gpu ? 0 : programBytes + extraBytes);
   return { name, runs, flops: all, seconds, peakBytes, holding: options.holding, ...(tokens ? { tokens } : {}) };

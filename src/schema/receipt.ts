@@ -10,9 +10,10 @@ const stageSchema = z.strictObject({
   seconds: z.number().nonnegative(),
   /** The most memory that the process held meanwhile; a page cannot know. */
   peakBytes: z.number().nonnegative().optional(),
-  /** Latent tokens of one run of its program, how often it runs, and its floating-point operations in all. */
+  /** Latent tokens of one run of its program, how often it runs (steps, tiles), its share of the seconds, and operations of all. */
   tokens: z.int().positive().optional(),
   runs: z.int().positive().optional(),
+  secondsPerRun: z.number().nonnegative().optional(),
   flops: z.number().nonnegative().optional(),
 });
 

@@ -41,6 +41,6 @@ function measured(clock: StageClock, plan: readonly StagePlan[]): NonNullable<Re
     const planned = plan.find(({ name }) => name === report.name);
     if (!planned?.flops) return { ...report };
     const { runs, flops, tokens } = planned;
-    return { ...report, runs, flops, ...(tokens ? { tokens } : {}) };
+    return { ...report, runs, secondsPerRun: report.seconds / runs, flops, ...(tokens ? { tokens } : {}) };
   });
 }
