@@ -1,4 +1,5 @@
 /** Arms of distillation, and what probes see of them. */
+import { join } from "node:path";
 import { InputError } from "../../../base/errors.ts";
 import { Random } from "../../../base/philox.ts";
 import { studyAt, studyCaption } from "../../../data/world/study.ts";
@@ -22,7 +23,7 @@ import {
   trainNamed,
 } from "./models.ts";
 import { probeDistillation } from "./probes.ts";
-import type { Trained } from "./train-arm.ts";
+import { finished, type Trained } from "./train-arm.ts";
 
 /** Answers models that draft for the second stage, those of the first seed. */
 export async function distil(
@@ -61,7 +62,11 @@ export async function distil(
         });
       }
     }
-    const ofFirst = async (arm: DistillArmName) => (await trainOne(arm, preset.seeds[0]!)).values;
+    const ofFirst = async (arm: DistillArmName) => {
+      const seed = preset.seeds[0]!;
+      const { values } = (await finished(join(study.folder, "runs", runOf(arm, seed)))) ?? (await trainOne(arm, seed));
+      return values;
+    };
     const students = {
       A0: async () => base,
       A1: () => ofFirst("A1"),
@@ -109,9 +114,11 @@ interface Run extends Pick<DistillRun, "name" | "strategy" | "seed" | "weight" |
   readonly features: Features | undefined;
 }
 
+const runOf = (arm: string, seed: number): string => `${arm}-${seed}`;
+
 function train(study: Study, start: Values, { features, ...run }: Run): Promise<Trained> {
   const training = distillTask(study.workshop, study.pool, { ...run, start, features: features?.teacher });
-  return trainNamed(study, `${run.name}-${run.seed}`, training);
+  return trainNamed(study, runOf(run.name, run.seed), training);
 }
 
 /** Steps of A1 that take as long as another arm's did. */

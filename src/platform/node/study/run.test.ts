@@ -49,10 +49,16 @@ test("the tiny study runs end to end in shares of its arms and seeds, and anothe
   expect(kept).toContain("weights.safetensors");
   expect(kept).not.toContain("snapshot.safetensors");
 
+  // Nor does anyone ask the teacher again.
+  const latents = await readdir(join(home, "latents"));
+  const features = latents.filter((name) => name.startsWith("features"));
+  expect(features.length).toBeGreaterThan(4);
+  for (const name of features) await rm(join(home, "latents", name), { recursive: true });
   const before = await readFile(join(home, "results.jsonl"), "utf8");
   const found: string[] = [];
   await runStudy(studyPresets.tiny, home, runtime, { found: ({ kind }) => void found.push(kind) });
   expect(found).toEqual([]);
+  expect((await readdir(join(home, "latents"))).filter((name) => name.startsWith("features"))).toEqual([]);
   expect(await readFile(join(home, "results.jsonl"), "utf8")).toBe(before);
   const other = runStudy({ ...studyPresets.tiny, prompts: 3 }, home, runtime);
   await expect(other).rejects.toThrow("holds a study of another preset");
@@ -62,15 +68,15 @@ test("the tiny study runs end to end in shares of its arms and seeds, and anothe
   await expect(seeds).rejects.toThrow("preset tiny has no seed 3");
 
   // An arm that is taught is charged its teacher's time.
-  const features = linesOf(lines, "training").find(({ what }) => what === "features, synchronised")!;
+  const seen = linesOf(lines, "training").find(({ what }) => what === "features, synchronised")!;
   const taught = linesOf(lines, "arm").find(({ arm, seed }) => arm === "A3" && seed === 1)!;
   const log = await readFile(join(home, "runs", "A3-1", "log.jsonl"), "utf8");
   const own = log
     .trim()
     .split("\n")
     .map((line) => (JSON.parse(line) as { seconds: number }).seconds);
-  expect(features.seconds).toBeGreaterThan(0);
-  expect(taught.seconds).toBeCloseTo(features.seconds + own.reduce((a, b) => a + b), 6);
+  expect(seen.seconds).toBeGreaterThan(0);
+  expect(taught.seconds).toBeCloseTo(seen.seconds + own.reduce((a, b) => a + b), 6);
 });
 
 test("arms of one seed differ in their loss only: features change what is learned", async () => {

@@ -40,8 +40,9 @@ export async function trainArm(
   runtime: Runtime,
   { optimiser, recipe, report = () => {}, signal }: TrainArmOptions,
 ): Promise<Trained> {
-  const done = join(path, "weights.safetensors");
-  if (await isThere(done)) return readTrained(done);
+  const known = await finished(path);
+  if (known) return known;
+  const done = join(path, weights);
   const folder = new RunFolder(path);
   const trainer = await open(folder, task, runtime, { optimiser, recipe });
   try {
@@ -68,6 +69,14 @@ export async function trainArm(
   } finally {
     trainer.dispose();
   }
+}
+
+const weights = "weights.safetensors";
+
+/** What a training left in its folder, where it came to its end. */
+export async function finished(path: string): Promise<Trained | undefined> {
+  const done = join(path, weights);
+  return (await isThere(done)) ? readTrained(done) : undefined;
 }
 
 function keepTrained(path: string, { values, steps, seconds, loss }: Trained): Promise<void> {

@@ -29,9 +29,15 @@ export interface Drafts {
 
 /** The students whose drafts arms that run here refine, and the one that the gate judges. */
 export function draftersOf(study: Study): DistillArmName[] {
-  const arms = Object.entries<HrArm>(hrArms).filter(([arm]) => isAsked(study, arm));
+  const arms = Object.entries<HrArm>(hrArms).filter(
+    ([name, arm]) => isAsked(study, name) && study.seeds.some((seed) => isOf(study, arm, seed)),
+  );
   return [...new Set<DistillArmName>([mainDrafter, ...arms.map(([, { drafter = mainDrafter }]) => drafter)])];
 }
+
+/** Whether an arm runs with a seed: long ones, and those on drafts of long ones, with the first alone. */
+const isOf = ({ workshop }: Study, { longer, drafter }: HrArm, seed: number): boolean =>
+  seed === workshop.preset.seeds[0] || !(longer || drafter);
 
 export type DraftsOf = (drafter?: DistillArmName) => Promise<Drafts>;
 
@@ -59,8 +65,9 @@ export async function refine(study: Study, draftsOf: DraftsOf): Promise<void> {
   const { preset } = study.workshop;
   const arms = Object.entries<HrArm>(hrArms).filter(([arm]) => isAsked(study, arm));
   for (const seed of study.seeds)
-    for (const [arm, { guidance, modelOf = arm, oracle, longer, drafter }] of arms) {
-      if ((longer || drafter) && seed !== preset.seeds[0]) continue;
+    for (const [arm, settings] of arms) {
+      if (!isOf(study, settings, seed)) continue;
+      const { guidance, modelOf = arm, oracle, longer, drafter } = settings;
       const steps = preset.steps.hr * (longer ?? 1);
       await study.once(`arm ${arm} ${seed}`, async () => {
         const drafts = await draftsOf(drafter);
