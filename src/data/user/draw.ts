@@ -42,7 +42,7 @@ export class Draws {
   }
 }
 
-export const keyOf = ({ width, height, frames }: Picture): string => `${width}x${height}x${frames}`;
+const keyOf = ({ width, height, frames }: Picture): string => `${width}x${height}x${frames}`;
 
 /** Fisher and Yates. */
 function shuffled<T>(items: readonly T[], random: Random): T[] {

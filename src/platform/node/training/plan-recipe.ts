@@ -227,7 +227,7 @@ async function planHr(recipe: HrRecipe, options: PlanOptions): Promise<PlannedRu
   };
 }
 
-/** Captions of files, of so many clips by size, and none: encoded once. */
+/** Captions of so many clips by size, and none: encoded once. */
 function captionsRun(model: Student, counts: readonly number[], keeps: PlanOptions["keeps"]): FrozenRun {
   const none = { frames: 1, height: 1, width: 1 };
   const program = draftProgram(drafter(model), [], { grid: none, batch: 1 }, keeps);
@@ -253,16 +253,16 @@ async function planTune(recipe: TuneRecipe, options: PlanOptions): Promise<Plann
     sets,
     states: unread,
   });
-  const [first] = sets.values();
-  const text = draftProgram(drafter(model), [], { grid: first!.grid, batch: 1 }, keeps);
-  const runs = (key: string) => clipsOf(recipe, key);
+  const latents = [...pictures].map(([key, picture]) => ({
+    name: `latents ${key}`,
+    program: encodeLtx(model.vae.config, picture, keeps),
+    runs: clipsOf(recipe, key),
+  }));
+  const counts = latents.map(({ runs }) => runs);
   return {
     task,
     optimiser: recipe.optimiser,
-    preparation: [...pictures].flatMap(([key, picture]) => [
-      { name: `latents ${key}`, program: encodeLtx(model.vae.config, picture, keeps), runs: runs(key) },
-      { name: `captions ${key}`, program: text, runs: runs(key) },
-    ]),
+    preparation: [...latents, captionsRun(model, counts, keeps)],
     beside: () => [],
   };
 }

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { InputError, MediaError } from "../../../base/errors.ts";
 import { hashText, Random } from "../../../base/philox.ts";
 import type { ClipSource, ClipView, Crop, CropRequest, DrawPart, Picture } from "../../../data/clip-source.ts";
-import { Draws, keyOf } from "../../../data/user/draw.ts";
+import { Draws } from "../../../data/user/draw.ts";
 import { type Entry, type FitLimits, misfit } from "../../../data/user/entry.ts";
+import { pictureKey } from "../../../training/stages.ts";
 import { type Frame, framesToPlanar } from "../../../video/frame.ts";
 import { cropFrame, resizeFrame } from "../../../video/resize.ts";
 import { readVideo } from "../video/read.ts";
@@ -38,12 +39,11 @@ export class FolderClips implements ClipSource {
   count(picture: Picture): number {
     const fitting = this.#draws.fitting(picture).length;
     if (!fitting) {
-      const size = `${picture.width}x${picture.height}x${picture.frames}`;
       const reasons = this.data.entries
         .slice(0, 3)
         .map((entry) => `${entry.file}: ${misfit(entry, picture, this.data.limits)}`);
       throw new InputError(
-        `none of ${this.data.entries.length} files can give clips of ${size}; ${reasons.join("; ")}`,
+        `none of ${this.data.entries.length} files can give clips of ${pictureKey(picture)}; ${reasons.join("; ")}`,
         {
           where: this.data.folder,
           hint: "train at a smaller or shorter size, or raise enlarge or crop in the recipe",
@@ -74,7 +74,7 @@ export class FolderClips implements ClipSource {
     const shrunk = async (index: number, { width, height }: Picture): Promise<Float32Array> =>
       framesToPlanar(await this.#frames(index, picture, (frame) => resizeFrame(frame, width, height)));
     return {
-      id: `${this.id} of ${keyOf(picture)}`,
+      id: `${this.id} of ${pictureKey(picture)}`,
       pixels: shrunk,
       caption: (index) => this.caption(index, picture),
     };
